@@ -1,0 +1,139 @@
+//! The rules of a Choice state: one condition each, of comparisons under And, Or and Not.
+
+use expressions::{Comparison, Condition};
+
+use crate::QueryLanguage;
+use crate::cursor::{Node, Object, Roots};
+use crate::diagnostics::Findings;
+use crate::fields::In;
+use crate::hints::did_you_mean;
+
+/// What says which kind of condition an object is.
+const SELECTORS: [&str; 5] = ["And", "Or", "Not", "Variable", "Condition"];
+
+/// What may stand beside a condition.
+const BESIDE: [&str; 4] = ["Comment", "Next", "Assign", "Output"];
+
+/// Where a condition stands: only the outermost one carries the transition.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    Rule,
+    Nested,
+}
+
+/// Reads a condition. Nesting is bounded by the JSON reader.
+pub(crate) fn condition(object: &Object<'_, '_>, depth: Depth, findings: &mut Findings) -> Option<Condition> {
+    check_fields(object, depth, findings);
+    let present: Vec<&str> = SELECTORS.iter().copied().filter(|key| object.has(key)).collect();
+    let [selector] = present.as_slice() else {
+        let list = SELECTORS.join(", ");
+        findings.schema(object.at, format!("The object must have only one of the following fields, [{list}]"));
+        return None;
+    };
+    let node = object.get(selector)?;
+    match *selector {
+        "And" => conditions(node, findings).map(Condition::And),
+        "Or" => conditions(node, findings).map(Condition::Or),
+        "Not" => {
+            let inner = node.object(findings)?;
+            condition(&inner, Depth::Nested, findings).map(|inner| Condition::Not(Box::new(inner)))
+        }
+        "Variable" => comparison(object, node, findings),
+        // JSONata's Condition; in JSONPath it has been reported as a field of the other language.
+        _ => {
+            // AWS: true and false are taken as well (observed).
+            if !node.value.is_boolean() {
+                node.text(findings);
+            }
+            None
+        }
+    }
+}
+
+fn conditions(node: Node<'_, '_>, findings: &mut Findings) -> Option<Vec<Condition>> {
+    let items = node.list(findings)?;
+    let mut all = Some(Vec::with_capacity(items.len()));
+    for (index, value) in items.iter().enumerate() {
+        let item = node.item(index, value);
+        let inner = item.object(findings).and_then(|object| condition(&object, Depth::Nested, findings));
+        all = all.zip(inner).map(|(mut all, inner)| {
+            all.push(inner);
+            all
+        });
+    }
+    all
+}
+
+fn comparison(object: &Object<'_, '_>, variable: Node<'_, '_>, findings: &mut Findings) -> Option<Condition> {
+    let operators: Vec<&str> =
+        object.map.keys().map(String::as_str).filter(|key| Comparison::is_operator(key)).collect();
+    let variable =
+        if object.language == QueryLanguage::JsonPath { variable.reference_path(Roots::Any, findings) } else { None };
+    let [operator] = operators.as_slice() else {
+        report_operators(object, &operators, findings);
+        return None;
+    };
+    let operand = object.get(operator)?;
+    if operator.ends_with("Path") {
+        operand.reference_path(Roots::Any, findings)?;
+    }
+    match Comparison::parse(operator, operand.value) {
+        Ok(comparison) => Some(Condition::Test { variable: variable?, comparison }),
+        Err(invalid) => {
+            findings.schema(operand.at, invalid.message);
+            None
+        }
+    }
+}
+
+/// None or several where there should be one.
+fn report_operators(object: &Object<'_, '_>, operators: &[&str], findings: &mut Findings) {
+    let misspelt = object.map.keys().any(|key| !SELECTORS.contains(&key.as_str()) && !BESIDE.contains(&key.as_str()));
+    if !operators.is_empty() {
+        object.at_most_one(operators, findings);
+    } else if !misspelt {
+        // AWS: unverified wording
+        let list = Comparison::OPERATORS.join(", ");
+        let message = format!("This object should have only one of the following fields: [{list}]");
+        let help = "add a comparison, such as \"IsPresent\": true".to_owned();
+        findings.schema_with_help(object.at, message, Some(help));
+    }
+}
+
+fn check_fields(object: &Object<'_, '_>, depth: Depth, findings: &mut Findings) {
+    for key in object.map.keys() {
+        let language = match key.as_str() {
+            "Comment" => Some(In::Both),
+            "Next" | "Assign" if depth == Depth::Rule => Some(In::Both),
+            "Output" if depth == Depth::Rule => Some(In::Jsonata),
+            "Condition" => Some(In::Jsonata),
+            "And" | "Or" | "Not" | "Variable" => Some(In::JsonPath),
+            operator if Comparison::is_operator(operator) => Some(In::JsonPath),
+            _ => None,
+        };
+        report(object, key, language, findings);
+    }
+}
+
+fn report(object: &Object<'_, '_>, key: &str, language: Option<In>, findings: &mut Findings) {
+    let (own, other) = match (language, object.language) {
+        (None, _) => {
+            let known = Comparison::OPERATORS.iter().copied().chain(["And", "Or", "Not", "Variable", "Next", "Assign"]);
+            let help = match key {
+                "Next" => Some("only the outermost rule says where to go".to_owned()),
+                _ => did_you_mean(key, known, findings),
+            };
+            findings.schema_with_help(object.at, format!("Field '{key}' is not supported"), help);
+            return;
+        }
+        (Some(In::JsonPath), QueryLanguage::Jsonata) => ("JSONata", "JSONPath"),
+        (Some(In::Jsonata), QueryLanguage::JsonPath) => ("JSONPath", "JSONata"),
+        (Some(In::Both), _)
+        | (Some(In::JsonPath), QueryLanguage::JsonPath)
+        | (Some(In::Jsonata), QueryLanguage::Jsonata) => return,
+    };
+    let message = format!(
+        "The QueryLanguage is set to '{own}', but field '{key}' is only supported for the '{other}' QueryLanguage"
+    );
+    findings.schema(object.at, message);
+}

@@ -1,0 +1,168 @@
+//! What is wrong with a definition, in AWS's words and with AWS's codes.
+//!
+//! A [`Diagnostic`] is what ValidateStateMachineDefinition lists and what CreateStateMachine strings together. The `help`
+//! is ours and never goes over the wire. [`Findings`] collects them while a definition is read.
+
+use std::fmt;
+
+use crate::place::Place;
+
+/// One thing that is wrong with a definition, or looks wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    pub code: Code,
+    /// AWS's words.
+    pub message: String,
+    /// `/States/X/Resource`, or Jackson's `[Source: …; line: 1, column: 4]`; some findings have no place.
+    pub location: Option<String>,
+    /// What to do about it, for the command line; our own.
+    pub help: Option<String>,
+}
+
+/// `ERROR` refuses a definition, `WARNING` does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// AWS's codes, as the API reference of ValidateStateMachineDefinition lists them; the two about variables are not listed
+/// there but answered by the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    SchemaValidationFailed,
+    InvalidJsonDescription,
+    MissingTransitionTarget,
+    MissingEndState,
+    DuplicateStateName,
+    InvalidStateName,
+    DuplicateLabelName,
+    InvalidLabelName,
+    ReservedVariableName,
+    InvalidVariableName,
+    NoDollar,
+    PassResultIsStatic,
+}
+
+impl Diagnostic {
+    /// As CreateStateMachine words it: `CODE: message at location`.
+    pub fn wire_text(&self) -> String {
+        // AWS: a finding without a place is said to be "at null" (observed for MISSING_END_STATE).
+        format!("{}: {} at {}", self.code, self.message, self.location.as_deref().unwrap_or("null"))
+    }
+}
+
+/// The message of `InvalidDefinition`, if any of the diagnostics is an error.
+pub fn invalid_definition_message(diagnostics: &[Diagnostic]) -> Option<String> {
+    let errors: Vec<String> =
+        diagnostics.iter().filter(|one| one.severity == Severity::Error).map(Diagnostic::wire_text).collect();
+    (!errors.is_empty()).then(|| format!("Invalid State Machine Definition: '{}'", errors.join(", ")))
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Error => "ERROR",
+            Severity::Warning => "WARNING",
+        })
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Code::SchemaValidationFailed => "SCHEMA_VALIDATION_FAILED",
+            Code::InvalidJsonDescription => "INVALID_JSON_DESCRIPTION",
+            Code::MissingTransitionTarget => "MISSING_TRANSITION_TARGET",
+            Code::MissingEndState => "MISSING_END_STATE",
+            Code::DuplicateStateName => "DUPLICATE_STATE_NAME",
+            Code::InvalidStateName => "INVALID_STATE_NAME",
+            Code::DuplicateLabelName => "DUPLICATE_LABEL_NAME",
+            Code::InvalidLabelName => "INVALID_LABEL_NAME",
+            Code::ReservedVariableName => "RESERVED_VARIABLE_NAME",
+            Code::InvalidVariableName => "INVALID_VARIABLE_NAME",
+            Code::NoDollar => "NO_DOLLAR",
+            Code::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
+        })
+    }
+}
+
+/// The diagnostics found so far. Bounded: a hostile definition could otherwise be wrong in more words than it has.
+#[derive(Default)]
+pub(crate) struct Findings {
+    errors: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+    unavailable: Vec<Diagnostic>,
+    size: usize,
+    suggestions: usize,
+}
+
+/// Looking for what was meant takes time; nobody reads more than this.
+const MOST_SUGGESTIONS: usize = 50;
+/// Far beyond what AWS returns (at most 100).
+const MOST_FINDINGS: usize = 1000;
+const MOST_TEXT: usize = 1 << 20;
+
+impl Findings {
+    /// A violation of the language's schema: what most findings are.
+    pub fn schema(&mut self, at: Place<'_>, message: impl Into<String>) {
+        self.error(Code::SchemaValidationFailed, Some(at), message.into(), None);
+    }
+
+    pub fn schema_with_help(&mut self, at: Place<'_>, message: impl Into<String>, help: Option<String>) {
+        self.error(Code::SchemaValidationFailed, Some(at), message.into(), help);
+    }
+
+    pub fn error(&mut self, code: Code, at: Option<Place<'_>>, message: String, help: Option<String>) {
+        if let Some(one) = self.admit(Severity::Error, code, at, message, help) {
+            self.errors.push(one);
+        }
+    }
+
+    pub fn warning(&mut self, code: Code, at: Place<'_>, message: String, help: Option<String>) {
+        if let Some(one) = self.admit(Severity::Warning, code, Some(at), message, help) {
+            self.warnings.push(one);
+        }
+    }
+
+    /// Something AWS can do and Stepwell cannot yet. Said only about definitions that AWS would accept, so that the
+    /// others get AWS's answer and no more.
+    pub fn unavailable(&mut self, at: Place<'_>, message: String, help: String) {
+        let code = Code::SchemaValidationFailed;
+        if let Some(one) = self.admit(Severity::Error, code, Some(at), message, Some(help)) {
+            self.unavailable.push(one);
+        }
+    }
+
+    /// Whether there is still time to look for what was meant; counts the looks.
+    pub fn may_suggest(&mut self) -> bool {
+        self.suggestions += 1;
+        self.suggestions <= MOST_SUGGESTIONS
+    }
+
+    /// All findings: errors, then warnings, each in the order in which they were found.
+    pub fn finish(self) -> Vec<Diagnostic> {
+        let mut all = if self.errors.is_empty() { self.unavailable } else { self.errors };
+        all.extend(self.warnings);
+        all
+    }
+
+    fn admit(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        at: Option<Place<'_>>,
+        message: String,
+        help: Option<String>,
+    ) -> Option<Diagnostic> {
+        let count = self.errors.len() + self.warnings.len() + self.unavailable.len();
+        let first_error = severity == Severity::Error && self.errors.is_empty();
+        if !first_error && (count >= MOST_FINDINGS || self.size >= MOST_TEXT) {
+            return None;
+        }
+        let location = at.map(|place| place.to_string());
+        self.size += message.len() + location.as_ref().map_or(0, String::len);
+        Some(Diagnostic { severity, code, message, location, help })
+    }
+}

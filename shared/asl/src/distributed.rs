@@ -1,0 +1,184 @@
+//! The fields of a distributed Map: where its items come from, how they are batched, where results go.
+//!
+//! They are checked as AWS checks them; then the Map is refused, because Stepwell cannot run it yet.
+
+use crate::cursor::Object;
+use crate::definition::Reading;
+use crate::diagnostics::Findings;
+use crate::fields::{self, Field, In};
+use crate::states::map::limit;
+use crate::{MachineType, QueryLanguage, resource};
+
+const READER: &[Field] = &[
+    ("Resource", In::Both),
+    ("Parameters", In::JsonPath),
+    ("Arguments", In::Jsonata),
+    ("ReaderConfig", In::Both),
+    ("Comment", In::Both),
+];
+const READER_CONFIG: &[Field] = &[
+    ("InputType", In::Both),
+    ("ManifestType", In::Both),
+    ("Transformation", In::Both),
+    ("CSVHeaderLocation", In::Both),
+    ("CSVHeaders", In::Both),
+    ("CSVDelimiter", In::Both),
+    ("ItemsPointer", In::Both),
+    ("MaxItems", In::Both),
+    ("MaxItemsPath", In::JsonPath),
+    ("Comment", In::Both),
+];
+const BATCHER: &[Field] = &[
+    ("MaxItemsPerBatch", In::Both),
+    ("MaxItemsPerBatchPath", In::JsonPath),
+    ("MaxInputBytesPerBatch", In::Both),
+    ("MaxInputBytesPerBatchPath", In::JsonPath),
+    ("BatchInput", In::Both),
+    ("Comment", In::Both),
+];
+const WRITER: &[Field] = &[
+    ("Resource", In::Both),
+    ("Parameters", In::JsonPath),
+    ("Arguments", In::Jsonata),
+    ("WriterConfig", In::Both),
+    ("Comment", In::Both),
+];
+const WRITER_CONFIG: &[Field] = &[("Transformation", In::Both), ("OutputType", In::Both), ("Comment", In::Both)];
+const PROCESSOR_CONFIG: &[Field] = &[("Mode", In::Both), ("ExecutionType", In::Both), ("Comment", In::Both)];
+
+const MOST_ITEMS: u64 = 100_000_000;
+const MOST_BATCH_BYTES: u64 = 262_144;
+
+/// Checks the processor's mode and what may only stand beside the distributed one.
+pub(crate) fn check(map: &Object<'_, '_>, reading: &mut Reading<'_>) {
+    let distributed = check_processor_config(map, reading);
+    let findings = &mut reading.findings;
+    let only_distributed = ["ItemReader", "ItemBatcher", "ResultWriter"];
+    if !distributed && only_distributed.iter().any(|key| map.has(key)) {
+        let message = "The ItemReader, ItemBatcher and ResultWriter fields are not supported for INLINE maps";
+        let help = "set ItemProcessor.ProcessorConfig.Mode to DISTRIBUTED".to_owned();
+        findings.schema_with_help(map.at, message, Some(help));
+        return;
+    }
+    check_reader(map, findings);
+    check_batcher(map, findings);
+    check_writer(map, findings);
+}
+
+/// Whether the mode is DISTRIBUTED.
+fn check_processor_config(map: &Object<'_, '_>, reading: &mut Reading<'_>) -> bool {
+    let findings = &mut reading.findings;
+    let Some(processor) = map.get("ItemProcessor").or_else(|| map.get("Iterator")) else { return false };
+    let Some(fields) = processor.value.as_object() else { return false };
+    let processor = Object { map: fields, at: processor.at, language: map.language };
+    let Some(node) = processor.get("ProcessorConfig") else { return false };
+    let Some(config) = node.object(findings) else { return false };
+    fields::check(&config, &[PROCESSOR_CONFIG], findings);
+    let mode = config.get("Mode").and_then(|mode| mode.word(&["INLINE", "DISTRIBUTED"], findings));
+    let distributed = mode == Some("DISTRIBUTED");
+    if !distributed {
+        if config.has("ExecutionType") {
+            let help = "an INLINE Map runs its states in the execution itself".to_owned();
+            findings.schema_with_help(config.at, "Field 'ExecutionType' is not supported", Some(help));
+        }
+        return false;
+    }
+    config.require(&["ExecutionType"], findings);
+    if let Some(execution_type) = config.get("ExecutionType") {
+        execution_type.word(&["STANDARD", "EXPRESS"], findings);
+    }
+    if let Some(mode) = config.get("Mode") {
+        if reading.machine_type == MachineType::Express {
+            let message = "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines";
+            findings.schema(mode.at, message);
+        }
+        let message = "Distributed Map is not available in this version of Stepwell yet".to_owned();
+        findings.unavailable(mode.at, message, "use an INLINE Map".to_owned());
+    }
+    true
+}
+
+fn check_reader(map: &Object<'_, '_>, findings: &mut Findings) {
+    let Some(node) = map.get("ItemReader") else { return };
+    let Some(reader) = node.object(findings) else { return };
+    reader.require(&["Resource"], findings);
+    fields::check(&reader, &[READER], findings);
+    check_resource(&reader, &["s3:getObject", "s3:listObjectsV2"], findings);
+    reader.template("Parameters", findings);
+    let Some(node) = reader.get("ReaderConfig") else { return };
+    let Some(config) = node.object(findings) else { return };
+    fields::check(&config, &[READER_CONFIG], findings);
+    let input = word(&config, "InputType", &["CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"], findings);
+    word(&config, "ManifestType", &["ATHENA_DATA", "S3_INVENTORY"], findings);
+    word(&config, "Transformation", &["NONE", "LOAD_AND_FLATTEN"], findings);
+    word(&config, "CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"], findings);
+    config.text("ItemsPointer", findings);
+    check_csv(&config, input, findings);
+    limit(&config, "MaxItems", "MaxItemsPath", Some(MOST_ITEMS), findings);
+}
+
+fn check_csv(config: &Object<'_, '_>, input: Option<&str>, findings: &mut Findings) {
+    let headers = word(config, "CSVHeaderLocation", &["FIRST_ROW", "GIVEN"], findings);
+    match input {
+        Some("CSV") if !config.has("CSVHeaderLocation") => {
+            findings.schema(config.at, "The field 'CSVHeaderLocation' is required");
+        }
+        Some("JSON") if config.has("CSVHeaderLocation") => {
+            findings.schema(config.at, "Field 'CSVHeaderLocation' is not supported");
+        }
+        Some(_) | None => {}
+    }
+    if headers == Some("GIVEN") {
+        config.require(&["CSVHeaders"], findings);
+    }
+    if let Some(node) = config.get("CSVHeaders") {
+        for (index, value) in node.list(findings).unwrap_or_default().iter().enumerate() {
+            node.item(index, value).text(findings);
+        }
+    }
+}
+
+fn check_batcher(map: &Object<'_, '_>, findings: &mut Findings) {
+    let Some(node) = map.get("ItemBatcher") else { return };
+    let Some(batcher) = node.object(findings) else { return };
+    fields::check(&batcher, &[BATCHER], findings);
+    limit(&batcher, "MaxItemsPerBatch", "MaxItemsPerBatchPath", None, findings);
+    limit(&batcher, "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", Some(MOST_BATCH_BYTES), findings);
+    batcher.template("BatchInput", findings);
+}
+
+fn check_writer(map: &Object<'_, '_>, findings: &mut Findings) {
+    let Some(node) = map.get("ResultWriter") else { return };
+    let Some(writer) = node.object(findings) else { return };
+    if writer.map.is_empty() {
+        // AWS: unverified wording
+        findings.schema(writer.at, "Value cannot be empty");
+    }
+    fields::check(&writer, &[WRITER], findings);
+    check_resource(&writer, &["s3:putObject"], findings);
+    writer.template("Parameters", findings);
+    let Some(node) = writer.get("WriterConfig") else { return };
+    let Some(config) = node.object(findings) else { return };
+    fields::check(&config, &[WRITER_CONFIG], findings);
+    word(&config, "Transformation", &["NONE", "COMPACT", "FLATTEN"], findings);
+    word(&config, "OutputType", &["JSON", "JSONL"], findings);
+}
+
+fn check_resource(object: &Object<'_, '_>, calls: &[&str], findings: &mut Findings) {
+    let Some(node) = object.get("Resource") else { return };
+    let Some(text) = node.text(findings) else { return };
+    let call = text.strip_prefix("arn:").and_then(|rest| rest.split_once(":states:::"));
+    if !call.is_some_and(|(partition, call)| resource::is_partition(partition) && calls.contains(&call)) {
+        let help = format!("it may be {}", calls.join(" or "));
+        findings.schema_with_help(node.at, "The field 'Resource' does not match any of the allowed values", Some(help));
+    }
+}
+
+/// A word of an enumeration, which in JSONata may be an expression.
+fn word(object: &Object<'_, '_>, key: &str, words: &[&'static str], findings: &mut Findings) -> Option<&'static str> {
+    let node = object.get(key)?;
+    if object.language == QueryLanguage::Jsonata && node.is_expression() {
+        return None;
+    }
+    node.word(words, findings)
+}

@@ -1,0 +1,105 @@
+//! What a reader of a definition may have meant: spelling suggestions, and the warnings about paths that will not be
+//! read as paths.
+
+use serde_json::Value;
+
+use crate::cursor::Node;
+use crate::diagnostics::{Code, Findings};
+use crate::place::Place;
+
+/// `did you mean 'Next'?`, if one of the known names is close to what was written.
+pub(crate) fn did_you_mean<'k>(
+    written: &str,
+    known: impl Iterator<Item = &'k str>,
+    findings: &mut Findings,
+) -> Option<String> {
+    if !findings.may_suggest() {
+        return None;
+    }
+    let allowed = match written.chars().count() {
+        0..=2 => 0,
+        3..=6 => 1,
+        7..=80 => 2,
+        _ => return None,
+    };
+    known
+        .take(MOST_CANDIDATES)
+        .filter(|candidate| *candidate != written)
+        .filter_map(|candidate| Some((distance(written, candidate, allowed)?, candidate)))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| format!("did you mean '{candidate}'?"))
+}
+
+/// Spelling is looked at in bounded time, however many states there are.
+const MOST_CANDIDATES: usize = 300;
+
+/// How many letters have to change, if not more than allowed; capitals do not count.
+fn distance(left: &str, right: &str, allowed: usize) -> Option<usize> {
+    let left: Vec<char> = left.chars().flat_map(char::to_lowercase).collect();
+    let right: Vec<char> = right.chars().flat_map(char::to_lowercase).collect();
+    if left.len().abs_diff(right.len()) > allowed {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (pair, b) in row.windows(2).zip(&right) {
+            let [diagonal, above] = pair else { continue };
+            let beside = next.last().copied().unwrap_or_default();
+            next.push((diagonal + usize::from(a != b)).min(above + 1).min(beside + 1));
+        }
+        row = next;
+    }
+    row.last().copied().filter(|steps| *steps <= allowed)
+}
+
+/// Warns about values of a payload template that look like paths or intrinsics but are plain text.
+pub(crate) fn missing_dollars(template: Node<'_, '_>, findings: &mut Findings) {
+    look_for_paths(template.value, template.at, findings);
+}
+
+/// Nesting is bounded by the JSON reader.
+fn look_for_paths(value: &Value, at: Place<'_>, findings: &mut Findings) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::String(text) if looks_like_a_path(text) && !key.ends_with(".$") => {
+                        let message = "No .$ on a field that appears to be a JSONPath or Intrinsic Function.";
+                        let help = format!("write \"{key}.$\" to have it evaluated");
+                        findings.warning(Code::NoDollar, at.key(key), message.to_owned(), Some(help));
+                    }
+                    inner => look_for_paths(inner, at.key(key), findings),
+                }
+            }
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| look_for_paths(item, at.index(index), findings));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Warns about a `Result` that reads as if a path in it were followed.
+pub(crate) fn static_result(result: Node<'_, '_>, findings: &mut Findings) {
+    let mut pending = vec![result.value];
+    while let Some(value) = pending.pop() {
+        match value {
+            Value::Object(map) => {
+                if map.iter().any(|(key, value)| key.ends_with(".$") && value.is_string()) {
+                    let message = "Attempt to use a path in the result of a pass state.";
+                    let help = "a Result is taken as it is; write Parameters instead".to_owned();
+                    findings.warning(Code::PassResultIsStatic, result.at, message.to_owned(), Some(help));
+                    return;
+                }
+                pending.extend(map.values());
+            }
+            Value::Array(items) => pending.extend(items),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+}
+
+fn looks_like_a_path(text: &str) -> bool {
+    ["$.", "$$.", "$[", "States."].iter().any(|start| text.starts_with(start))
+}

@@ -1,0 +1,240 @@
+//! The types of a definition that passed [`crate::parse`].
+//!
+//! States of all nestings lie in one list in document order; a [`StateId`] is the place in it. A definition is pinned
+//! to the executions that started with it, so an id stays good as long as parsing numbers the states in that order.
+
+use std::sync::Arc;
+
+use expressions::{Condition, Expression, Path, ReferencePath, Template};
+use serde_json::Value;
+
+use crate::Resource;
+
+/// A whole state machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateMachine {
+    pub comment: Option<String>,
+    pub query_language: QueryLanguage,
+    /// The longest an execution may run, in seconds.
+    pub timeout_seconds: Option<u64>,
+    pub flow: Flow,
+    /// All states of all nestings, in document order.
+    pub states: Vec<Arc<State>>,
+}
+
+impl StateMachine {
+    /// The state at `id`; `None` when the id belongs to another definition.
+    pub fn state(&self, id: StateId) -> Option<&Arc<State>> {
+        self.states.get(id.0 as usize)
+    }
+}
+
+/// A place in [`StateMachine::states`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StateId(pub u32);
+
+/// One level of states: a machine, a branch or an item processor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flow {
+    pub start_at: StateId,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QueryLanguage {
+    #[default]
+    JsonPath,
+    Jsonata,
+}
+
+/// `STANDARD` or `EXPRESS`, as CreateStateMachine's `type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MachineType {
+    #[default]
+    Standard,
+    Express,
+}
+
+/// One state. Fields that a type does not carry hold their defaults: the parser has refused them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    pub id: StateId,
+    pub name: Arc<str>,
+    pub comment: Option<String>,
+    pub query_language: QueryLanguage,
+    pub data: DataFlow,
+    pub retry: Vec<Retrier>,
+    pub catch: Vec<Catcher>,
+    pub kind: Kind,
+}
+
+/// What a state does with its data, in the order in which it is applied.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DataFlow {
+    pub input_path: Selection,
+    /// `Parameters`; of a Map this is the deprecated spelling of `ItemSelector` and lands in [`Map::item_selector`].
+    pub parameters: Option<Template>,
+    pub result_selector: Option<Template>,
+    pub result_path: ResultPath,
+    pub assign: Option<Template>,
+    pub output_path: Selection,
+}
+
+/// `InputPath`, `OutputPath`, `ItemsPath`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Selection {
+    /// Absent, or `$`.
+    #[default]
+    Everything,
+    /// `null`: an empty object.
+    Nothing,
+    At(Path),
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum ResultPath {
+    /// Absent, or `$`: the result replaces the input.
+    #[default]
+    Replace,
+    /// `null`: the result is discarded.
+    Discard,
+    At(ReferencePath),
+}
+
+/// Where a state hands on to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transition {
+    Next(StateId),
+    End,
+}
+
+/// The eight state types.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    Task(Task),
+    Parallel(Parallel),
+    Map(Map),
+    Pass(Pass),
+    Wait(Wait),
+    Choice(Choice),
+    Succeed,
+    Fail(Fail),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    pub resource: Resource,
+    pub timeout: Option<Seconds>,
+    pub heartbeat: Option<Seconds>,
+    /// `Credentials`, an object with `RoleArn` (or `RoleArn.$`).
+    pub credentials: Option<Template>,
+    pub transition: Transition,
+}
+
+/// A number of seconds, or where in the input it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seconds {
+    Literal(u64),
+    Path(Path),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parallel {
+    pub branches: Vec<Flow>,
+    pub transition: Transition,
+}
+
+/// An inline Map. Distributed maps are validated and refused by [`crate::parse`] for now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Map {
+    pub items_path: Selection,
+    pub item_selector: Option<Template>,
+    pub processor: Flow,
+    /// 0 is no limit of the definition's own.
+    pub max_concurrency: Limit,
+    pub tolerated_failure_count: Option<Limit>,
+    pub tolerated_failure_percentage: Option<Percentage>,
+    pub transition: Transition,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Limit {
+    Literal(u64),
+    Path(Path),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Percentage {
+    Literal(f64),
+    Path(Path),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pass {
+    pub result: Option<Value>,
+    pub transition: Transition,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wait {
+    pub until: WaitUntil,
+    pub transition: Transition,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum WaitUntil {
+    Seconds(u64),
+    SecondsPath(Path),
+    Timestamp(jiff::Timestamp),
+    TimestampPath(Path),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    pub rules: Vec<Rule>,
+    pub default: Option<StateId>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    pub condition: Condition,
+    pub assign: Option<Template>,
+    pub next: StateId,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fail {
+    pub error: Option<Text>,
+    pub cause: Option<Text>,
+}
+
+/// `Error` or `ErrorPath`, `Cause` or `CausePath`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Text {
+    Literal(String),
+    From(Expression),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retrier {
+    pub error_equals: Vec<String>,
+    pub interval_seconds: u64,
+    pub max_attempts: u64,
+    pub backoff_rate: f64,
+    pub max_delay_seconds: Option<u64>,
+    pub jitter: Jitter,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Jitter {
+    #[default]
+    None,
+    Full,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Catcher {
+    pub error_equals: Vec<String>,
+    pub result_path: ResultPath,
+    pub assign: Option<Template>,
+    pub next: StateId,
+}

@@ -1,0 +1,51 @@
+//! Fail: ends with an error and a cause, both given or taken from the input.
+
+use expressions::Expression;
+
+use crate::cursor::Node;
+use crate::definition::Reading;
+use crate::diagnostics::Findings;
+use crate::state::Sheet;
+use crate::{Fail, Text};
+
+/// The intrinsic functions that answer a text, which are the ones `ErrorPath` and `CausePath` take.
+const TEXT_FUNCTIONS: [&str; 7] = [
+    "States.Format",
+    "States.JsonToString",
+    "States.ArrayGetItem",
+    "States.Base64Encode",
+    "States.Base64Decode",
+    "States.Hash",
+    "States.UUID",
+];
+
+pub(crate) fn read(sheet: &Sheet<'_, '_>, reading: &mut Reading<'_>) -> Fail {
+    let findings = &mut reading.findings;
+    Fail { error: text(sheet, "Error", "ErrorPath", findings), cause: text(sheet, "Cause", "CausePath", findings) }
+}
+
+fn text(sheet: &Sheet<'_, '_>, literal: &str, path: &str, findings: &mut Findings) -> Option<Text> {
+    let object = &sheet.object;
+    object.at_most_one(&[literal, path], findings);
+    if let Some(node) = object.get(path) {
+        return expression(node, findings).map(Text::From);
+    }
+    object.text(literal, findings).map(|text| Text::Literal(text.to_owned()))
+}
+
+fn expression(node: Node<'_, '_>, findings: &mut Findings) -> Option<Expression> {
+    let text = node.text(findings)?;
+    let help = match Expression::parse(text) {
+        Ok(Expression::Path(path)) => return Some(Expression::Path(path)),
+        Ok(call @ Expression::Intrinsic(_)) if answers_text(text) => return Some(call),
+        Ok(Expression::Intrinsic(_)) => format!("only these functions answer a text: {}", TEXT_FUNCTIONS.join(", ")),
+        Err(invalid) => invalid.message,
+    };
+    findings.schema_with_help(node.at, "Value must be a valid JSONPath.", Some(help));
+    None
+}
+
+fn answers_text(call: &str) -> bool {
+    let name = call.split('(').next().unwrap_or_default().trim();
+    TEXT_FUNCTIONS.contains(&name)
+}

@@ -1,0 +1,128 @@
+//! Task: calls a function, an activity or an integration.
+
+use expressions::Template;
+
+use crate::cursor::{Between, MOST_SECONDS, Node, Object, Roots};
+use crate::definition::Reading;
+use crate::diagnostics::Findings;
+use crate::state::{Sheet, transition};
+use crate::{Integration, MachineType, NotAResource, Pattern, QueryLanguage, Resource, Seconds, Task, optimised};
+
+pub(crate) fn read(sheet: &Sheet<'_, '_>, reading: &mut Reading<'_>) -> Option<Task> {
+    let object = &sheet.object;
+    let machine_type = reading.machine_type;
+    let findings = &mut reading.findings;
+    object.require(&["Resource"], findings);
+    let resource = object.get("Resource").and_then(|node| read_resource(node, machine_type, findings));
+    check_parameters(object, resource.as_ref(), findings);
+    let timeout = seconds(object, "TimeoutSeconds", "TimeoutSecondsPath", findings);
+    let heartbeat = seconds(object, "HeartbeatSeconds", "HeartbeatSecondsPath", findings);
+    check_heartbeat(object, timeout.as_ref(), heartbeat.as_ref(), findings);
+    let credentials = credentials(object, resource.as_ref(), findings);
+    let transition = transition(sheet, reading);
+    Some(Task { resource: resource?, timeout, heartbeat, credentials, transition: transition? })
+}
+
+fn read_resource(node: Node<'_, '_>, machine_type: MachineType, findings: &mut Findings) -> Option<Resource> {
+    let text = node.text(findings)?;
+    let resource = match Resource::parse(text) {
+        Ok(resource) => resource,
+        Err(NotAResource::NotAnArn) => {
+            let help = text.contains("${").then(|| "put the values of substitutions in before".to_owned());
+            findings.schema_with_help(node.at, "Value is not a valid resource ARN", help);
+            return None;
+        }
+        Err(NotAResource::Unknown) => {
+            let message = format!(
+                "The resource provided {text} is not recognized. The value is not a valid resource ARN, or the \
+                 resource is not available in this region."
+            );
+            findings.schema(node.at, message);
+            return None;
+        }
+    };
+    if machine_type == MachineType::Express {
+        refuse_in_express(&resource, node, findings);
+    }
+    Some(resource)
+}
+
+fn refuse_in_express(resource: &Resource, node: Node<'_, '_>, findings: &mut Findings) {
+    let what = match resource {
+        Resource::Lambda { .. } => return,
+        Resource::Activity { .. } => "Activity ARN",
+        Resource::Integration(integration) => match integration.pattern {
+            Pattern::RequestResponse => return,
+            // AWS: unverified for .sync:2
+            Pattern::Sync | Pattern::Sync2 => "'.sync' service integration",
+            // AWS: with a space at the end
+            Pattern::WaitForTaskToken => "'.waitForTaskToken' service integration ",
+        },
+    };
+    findings.schema(node.at, format!("Express state machine does not support {what}"));
+}
+
+/// An integration has to be told what to do.
+fn check_parameters(object: &Object<'_, '_>, resource: Option<&Resource>, findings: &mut Findings) {
+    let Some(Resource::Integration(integration)) = resource else { return };
+    let key = match object.language {
+        QueryLanguage::JsonPath => "Parameters",
+        QueryLanguage::Jsonata => "Arguments",
+    };
+    let Some(parameters) = object.get(key) else {
+        // AWS: located at the Resource.
+        if let Some(node) = object.get("Resource") {
+            findings.schema(node.at, format!("{key} field is required for resource ARN: {}", integration.arn));
+        }
+        return;
+    };
+    let Some(given) = parameters.value.as_object() else { return };
+    for field in required(integration) {
+        // A key that is a path counts as there.
+        let by_path = object.language == QueryLanguage::JsonPath && given.contains_key(&format!("{field}.$"));
+        if !given.contains_key(*field) && !by_path {
+            findings.schema(parameters.at, format!("The field '{field}' is required but was missing"));
+        }
+    }
+}
+
+fn required(integration: &Integration) -> &'static [&'static str] {
+    optimised::required_parameters(&integration.service, &integration.action)
+}
+
+fn seconds(object: &Object<'_, '_>, literal: &str, path: &str, findings: &mut Findings) -> Option<Seconds> {
+    object.at_most_one(&[literal, path], findings);
+    let number = object.integer(literal, Between(1, Some(MOST_SECONDS)), findings).map(Seconds::Literal);
+    let path = object.get(path).and_then(|node| node.reference_path(Roots::Any, findings)).map(Seconds::Path);
+    path.or(number)
+}
+
+fn check_heartbeat(
+    object: &Object<'_, '_>,
+    timeout: Option<&Seconds>,
+    heartbeat: Option<&Seconds>,
+    findings: &mut Findings,
+) {
+    if let (Some(Seconds::Literal(timeout)), Some(Seconds::Literal(heartbeat))) = (timeout, heartbeat)
+        && heartbeat >= timeout
+    {
+        // AWS: unverified wording
+        findings.schema(object.at, "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'");
+    }
+}
+
+fn credentials(object: &Object<'_, '_>, resource: Option<&Resource>, findings: &mut Findings) -> Option<Template> {
+    let node = object.get("Credentials")?;
+    if matches!(resource, Some(Resource::Activity { .. })) {
+        findings.schema(node.at, "The field 'Credentials' is not supported for activities");
+    }
+    if node.is_expression() {
+        return None;
+    }
+    let fields = node.object(findings)?;
+    let by_path = object.language == QueryLanguage::JsonPath && fields.has("RoleArn.$");
+    if !fields.has("RoleArn") && !by_path {
+        findings.schema(node.at, "The field 'RoleArn' is required but was missing");
+    }
+    node.template(findings)
+}

@@ -1,0 +1,193 @@
+//! Definitions meant to do harm, and definitions damaged at random: diagnostics, never a panic, in bounded time.
+
+use asl::source::{self, Format};
+use asl::{MachineType, Severity, parse};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn assert_refused(text: &str) {
+    let parsed = parse(text, MachineType::Standard);
+    assert!(parsed.machine.is_none());
+    assert!(parsed.diagnostics.iter().any(|one| one.severity == Severity::Error));
+}
+
+#[test]
+fn refuses_nesting_of_ten_thousand_levels() {
+    assert_refused(&"[".repeat(10_000));
+    assert_refused(&format!("{}{}", r#"{"States":"#.repeat(10_000), "}".repeat(10_000)));
+    let condition = format!("{}1{}", r#"{"Not":"#.repeat(10_000), "}".repeat(10_000));
+    assert_refused(&format!(r#"{{"StartAt":"A","States":{{"A":{{"Type":"Choice","Choices":[{condition}]}}}}}}"#));
+}
+
+#[test]
+fn bounds_what_is_said_about_many_faults_in_places_with_long_names() {
+    let faults: serde_json::Map<String, Value> = (0..20_000).map(|i| (format!("f{i}"), Value::Null)).collect();
+    let mut state = faults;
+    state.insert("Type".into(), "Pass".into());
+    let name = "n".repeat(300_000);
+    let text = json!({"StartAt": name, "States": {name.clone(): state}}).to_string();
+    let parsed = parse(&text, MachineType::Standard);
+    assert!(parsed.diagnostics.len() < 20);
+    assert!(parsed.diagnostics.iter().map(|one| one.wire_text().len()).sum::<usize>() < 4 << 20);
+}
+
+#[test]
+fn reads_a_megabyte_of_states() {
+    let mut states = serde_json::Map::new();
+    for i in 0..20_000 {
+        states.insert(format!("S{i}"), json!({"Type": "Pass", "Next": format!("S{}", i + 1)}));
+    }
+    states.insert("S20000".into(), json!({"Type": "Succeed"}));
+    let parsed = parse(&json!({"StartAt": "S0", "States": states}).to_string(), MachineType::Standard);
+    assert_eq!(parsed.machine.map(|machine| machine.states.len()), Some(20_001));
+}
+
+#[test]
+fn looks_for_spelling_in_bounded_time() {
+    let mut states = serde_json::Map::new();
+    for i in 0..10_000 {
+        states.insert(
+            format!("AlmostTheSameName{i:05}"),
+            json!({"Type": "Pass", "Next": format!("AlmostTheSameName{i:05}x")}),
+        );
+    }
+    assert_refused(&json!({"StartAt": "AlmostTheSameName00000", "States": states}).to_string());
+}
+
+#[test]
+fn refuses_aliases_that_multiply_and_depth_without_end() {
+    let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for i in 1..12 {
+        let list = format!("*a{}, ", i - 1).repeat(10);
+        laughs.push_str(&format!("a{i}: &a{i} [{list}]\n"));
+    }
+    assert!(source::read(&laughs, Format::Yaml).is_err());
+    assert!(source::read(&"[".repeat(10_000), Format::Yaml).is_err());
+    assert!(source::read(&"- ".repeat(10_000), Format::Yaml).is_err());
+    assert!(source::read("a: &a [*a]", Format::Yaml).is_err());
+}
+
+/// A definition with something of everything.
+fn definition() -> Value {
+    json!({
+        "StartAt": "T", "TimeoutSeconds": 100, "States": {
+            "T": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "TimeoutSeconds": 5,
+                "Parameters": {"FunctionName": "f", "Payload.$": "States.Format('{}', $.a)"}, "ResultPath": "$.r",
+                "Retry": [{"ErrorEquals": ["A", "B"], "MaxDelaySeconds": 9}],
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "F", "Assign": {"e.$": "$.Error"}}], "Next": "M"},
+            "M": {"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 3, "ItemSelector": {"v.$": "$$.Map.Item.Value"},
+                "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "P", "States": {
+                    "P": {"Type": "Parallel", "Branches": [
+                        {"StartAt": "W", "States": {"W": {"Type": "Wait", "TimestampPath": "$.t", "End": true}}},
+                        {"StartAt": "X", "States": {"X": {"Type": "Pass", "Result": [1, null], "End": true}}}], "End": true}}},
+                "Next": "C"},
+            "C": {"Type": "Choice", "Choices": [{"And": [{"Variable": "$.a", "IsPresent": true},
+                {"Not": {"Variable": "$.b", "TimestampEquals": "2020-01-01T00:00:00Z"}}], "Next": "D"}], "Default": "F"},
+            "D": {"Type": "Map", "ItemReader": {"Resource": "arn:aws:states:::s3:getObject",
+                    "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}},
+                "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}, "StartAt": "Y",
+                    "States": {"Y": {"Type": "Succeed"}}}, "End": true},
+            "F": {"Type": "Fail", "ErrorPath": "$.e", "Cause": "c"}
+        }
+    })
+}
+
+/// Replaces, removes or renames one of the values, counted through the whole definition.
+fn damage(value: &mut Value, which: &mut usize, with: &Value) -> bool {
+    if *which == 0 {
+        *value = with.clone();
+        return true;
+    }
+    *which -= 1;
+    match value {
+        Value::Object(map) => {
+            let keys: Vec<String> = map.keys().cloned().collect();
+            for key in keys {
+                if *which == 0 && with.is_null() {
+                    map.remove(&key);
+                    return true;
+                }
+                if let (0, Some(name)) = (*which, with.as_str()) {
+                    let moved = map.remove(&key).unwrap_or_default();
+                    map.insert(name.to_owned(), moved);
+                    return true;
+                }
+                if map.get_mut(&key).is_some_and(|inner| damage(inner, which, with)) {
+                    return true;
+                }
+            }
+            false
+        }
+        Value::Array(items) => items.iter_mut().any(|item| damage(item, which, with)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn replacements() -> impl Strategy<Value = Value> {
+    let words = [
+        "",
+        "$",
+        "$.a[",
+        "$$.x",
+        "$v",
+        "States.Format('",
+        "{% 1 %}",
+        "JSONata",
+        "JSONPath",
+        "Task",
+        "Map",
+        "Choice",
+        "Next",
+        "End",
+        "Retry",
+        "Output",
+        "Condition",
+        "And",
+        "States.ALL",
+        "W",
+        "F",
+        "arn:aws:states:::",
+        "2020",
+        "DISTRIBUTED",
+    ];
+    let literals =
+        [json!(null), json!(true), json!(-1), json!(1.5), json!(u64::MAX), json!([]), json!({}), json!([[]])];
+    prop_oneof![
+        prop::sample::select(words.to_vec()).prop_map(Value::from),
+        prop::sample::select(literals.to_vec()),
+        any::<String>().prop_map(Value::from),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn damaged_definitions_are_machines_or_have_errors(
+        damages in prop::collection::vec((0usize..220, replacements()), 1..5),
+        express in any::<bool>(),
+    ) {
+        let mut broken = definition();
+        for (mut which, with) in damages {
+            damage(&mut broken, &mut which, &with);
+        }
+        let machine_type = if express { MachineType::Express } else { MachineType::Standard };
+        let text = broken.to_string();
+        let parsed = parse(&text, machine_type);
+        let wrong = parsed.diagnostics.iter().any(|one| one.severity == Severity::Error);
+        prop_assert_eq!(parsed.machine.is_some(), !wrong, "{}", text);
+        let source = source::read(&text, Format::Json).unwrap();
+        for one in &parsed.diagnostics {
+            if let Some(span) = source.span_of(one) {
+                prop_assert!(text.get(span).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_without_a_panic(text in any::<String>(), tail in "[-\\[\\]{}:,&*!|>'\"#%@\\n a-c0-9é]{0,60}") {
+        for text in [text, tail] {
+            parse(&text, MachineType::Express);
+            let _ = source::read(&text, Format::Yaml);
+            let _ = source::read(&text, Format::Json);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The port `Clock`: the machine's own time and the operating system's chance.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use interpreter::Timestamp;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use service::ports::Clock;
+
+/// Sleeps are cut into pieces of this length: the wall clock may be set, and laptops are closed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(10);
+
+/// Wall clock and chance.
+pub struct SystemClock {
+    /// Begun with the operating system's chance once, because later that could fail and [`Clock::seed`] cannot.
+    chance: Mutex<ChaCha20Rng>,
+}
+
+impl SystemClock {
+    /// Fails when the operating system has no chance to give.
+    pub fn new() -> Result<Self, getrandom::Error> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)?;
+        Ok(Self { chance: Mutex::new(ChaCha20Rng::from_seed(seed)) })
+    }
+}
+
+#[async_trait]
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        // A clock before 1970 is a broken clock: everything is due then, as good as anything.
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn seed(&self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        self.chance.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut seed);
+        seed
+    }
+
+    async fn sleep_until(&self, time: Timestamp) {
+        loop {
+            let left = time.0.saturating_sub(self.now().0);
+            let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else {
+                return;
+            };
+            tokio::time::sleep(Duration::from_millis(left).min(LONGEST_SLEEP)).await;
+        }
+    }
+}

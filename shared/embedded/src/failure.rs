@@ -1,0 +1,66 @@
+//! Why a piece of work on the database was not done, and what the service is told about it.
+//!
+//! Messages name what failed, never what was to be stored: they end up in logs.
+
+use rusqlite::ErrorCode;
+use service::ports::StoreError;
+
+/// Why a piece of work was not done.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The database could not; what shares the transaction is not done either.
+    Database(rusqlite::Error),
+    /// The caller broke a promise of the port. Nothing was written, and nobody else is concerned.
+    Refused(String),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Database(error) => database_error(&error),
+            Failure::Refused(message) => refused(message),
+        }
+    }
+}
+
+/// What the service is told when the database could not.
+pub(crate) fn database_error(error: &rusqlite::Error) -> StoreError {
+    let retryable = matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull | ErrorCode::OperationInterrupted
+        )
+    );
+    StoreError { message: format!("stepwell.db: {error}"), retryable }
+}
+
+/// What the service is told when it asked for what it promised not to ask for.
+pub(crate) fn refused(message: String) -> StoreError {
+    StoreError { message, retryable: false }
+}
+
+/// What the service is told once the directory is closed.
+pub(crate) fn closed() -> StoreError {
+    StoreError { message: "the data directory is closed".to_owned(), retryable: false }
+}
+
+/// Whether the disk can no longer be believed: what it called written may be gone.
+pub(crate) fn ends_trust(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+        )
+    )
+}

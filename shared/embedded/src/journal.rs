@@ -1,0 +1,361 @@
+//! The port `Journal`: executions as rows of records, and one row each for lists.
+//!
+//! An append is one look at the execution's row, one new record and one change of that row. It refuses what its caller
+//! promised not to do (a gap, a head without listing), so that lists and retention can rely on what they find.
+
+use async_trait::async_trait;
+use interpreter::Timestamp;
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use service::ports::{Appended, Direction, ExecutionStatus, Journal, ListQuery, Listing, Record, StoreError};
+
+use crate::directory::Directory;
+use crate::failure::Failure;
+use crate::schema::{MAX_SEQUENCE, place, sequence};
+
+#[async_trait]
+impl Journal for Directory {
+    async fn append(&self, record: Record) -> Result<Appended, StoreError> {
+        self.writer.write(move |connection| append(connection, &record)).await
+    }
+
+    async fn tail(&self, execution: &str) -> Result<Vec<Record>, StoreError> {
+        let execution = execution.to_owned();
+        self.readers.read(move |connection| tail(connection, &execution)).await
+    }
+
+    async fn ends(&self, execution: &str) -> Result<Option<(Record, Record)>, StoreError> {
+        let execution = execution.to_owned();
+        self.readers.read(move |connection| ends(connection, &execution)).await
+    }
+
+    async fn read(
+        &self,
+        execution: &str,
+        from: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        let execution = execution.to_owned();
+        self.readers.read(move |connection| read(connection, &execution, from, direction, limit)).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Listing>, StoreError> {
+        let query = query.clone();
+        self.readers.read(move |connection| list(connection, &query)).await
+    }
+
+    async fn open(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Option<Timestamp>)>, StoreError> {
+        let after = after.unwrap_or_default().to_owned();
+        self.readers.read(move |connection| open(connection, &after, limit)).await
+    }
+
+    async fn forget(&self, execution: &str) -> Result<(), StoreError> {
+        let execution = execution.to_owned();
+        self.writer.write(move |connection| forget(connection, &execution)).await
+    }
+}
+
+/// What an append has to know of its execution.
+struct Known {
+    id: i64,
+    last: u64,
+    full: u64,
+    open: bool,
+}
+
+fn known(connection: &Connection, execution: &str) -> rusqlite::Result<Option<Known>> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, last, full, open FROM executions WHERE execution = ?1")?;
+    statement
+        .query_row([execution], |row| {
+            Ok(Known { id: row.get(0)?, last: row.get(1)?, full: row.get(2)?, open: row.get(3)? })
+        })
+        .optional()
+}
+
+fn append(connection: &Connection, record: &Record) -> Result<Appended, Failure> {
+    let known = known(connection, &record.execution)?;
+    if let Some(Known { id, last, .. }) = known
+        && record.sequence <= last
+    {
+        return Ok(Appended::Taken(Box::new(record_at(connection, &record.execution, place(id, record.sequence))?)));
+    }
+    check(record, known.as_ref())?;
+    let id = match &known {
+        None => add_execution(connection, record)?,
+        Some(known) => {
+            change_execution(connection, record, known.id)?;
+            known.id
+        }
+    };
+    add_record(connection, record, id)?;
+    Ok(Appended::Written)
+}
+
+/// Holds the caller to its side of the port.
+fn check(record: &Record, known: Option<&Known>) -> Result<(), Failure> {
+    let listing = record.listing.as_ref();
+    let expected = known.map_or(0, |known| known.last.saturating_add(1));
+    let broken = if record.sequence != expected {
+        "would leave a gap"
+    } else if record.sequence > MAX_SEQUENCE {
+        "is one more than an execution can have"
+    } else if record.full > record.sequence {
+        "has its last full set in the future"
+    } else if listing.is_some_and(|listing| listing.execution != record.execution) {
+        "is listed as another execution"
+    } else if known.is_none() && listing.is_none() {
+        "is a head without listing"
+    } else if known.is_none_or(|known| known.open) && !record.open && listing.is_none_or(|l| l.stopped.is_none()) {
+        "closes its execution without saying when"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Refused(format!("record {} of {} {broken}", record.sequence, record.execution)))
+}
+
+fn add_execution(connection: &Connection, record: &Record) -> Result<i64, Failure> {
+    let Some(listing) = &record.listing else {
+        return Err(Failure::Refused(format!("{} has a head without listing", record.execution)));
+    };
+    // An id is used again only when nothing is left of the execution that had it.
+    let mut next = connection.prepare_cached(
+        "SELECT 1 + max(coalesce((SELECT max(id) FROM executions), 0), coalesce((SELECT max(id) FROM discarded), 0))",
+    )?;
+    let id: i64 = next.query_row([], |row| row.get(0))?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO executions (id, execution, machine, name, status, started, stopped, open, due, last, full)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    insert.execute(params![
+        id,
+        record.execution,
+        listing.machine,
+        listing.name,
+        listing.status.name(),
+        listing.started.0,
+        listing.stopped.map(|time| time.0),
+        record.open,
+        record.due.map(|time| time.0),
+        record.sequence,
+        record.full,
+    ])?;
+    Ok(id)
+}
+
+fn change_execution(connection: &Connection, record: &Record, id: i64) -> rusqlite::Result<()> {
+    let due = record.due.map(|time| time.0);
+    match &record.listing {
+        None => {
+            let mut update = connection
+                .prepare_cached("UPDATE executions SET open = ?2, due = ?3, last = ?4, full = ?5 WHERE id = ?1")?;
+            update.execute(params![id, record.open, due, record.sequence, record.full])?;
+        }
+        Some(listing) => {
+            let mut update = connection.prepare_cached(
+                "UPDATE executions SET open = ?2, due = ?3, last = ?4, full = ?5, machine = ?6, name = ?7, status = ?8,
+                 started = ?9, stopped = ?10 WHERE id = ?1",
+            )?;
+            update.execute(params![
+                id,
+                record.open,
+                due,
+                record.sequence,
+                record.full,
+                listing.machine,
+                listing.name,
+                listing.status.name(),
+                listing.started.0,
+                listing.stopped.map(|time| time.0),
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+fn add_record(connection: &Connection, record: &Record, id: i64) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO records (place, nonce, full, due, open, status, machine, name, started, stopped, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    let listing = record.listing.as_ref();
+    insert.execute(params![
+        place(id, record.sequence),
+        // SQLite's integers have a sign: the bits are kept.
+        record.nonce as i64,
+        record.full,
+        record.due.map(|time| time.0),
+        record.open,
+        listing.map(|listing| listing.status.name()),
+        listing.map(|listing| &listing.machine),
+        listing.map(|listing| &listing.name),
+        listing.map(|listing| listing.started.0),
+        listing.and_then(|listing| listing.stopped).map(|time| time.0),
+        record.body,
+    ])?;
+    Ok(())
+}
+
+fn tail(connection: &Connection, execution: &str) -> Result<Vec<Record>, Failure> {
+    let Some(known) = known(connection, execution)? else {
+        return Ok(Vec::new());
+    };
+    let mut records = Vec::new();
+    if known.full > 0 {
+        records.push(record_at(connection, execution, place(known.id, 0))?);
+    }
+    let range = [place(known.id, known.full), place(known.id, known.last)];
+    records.extend(records_between(connection, execution, range, Direction::Ascending, usize::MAX)?);
+    Ok(records)
+}
+
+fn ends(connection: &Connection, execution: &str) -> Result<Option<(Record, Record)>, Failure> {
+    let Some(known) = known(connection, execution)? else {
+        return Ok(None);
+    };
+    let first = record_at(connection, execution, place(known.id, 0))?;
+    let last = match known.last {
+        0 => first.clone(),
+        last => record_at(connection, execution, place(known.id, last))?,
+    };
+    Ok(Some((first, last)))
+}
+
+fn read(
+    connection: &Connection,
+    execution: &str,
+    from: u64,
+    direction: Direction,
+    limit: usize,
+) -> Result<Vec<Record>, Failure> {
+    let Some(known) = known(connection, execution)? else {
+        return Ok(Vec::new());
+    };
+    let range = match direction {
+        Direction::Ascending if from > known.last => return Ok(Vec::new()),
+        Direction::Ascending => [place(known.id, from), place(known.id, known.last)],
+        Direction::Descending => [place(known.id, 0), place(known.id, from.min(known.last))],
+    };
+    Ok(records_between(connection, execution, range, direction, limit)?)
+}
+
+const RECORD: &str = "SELECT place, nonce, full, due, open, status, machine, name, started, stopped, body FROM records";
+
+fn record_at(connection: &Connection, execution: &str, place: i64) -> rusqlite::Result<Record> {
+    let mut statement = connection.prepare_cached(&format!("{RECORD} WHERE place = ?1"))?;
+    statement.query_row([place], |row| record(execution, row))
+}
+
+fn records_between(
+    connection: &Connection,
+    execution: &str,
+    [first, last]: [i64; 2],
+    direction: Direction,
+    limit: usize,
+) -> rusqlite::Result<Vec<Record>> {
+    let order = match direction {
+        Direction::Ascending => "ASC",
+        Direction::Descending => "DESC",
+    };
+    let sql = format!("{RECORD} WHERE place BETWEEN ?1 AND ?2 ORDER BY place {order} LIMIT ?3");
+    let mut statement = connection.prepare_cached(&sql)?;
+    statement.query_map(params![first, last, sql_limit(limit)], |row| record(execution, row))?.collect()
+}
+
+fn record(execution: &str, row: &Row<'_>) -> rusqlite::Result<Record> {
+    let listing = match row.get::<_, Option<String>>("status")? {
+        None => None,
+        Some(status) => Some(Listing {
+            execution: execution.to_owned(),
+            machine: row.get("machine")?,
+            name: row.get("name")?,
+            status: execution_status(&status)?,
+            started: Timestamp(row.get("started")?),
+            stopped: row.get::<_, Option<i64>>("stopped")?.map(Timestamp),
+        }),
+    };
+    Ok(Record {
+        execution: execution.to_owned(),
+        sequence: sequence(row.get("place")?),
+        nonce: row.get::<_, i64>("nonce")? as u64,
+        full: row.get("full")?,
+        due: row.get::<_, Option<i64>>("due")?.map(Timestamp),
+        open: row.get("open")?,
+        listing,
+        body: row.get("body")?,
+    })
+}
+
+fn execution_status(name: &str) -> rusqlite::Result<ExecutionStatus> {
+    ExecutionStatus::from_name(name).ok_or_else(|| {
+        let unknown = format!("no status of an execution: {name}");
+        rusqlite::Error::FromSqlConversionFailure(0, Type::Text, unknown.into())
+    })
+}
+
+fn list(connection: &Connection, query: &ListQuery) -> Result<Vec<Listing>, Failure> {
+    // The names of indexes are given so that a list never becomes a scan of everything.
+    let (index, condition) = match query.status {
+        None => ("executions_by_start", ":status IS NULL"),
+        Some(_) => ("executions_by_status", "status = :status"),
+    };
+    let sql = format!(
+        "SELECT execution, machine, name, status, started, stopped FROM executions INDEXED BY {index}
+         WHERE machine = :machine AND {condition} AND (started, execution) < (:started, :execution)
+         ORDER BY started DESC, execution DESC LIMIT :limit"
+    );
+    let (started, execution) =
+        query.after.as_ref().map_or((i64::MAX, ""), |(started, execution)| (started.0, execution.as_str()));
+    let mut statement = connection.prepare_cached(&sql)?;
+    let values = named_params! {
+        ":machine": query.machine,
+        ":status": query.status.map(ExecutionStatus::name),
+        ":started": started,
+        ":execution": execution,
+        ":limit": sql_limit(query.limit),
+    };
+    Ok(statement.query_map(values, listing)?.collect::<Result<_, _>>()?)
+}
+
+fn listing(row: &Row<'_>) -> rusqlite::Result<Listing> {
+    Ok(Listing {
+        execution: row.get("execution")?,
+        machine: row.get("machine")?,
+        name: row.get("name")?,
+        status: execution_status(&row.get::<_, String>("status")?)?,
+        started: Timestamp(row.get("started")?),
+        stopped: row.get::<_, Option<i64>>("stopped")?.map(Timestamp),
+    })
+}
+
+fn open(connection: &Connection, after: &str, limit: usize) -> Result<Vec<(String, Option<Timestamp>)>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT execution, due FROM executions INDEXED BY executions_open
+         WHERE open = 1 AND execution > ?1 ORDER BY execution LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![after, sql_limit(limit)], |row| {
+        Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?.map(Timestamp)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn forget(connection: &Connection, execution: &str) -> Result<(), Failure> {
+    match known(connection, execution)? {
+        None => Ok(()),
+        Some(known) if known.open => Err(Failure::Refused(format!("{execution} is open and cannot be forgotten"))),
+        Some(known) => Ok(discard(connection, known.id)?),
+    }
+}
+
+/// Takes an execution out of sight. Its records go with the sweeps that follow, its name is free at once.
+pub(crate) fn discard(connection: &Connection, id: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM executions WHERE id = ?1")?.execute([id])?;
+    connection.prepare_cached("INSERT INTO discarded (id) VALUES (?1)")?.execute([id])?;
+    Ok(())
+}
+
+/// SQLite counts with a sign.
+pub(crate) fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

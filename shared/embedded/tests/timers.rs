@@ -1,0 +1,143 @@
+//! The queue in memory, over paused time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use async_trait::async_trait;
+use embedded::{SystemClock, TimerQueue};
+use interpreter::Timestamp;
+use service::ports::{Clock, Queue};
+use tokio::time::{Instant, sleep, timeout};
+
+/// Tokio's time as milliseconds since the test began.
+struct PausedClock(Instant);
+
+#[async_trait]
+impl Clock for PausedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(i64::try_from(self.0.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn seed(&self) -> [u8; 32] {
+        [7; 32]
+    }
+
+    async fn sleep_until(&self, time: Timestamp) {
+        tokio::time::sleep_until(self.0 + Duration::from_millis(time.0.unsigned_abs())).await;
+    }
+}
+
+fn queue() -> (Arc<PausedClock>, Arc<TimerQueue>) {
+    let clock = Arc::new(PausedClock(Instant::now()));
+    (Arc::clone(&clock), Arc::new(TimerQueue::new(clock)))
+}
+
+/// Sends messages and tells what comes out within an hour, each with its time.
+async fn told(messages: &[(&str, Option<i64>)]) -> Result<Vec<(String, i64)>> {
+    let (clock, queue) = queue();
+    for (execution, due) in messages {
+        queue.send(execution, due.map(Timestamp)).await?;
+    }
+    let mut told = Vec::new();
+    while let Ok(execution) = timeout(Duration::from_secs(3600), queue.next()).await {
+        told.push((execution, clock.now().0));
+    }
+    assert!(queue.is_empty(), "{} messages are left", queue.len());
+    Ok(told)
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_come_when_they_are_due_and_in_order() -> Result<()> {
+    type Case<'a> = (&'a [(&'a str, Option<i64>)], &'a [(&'a str, i64)]);
+    let cases: [Case<'_>; 7] = [
+        (&[("a", None)], &[("a", 0)]),
+        (&[("late", Some(500)), ("early", Some(3)), ("now", None)], &[("now", 0), ("early", 3), ("late", 500)]),
+        (&[("first", Some(9)), ("second", Some(9)), ("third", Some(9))], &[("first", 9), ("second", 9), ("third", 9)]),
+        (&[("b", Some(-5)), ("a", Some(-50))], &[("a", 0), ("b", 0)]),
+        // Twice the same, and all that is due together: told once.
+        (&[("a", Some(5)), ("a", Some(5))], &[("a", 5)]),
+        (&[("a", None), ("a", Some(-3)), ("b", None), ("a", None)], &[("a", 0), ("b", 0)]),
+        // A later message announces something that an early look may not find.
+        (&[("a", Some(5)), ("a", Some(900)), ("a", None)], &[("a", 0), ("a", 5), ("a", 900)]),
+    ];
+    for (messages, expected) in cases {
+        let told = told(messages).await?;
+        let found: Vec<_> = told.iter().map(|(execution, time)| (execution.as_str(), *time)).collect();
+        assert_eq!(found, expected, "{messages:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_message_is_told_to_who_waits_for_a_later_one() -> Result<()> {
+    let (clock, queue) = queue();
+    queue.send("late", Some(Timestamp(1_000))).await?;
+    let waiting = tokio::spawn({
+        let queue = Arc::clone(&queue);
+        async move { queue.next().await }
+    });
+    sleep(Duration::from_millis(10)).await;
+    queue.send("early", Some(Timestamp(20))).await?;
+    assert_eq!(waiting.await?, "early");
+    assert_eq!(clock.now(), Timestamp(20));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_wakes_who_waits_at_an_empty_queue() -> Result<()> {
+    let (clock, queue) = queue();
+    let waiting = tokio::spawn({
+        let queue = Arc::clone(&queue);
+        async move { queue.next().await }
+    });
+    sleep(Duration::from_millis(50)).await;
+    queue.send("a", None).await?;
+    assert_eq!(waiting.await?, "a");
+    assert_eq!(clock.now(), Timestamp(50));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_wait_share_the_messages() -> Result<()> {
+    let (_clock, queue) = queue();
+    let waiting: Vec<_> = (0..8)
+        .map(|_| {
+            let queue = Arc::clone(&queue);
+            tokio::spawn(async move { queue.next().await })
+        })
+        .collect();
+    for number in 0..8 {
+        queue.send(&format!("execution {number}"), Some(Timestamp(number % 3))).await?;
+    }
+    let mut told = Vec::new();
+    for waiting in waiting {
+        told.push(timeout(Duration::from_secs(1), waiting).await??);
+    }
+    told.sort();
+    assert_eq!(told, (0..8).map(|number| format!("execution {number}")).collect::<Vec<_>>());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_waiting_takes_nothing_along() -> Result<()> {
+    let (_clock, queue) = queue();
+    queue.send("a", Some(Timestamp(100))).await?;
+    assert!(timeout(Duration::from_millis(99), queue.next()).await.is_err());
+    assert_eq!(timeout(Duration::from_millis(2), queue.next()).await?, "a");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_systems_clock_has_chance_and_does_not_wait_for_the_past() -> Result<()> {
+    let clock = SystemClock::new()?;
+    assert_ne!(clock.seed(), clock.seed());
+    assert_ne!(clock.seed(), SystemClock::new()?.seed());
+    assert!(clock.now() > Timestamp(1_600_000_000_000), "{:?}", clock.now());
+    let due = Timestamp(clock.now().0 + 3);
+    for time in [Timestamp(i64::MIN), Timestamp(0), clock.now(), due] {
+        clock.sleep_until(time).await;
+    }
+    assert!(clock.now() >= due);
+    Ok(())
+}

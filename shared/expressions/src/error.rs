@@ -1,0 +1,52 @@
+//! The two ways an expression goes wrong: it does not compile, or it cannot be evaluated.
+//!
+//! Kept apart from the errors of the API and of adapters: these end a state, in the words an execution's
+//! history shows. Deliberately absent: the prefix naming the state, which the interpreter adds.
+
+use std::fmt;
+
+/// An evaluation that failed: the error name a Retrier or Catcher sees, and the cause in AWS's words,
+/// without the prefix that names the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvaluationError {
+    pub error: &'static str,
+    pub cause: String,
+}
+
+impl EvaluationError {
+    pub(crate) fn runtime(cause: impl Into<String>) -> Self {
+        EvaluationError { error: "States.Runtime", cause: cause.into() }
+    }
+
+    pub(crate) fn intrinsic(cause: impl Into<String>) -> Self {
+        EvaluationError { error: "States.IntrinsicFailure", cause: cause.into() }
+    }
+}
+
+impl fmt::Display for EvaluationError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.error, self.cause)
+    }
+}
+
+impl std::error::Error for EvaluationError {}
+
+/// An expression that does not compile; the message is as AWS words it where that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    pub message: String,
+}
+
+impl Invalid {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Invalid { message: message.into() }
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Invalid {}

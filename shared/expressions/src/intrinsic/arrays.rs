@@ -1,0 +1,73 @@
+//! The functions on arrays.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::call::{Failure, array, integer};
+
+/// Most elements `States.ArrayRange` makes.
+const LONGEST_RANGE: usize = 1000;
+
+pub(super) fn contains(values: &[Value]) -> Result<Value, Failure> {
+    let items = array(values, 0)?;
+    Ok(Value::Bool(values.get(1).is_some_and(|wanted| items.contains(wanted))))
+}
+
+pub(super) fn get_item(values: &[Value]) -> Result<Value, Failure> {
+    let items = array(values, 0)?;
+    let index = integer(values, 1)?;
+    let found = usize::try_from(index).ok().and_then(|index| items.get(index));
+    // AWS: unverified wording.
+    found.cloned().ok_or_else(|| format!("Index {index} is out of bounds for an array of length {}", items.len()))
+}
+
+pub(super) fn length(values: &[Value]) -> Result<Value, Failure> {
+    Ok(array(values, 0)?.len().into())
+}
+
+pub(super) fn partition(values: &[Value]) -> Result<Value, Failure> {
+    let items = array(values, 0)?;
+    let size = usize::try_from(integer(values, 1)?).ok().filter(|size| *size > 0);
+    // AWS: unverified wording; the size is documented to be positive.
+    let size = size.ok_or("The chunk size must be a positive number")?;
+    Ok(items.chunks(size).map(|chunk| Value::Array(chunk.to_vec())).collect())
+}
+
+/// From the first argument by steps of the third, the second included if it is hit.
+pub(super) fn range(values: &[Value]) -> Result<Value, Failure> {
+    let (first, last, step) = (integer(values, 0)?, integer(values, 1)?, integer(values, 2)?);
+    if step == 0 {
+        return Err("The step must not be 0".to_owned());
+    }
+    let mut items = Vec::new();
+    let mut next = Some(first);
+    while let Some(item) = next.filter(|item| if step > 0 { *item <= last } else { *item >= last }) {
+        if items.len() == LONGEST_RANGE {
+            return Err(format!("The range has more than {LONGEST_RANGE} elements"));
+        }
+        items.push(Value::from(item));
+        next = item.checked_add(step);
+    }
+    Ok(Value::Array(items))
+}
+
+/// The first occurrence of each element.
+pub(super) fn unique(values: &[Value]) -> Result<Value, Failure> {
+    let mut seen = BTreeSet::new();
+    let items = array(values, 0)?;
+    Ok(items.iter().filter(|item| seen.insert(sorted(item).to_string())).cloned().collect())
+}
+
+/// The value with its keys in order, so that equal values print equally.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        Value::Object(object) => {
+            let mut entries: Vec<_> = object.iter().collect();
+            entries.sort_by_key(|(name, _)| *name);
+            Value::Object(entries.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect::<Map<_, _>>())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}

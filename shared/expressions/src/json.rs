@@ -1,0 +1,69 @@
+//! JSON as AWS's Java front end reads and writes it.
+//!
+//! serde_json decides what JSON is just as well, but its complaints are not Jackson's, and those reach the user
+//! in the message of `InvalidExecutionInput`. Deliberately absent: writing with spaces, and source positions of
+//! values (the definition's reader has its own).
+
+mod problem;
+mod reader;
+
+use std::fmt;
+
+use serde_json::Value;
+
+pub(crate) use problem::too_deep;
+
+/// Deepest nesting of a document, and of any value an expression makes.
+pub const DEEPEST: usize = 128;
+
+/// Why a text is not JSON, in Jackson's words, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    pub message: String,
+    /// Counts from 1.
+    pub line: usize,
+    /// Counts from 1, in characters.
+    pub column: usize,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} at line {}, column {}", self.message, self.line, self.column)
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+/// Reads one JSON value. Of a key given twice the last value wins, at the place of the first.
+///
+/// Whole numbers are exact up to 64 bits, all others are doubles.
+pub fn parse(text: &str) -> Result<Value, JsonError> {
+    reader::read(text)
+}
+
+/// Writes JSON without spaces.
+// AWS: unverified: doubles outside of 1e-3 to 1e7 may be printed as Java prints them (1.0E10).
+pub fn to_text(value: &Value) -> String {
+    value.to_string()
+}
+
+/// How deep a value is nested; a scalar is 0, `[]` is 1.
+pub fn depth(value: &Value) -> usize {
+    let mut deepest = 0;
+    let mut waiting = vec![(value, 0)];
+    while let Some((value, depth)) = waiting.pop() {
+        let inner = depth + 1;
+        match value {
+            Value::Array(items) => {
+                deepest = deepest.max(inner);
+                waiting.extend(items.iter().map(|item| (item, inner)));
+            }
+            Value::Object(object) => {
+                deepest = deepest.max(inner);
+                waiting.extend(object.values().map(|value| (value, inner)));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => deepest = deepest.max(depth),
+        }
+    }
+    deepest
+}

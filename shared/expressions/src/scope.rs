@@ -1,0 +1,50 @@
+//! What an expression may look at while it is evaluated.
+//!
+//! A scope borrows everything: one is put together per evaluated field and costs nothing. The context object is
+//! built at the first look because most expressions never read `$$`.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::chance::Chance;
+
+/// The variables an expression can see, by name without `$`.
+pub type Variables = BTreeMap<String, Value>;
+
+/// Everything an expression may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// `$`
+    pub input: &'a Value,
+    /// `$$`
+    pub context: &'a ContextObject<'a>,
+    /// `$name`
+    pub variables: &'a Variables,
+    /// Where `States.UUID` and `States.MathRandom` draw from.
+    pub chance: &'a Chance,
+}
+
+/// The context object `$$`, built when something first looks at it and kept from then on.
+pub struct ContextObject<'a> {
+    build: Box<dyn Fn() -> Value + 'a>,
+    value: OnceCell<Value>,
+}
+
+impl<'a> ContextObject<'a> {
+    pub fn new(build: impl Fn() -> Value + 'a) -> Self {
+        ContextObject { build: Box::new(build), value: OnceCell::new() }
+    }
+
+    pub fn value(&self) -> &Value {
+        self.value.get_or_init(|| (self.build)())
+    }
+}
+
+impl fmt::Debug for ContextObject<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("ContextObject").field(&self.value.get()).finish()
+    }
+}

@@ -1,0 +1,149 @@
+//! Payload templates: `Parameters`, `ResultSelector`, `ItemSelector`, `Credentials`, `Assign`.
+//!
+//! A template is JSON in which the value of every key that ends in `.$`, at any depth, is an expression. Compiling
+//! finds all that is wrong at once. Strings under other keys are never expressions, not even `"$.a"`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::error::EvaluationError;
+use crate::expression::Expression;
+use crate::json;
+use crate::scope::Scope;
+
+/// A compiled payload template.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template {
+    node: Node,
+}
+
+/// What is wrong with a template and where: a JSON pointer relative to the template, to the object that has the
+/// field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateFinding {
+    pub pointer: String,
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Node {
+    /// Nothing to evaluate below.
+    Constant(Value),
+    Array(Vec<Node>),
+    Object(Vec<(String, Node)>),
+    /// The key as written, for error texts.
+    Expression(String, Expression),
+}
+
+impl Template {
+    pub fn compile(value: &Value) -> Result<Template, Vec<TemplateFinding>> {
+        let depth = json::depth(value);
+        if depth > json::DEEPEST {
+            return Err(vec![TemplateFinding { pointer: String::new(), message: json::too_deep(depth) }]);
+        }
+        let mut findings = Vec::new();
+        let node = compile(value, &mut String::new(), &mut findings);
+        if findings.is_empty() { Ok(Template { node }) } else { Err(findings) }
+    }
+
+    pub fn render(&self, scope: &Scope) -> Result<Value, EvaluationError> {
+        let value = render(&self.node, scope)?;
+        // Values that grow deeper with every round of a loop would one day not be readable any more.
+        let depth = json::depth(&value);
+        if depth > json::DEEPEST {
+            return Err(EvaluationError::runtime(json::too_deep(depth)));
+        }
+        Ok(value)
+    }
+
+    /// The names of the variables it reads, in the order they appear, repeated as they are.
+    pub fn variables(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        collect_variables(&self.node, &mut names);
+        names
+    }
+}
+
+// The recursion of the three functions below is as deep as the template, which `compile` bounds.
+
+fn compile(value: &Value, pointer: &mut String, findings: &mut Vec<TemplateFinding>) -> Node {
+    match value {
+        Value::Array(items) => {
+            let mut nodes = Vec::with_capacity(items.len());
+            for (index, item) in items.iter().enumerate() {
+                nodes.push(below(pointer, &index.to_string(), |pointer| compile(item, pointer, findings)));
+            }
+            if nodes.iter().all(is_constant) { Node::Constant(value.clone()) } else { Node::Array(nodes) }
+        }
+        Value::Object(object) => compile_object(value, object, pointer, findings),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Node::Constant(value.clone()),
+    }
+}
+
+fn compile_object(
+    value: &Value,
+    object: &Map<String, Value>,
+    pointer: &mut String,
+    findings: &mut Vec<TemplateFinding>,
+) -> Node {
+    let mut fields = Vec::with_capacity(object.len());
+    let mut names = BTreeSet::new();
+    for (key, value) in object {
+        let name = key.strip_suffix(".$").unwrap_or(key);
+        if !names.insert(name) {
+            // AWS: unverified wording; that the field is refused is documented.
+            let message = format!("The field '{name}' is given more than once");
+            findings.push(TemplateFinding { pointer: pointer.clone(), message });
+        }
+        let node = if name.len() == key.len() {
+            below(pointer, key, |pointer| compile(value, pointer, findings))
+        } else if let Some(expression) = value.as_str().and_then(|text| Expression::parse(text).ok()) {
+            Node::Expression(key.clone(), expression)
+        } else {
+            let message =
+                format!("The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call");
+            findings.push(TemplateFinding { pointer: pointer.clone(), message });
+            continue;
+        };
+        fields.push((name.to_owned(), node));
+    }
+    if fields.iter().all(|(_, node)| is_constant(node)) { Node::Constant(value.clone()) } else { Node::Object(fields) }
+}
+
+fn below<T>(pointer: &mut String, token: &str, work: impl FnOnce(&mut String) -> T) -> T {
+    let length = pointer.len();
+    pointer.push('/');
+    pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
+    let answer = work(pointer);
+    pointer.truncate(length);
+    answer
+}
+
+fn is_constant(node: &Node) -> bool {
+    matches!(node, Node::Constant(_))
+}
+
+fn render(node: &Node, scope: &Scope) -> Result<Value, EvaluationError> {
+    match node {
+        Node::Constant(value) => Ok(value.clone()),
+        Node::Array(nodes) => nodes.iter().map(|node| render(node, scope)).collect::<Result<_, _>>().map(Value::Array),
+        Node::Object(fields) => {
+            let mut object = Map::with_capacity(fields.len());
+            for (name, node) in fields {
+                object.insert(name.clone(), render(node, scope)?);
+            }
+            Ok(Value::Object(object))
+        }
+        Node::Expression(key, expression) => expression.evaluate(scope, key),
+    }
+}
+
+fn collect_variables<'t>(node: &'t Node, names: &mut Vec<&'t str>) {
+    match node {
+        Node::Constant(_) => {}
+        Node::Array(nodes) => nodes.iter().for_each(|node| collect_variables(node, names)),
+        Node::Object(fields) => fields.iter().for_each(|(_, node)| collect_variables(node, names)),
+        Node::Expression(_, expression) => names.extend(expression.variables()),
+    }
+}

@@ -1,0 +1,199 @@
+//! Whatever the text and whatever the document: no panic, no endless work.
+
+use crate::world;
+use expressions::{Comparison, Condition, Expression, Path, ReferencePath, Template, json, time};
+use proptest::prelude::*;
+use serde_json::{Map, Number, Value};
+
+fn values() -> impl Strategy<Value = Value> {
+    let numbers = prop_oneof![
+        any::<i64>().prop_map(Value::from),
+        (-3i64..4).prop_map(Value::from),
+        any::<f64>().prop_map(|number| Number::from_f64(number).map_or(Value::Null, Value::Number)),
+    ];
+    let leaves = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        numbers,
+        "[abc,{}\\\\]{0,4}|2020-01-01T00:00:00Z".prop_map(Value::from),
+    ];
+    leaves.prop_recursive(4, 40, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::Array),
+            prop::collection::vec(("[abc]", inner), 0..5)
+                .prop_map(|entries| Value::Object(entries.into_iter().collect::<Map<_, _>>())),
+        ]
+    })
+}
+
+/// Texts made of the pieces of the language, so that many of them compile.
+fn paths() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        ".a",
+        ".b",
+        "['a']",
+        "[\"b\"]",
+        "['a','b']",
+        "[0]",
+        "[-1]",
+        "[0,1]",
+        "[1:]",
+        "[:-1]",
+        "[-9:9]",
+        "[*]",
+        ".*",
+        "..a",
+        "..*",
+        "..[0]",
+        "[?(@.a)]",
+        "[?(@ > 1)]",
+        "[?(@.a == $.b && !(@.c =~ /a.*/i))]",
+        "[?(@.a in [1,'b'])]",
+        "[?(@..a size 1 || @ empty true)]",
+        ".length()",
+        ".sum()",
+        ".first()",
+        "[?(",
+        "]",
+        "é",
+        "'",
+        "\\",
+    ]);
+    let roots = prop::sample::select(vec!["$", "$$", "$name", "$list", "$x"]);
+    (roots, prop::collection::vec(pieces, 0..5)).prop_map(|(root, pieces)| root.to_owned() + &pieces.concat())
+}
+
+fn calls() -> impl Strategy<Value = String> {
+    let names = prop::sample::select(vec![
+        "Array",
+        "ArrayContains",
+        "ArrayGetItem",
+        "ArrayLength",
+        "ArrayPartition",
+        "ArrayRange",
+        "ArrayUnique",
+        "Base64Decode",
+        "Base64Encode",
+        "Format",
+        "Hash",
+        "JsonMerge",
+        "JsonToString",
+        "MathAdd",
+        "MathRandom",
+        "StringSplit",
+        "StringToJson",
+        "UUID",
+    ]);
+    let arguments = prop_oneof![
+        paths(),
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<f64>().prop_map(|number| number.to_string()),
+        "'[a{}\\\\,]{0,5}'",
+        prop::sample::select(vec!["true", "false", "null", "'MD5'", "$.a", "$", "''"]).prop_map(str::to_owned),
+    ];
+    let leaf = (names.clone(), prop::collection::vec(arguments.clone(), 0..4))
+        .prop_map(|(name, arguments)| format!("States.{name}({})", arguments.join(", ")));
+    leaf.prop_recursive(3, 12, 3, move |inner| {
+        (names.clone(), prop::collection::vec(prop_oneof![inner, arguments.clone()], 0..4))
+            .prop_map(|(name, arguments)| format!("States.{name}({})", arguments.join(",")))
+    })
+}
+
+fn parse_everything(text: &str) {
+    let _ = Path::parse(text);
+    let _ = ReferencePath::parse(text);
+    let _ = Expression::parse(text);
+    let _ = time::parse_timestamp(text);
+    for operator in Comparison::OPERATORS {
+        let _ = Comparison::parse(operator, &Value::from(text));
+    }
+    if let Ok(value) = json::parse(text) {
+        assert_eq!(json::parse(&json::to_text(&value)), Ok(value));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_a_parser_panic(text in any::<String>()) {
+        parse_everything(&text);
+    }
+
+    #[test]
+    fn no_text_in_the_letters_of_the_languages_makes_a_parser_panic(
+        text in "[$@.\\[\\]()?*:,'\"\\\\/!=<>~&|{}+\\-0-9a-eunlrtfsSTZ é\u{1F600}\n]{0,40}",
+    ) {
+        parse_everything(&text);
+        parse_everything(&format!("${text}"));
+        parse_everything(&format!("$[?({text})]"));
+        parse_everything(&format!("States.Format('{text}')"));
+    }
+
+    #[test]
+    fn json_is_accepted_exactly_when_serde_json_accepts_it(text in "[\\[\\]{}:,\"\\\\ 0-9.eE+\\-truefalsn]{0,12}") {
+        prop_assert_eq!(json::parse(&text).ok(), serde_json::from_str::<Value>(&text).ok());
+    }
+
+    #[test]
+    fn every_value_survives_being_written_and_read(value in values()) {
+        prop_assert_eq!(json::parse(&value.to_string()), Ok(value));
+    }
+
+    #[test]
+    fn no_document_makes_a_path_panic(text in paths(), input in values()) {
+        let Ok(path) = Path::parse(&text) else { return Ok(()) };
+        world::with_scope(&input, |scope| {
+            let read = path.read(scope);
+            // Present means readable; a list is never absent.
+            if path.is_present(scope) {
+                assert!(read.is_ok(), "{text}");
+            }
+            if let (false, Ok(value)) = (path.is_definite(), &read) {
+                assert!(value.is_array(), "{text}");
+            }
+        });
+    }
+
+    #[test]
+    fn no_document_makes_a_call_panic(text in calls(), input in values()) {
+        let Ok(expression) = Expression::parse(&text) else { return Ok(()) };
+        let evaluate = || world::with_scope(&input, |scope| expression.evaluate(scope, "a.$"));
+        prop_assert_eq!(evaluate(), evaluate(), "the same seed gives the same value");
+    }
+
+    #[test]
+    fn no_document_makes_a_condition_panic(
+        variable in paths(),
+        operator in prop::sample::select(&Comparison::OPERATORS[..]),
+        operand in prop_oneof![values(), paths().prop_map(Value::from)],
+        input in values(),
+    ) {
+        let (Ok(variable), Ok(comparison)) = (Path::parse(&variable), Comparison::parse(operator, &operand)) else {
+            return Ok(());
+        };
+        let condition = Condition::Test { variable, comparison };
+        let negated = Condition::Not(Box::new(condition.clone()));
+        world::with_scope(&input, |scope| assert_eq!(condition.holds(scope).map(|holds| !holds), negated.holds(scope)));
+    }
+
+    #[test]
+    fn what_a_result_path_writes_is_read_back(
+        steps in prop::collection::vec(prop::sample::select(vec![".a", "['b']", "[0]"]), 0..4),
+        input in values(),
+        result in values(),
+    ) {
+        let text = format!("${}", steps.concat());
+        if let Ok(written) = ReferencePath::parse(&text).unwrap().write(input, result.clone()) {
+            world::with_scope(&written, |scope| {
+                assert_eq!(Path::parse(&text).unwrap().read(scope).unwrap().into_owned(), result);
+            });
+        }
+    }
+
+    #[test]
+    fn no_template_panics(template in values(), call in prop_oneof![calls(), paths()], input in values()) {
+        let template = serde_json::json!({"a": template, "b.$": call});
+        if let Ok(template) = Template::compile(&template) {
+            let _ = world::with_scope(&input, |scope| template.render(scope));
+        }
+    }
+}

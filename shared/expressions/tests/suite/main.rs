@@ -1,0 +1,18 @@
+//! The tests of this crate, one binary: case tables under `cases/`, and properties of any input.
+//!
+//! The modules say `cfg(test)` so that the lints know them as tests.
+
+#[cfg(test)]
+mod any_input;
+#[cfg(test)]
+mod conditions;
+#[cfg(test)]
+mod intrinsics;
+#[cfg(test)]
+mod json_texts;
+#[cfg(test)]
+mod paths;
+#[cfg(test)]
+mod templates;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,242 @@
+//! One signed request to an AWS service, or to an endpoint of one's own that speaks like one.
+//!
+//! Sent once per call, whatever happens; see [`crate::connection`] for the one exception. What an answer means is for
+//! the service's own module to say. Payloads never reach a log: the signer is given their hash.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::{Method, StatusCode, Uri};
+use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+
+use crate::connection::Connection;
+use crate::credentials::CredentialSource;
+use crate::partition::{Home, dns_suffix};
+
+/// What to send.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub method: Method,
+    /// Begins with a slash, percent-encoded, with the query.
+    pub path: String,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub body: Bytes,
+    /// Everything together has to be over by then: credentials, connecting, sending, reading.
+    pub timeout: Duration,
+    /// The most bytes of the answer's body to read.
+    pub answer_limit: usize,
+}
+
+/// What came back, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallError {
+    /// Nothing was sent: no credentials, no connection, or a request that cannot be written.
+    NotSent { reason: String },
+    /// It was sent, or may have been, and may have been executed.
+    Lost { reason: String },
+    /// The time given was over; it may have been executed.
+    TimedOut,
+    /// The answer is longer than the limit of bytes.
+    TooLarge { limit: usize },
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSent { reason } | Self::Lost { reason } => f.write_str(reason),
+            Self::TimedOut => f.write_str("the time for the call was over"),
+            Self::TooLarge { limit } => write!(f, "the answer is longer than {limit} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+/// An endpoint that is no `http` or `https` URL with a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidEndpoint {
+    pub url: String,
+}
+
+impl fmt::Display for InvalidEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}' is not an endpoint: it should look like http://127.0.0.1:9000", self.url)
+    }
+}
+
+impl std::error::Error for InvalidEndpoint {}
+
+/// Signs requests and sends them.
+pub struct Caller {
+    endpoint: Endpoint,
+    credentials: CredentialSource,
+    connection: OnceCell<Connection>,
+}
+
+enum Endpoint {
+    /// Everything goes here. No slash at the end.
+    Own(String),
+    Aws {
+        dns_suffix: &'static str,
+    },
+}
+
+impl Caller {
+    /// Sends everything to `url`, signed with the environment's keys or with dummies.
+    pub fn at_endpoint(url: &str) -> Result<Self, InvalidEndpoint> {
+        let invalid = || InvalidEndpoint { url: url.to_owned() };
+        let parsed: Uri = url.parse().map_err(|_| invalid())?;
+        let known = matches!(parsed.scheme_str(), Some("http" | "https"));
+        if !known || parsed.host().is_none_or(str::is_empty) || parsed.query().is_some() {
+            return Err(invalid());
+        }
+        Ok(Self {
+            endpoint: Endpoint::Own(url.trim_end_matches('/').to_owned()),
+            credentials: CredentialSource::for_own_endpoint(),
+            connection: OnceCell::new(),
+        })
+    }
+
+    /// Sends to AWS. Credentials and certificates are loaded at the first call, so that this costs nothing.
+    pub fn at_aws(home: &Home) -> Self {
+        Self {
+            endpoint: Endpoint::Aws { dns_suffix: dns_suffix(&home.partition) },
+            credentials: CredentialSource::for_aws(&home.region),
+            connection: OnceCell::new(),
+        }
+    }
+
+    /// Sends `request` to `service` in `region`, once.
+    pub async fn send(&self, service: &str, region: &str, request: Request) -> Result<Answer, CallError> {
+        let timeout = request.timeout;
+        tokio::time::timeout(timeout, self.sign_and_send(service, region, request))
+            .await
+            .unwrap_or(Err(CallError::TimedOut))
+    }
+
+    async fn sign_and_send(&self, service: &str, region: &str, request: Request) -> Result<Answer, CallError> {
+        let url = match &self.endpoint {
+            Endpoint::Own(base) => format!("{base}{}", request.path),
+            Endpoint::Aws { dns_suffix } => format!("https://{service}.{region}.{dns_suffix}{}", request.path),
+        };
+        let connection = self
+            .connection
+            .get_or_try_init(|| async {
+                if url.starts_with("https:") { Connection::tls() } else { Ok(Connection::plain()) }
+            })
+            .await?;
+        let limit = request.answer_limit;
+        let signed = self.signed(service, region, &url, request).await?;
+        connection.exchange(signed, limit).await
+    }
+
+    async fn signed(
+        &self,
+        service: &str,
+        region: &str,
+        url: &str,
+        request: Request,
+    ) -> Result<http::Request<Bytes>, CallError> {
+        let credentials =
+            self.credentials.credentials().await.map_err(|error| not_sent("No AWS credentials", &error))?;
+        let identity = credentials.into();
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(region)
+            .name(service)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| not_sent("The request could not be signed", &error))?
+            .into();
+        let hash = SignableBody::Precomputed(hex(&Sha256::digest(&request.body)));
+        let headers = request.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let signable = SignableRequest::new(request.method.as_str(), url, headers, hash)
+            .map_err(|error| not_sent("The request could not be signed", &error))?;
+        let (instructions, _) = sign(signable, &parameters)
+            .map_err(|error| not_sent("The request could not be signed", &error))?
+            .into_parts();
+
+        let mut built = http::Request::builder()
+            .method(request.method)
+            .uri(url)
+            .header(USER_AGENT, concat!("stepwell/", env!("CARGO_PKG_VERSION")));
+        for (name, value) in request.headers {
+            built = built.header(name, value);
+        }
+        for (name, value) in instructions.headers() {
+            built = built.header(name, value);
+        }
+        built.body(request.body).map_err(|error| not_sent("The request could not be written", &error))
+    }
+}
+
+fn not_sent(what: &str, error: &dyn std::error::Error) -> CallError {
+    let why = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+    CallError::NotSent { reason: format!("{what}: {why}") }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `text` as one segment of a path or one value of a query: everything but unreserved characters is encoded.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_an_http_url_with_a_host() {
+        let cases = [
+            ("http://127.0.0.1:9000", true),
+            ("http://localhost:9000/", true),
+            ("https://lambda.example/base", true),
+            ("127.0.0.1:9000", false),
+            ("ftp://127.0.0.1", false),
+            ("http://h/?q=1", false),
+            ("/functions", false),
+            ("", false),
+        ];
+        for (url, valid) in cases {
+            assert_eq!(Caller::at_endpoint(url).is_ok(), valid, "{url}");
+        }
+    }
+
+    #[test]
+    fn everything_but_unreserved_characters_is_encoded() {
+        let cases = [
+            ("plain-Name_0.~", "plain-Name_0.~"),
+            ("arn:aws:lambda:x:1:function:f", "arn%3Aaws%3Alambda%3Ax%3A1%3Afunction%3Af"),
+            ("$LATEST", "%24LATEST"),
+            ("../a?b#c d", "..%2Fa%3Fb%23c%20d"),
+            ("é", "%C3%A9"),
+        ];
+        for (text, encoded) in cases {
+            assert_eq!(percent_encoded(text), encoded);
+        }
+    }
+}

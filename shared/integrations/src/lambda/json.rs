@@ -1,0 +1,72 @@
+//! JSON as text: checked and passed on, never rebuilt, so that numbers stay as the function wrote them.
+//!
+//! The checks need no recursion, so depth is no danger here.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+/// `text` if it is one JSON value, without the space around it.
+pub(super) fn value(text: &str) -> Option<&RawValue> {
+    serde_json::from_str(text).ok()
+}
+
+/// The fields of `text` if it is an object. Of fields that are there twice the last one counts.
+pub(super) fn object(text: &str) -> Option<BTreeMap<String, &RawValue>> {
+    serde_json::from_str(text).ok()
+}
+
+/// The string `value` is, if it is one.
+pub(super) fn string(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// `value` without the space between its parts.
+pub(super) fn compact(value: &RawValue) -> String {
+    let mut compacted = String::with_capacity(value.get().len());
+    let (mut in_string, mut escaped) = (false, false);
+    for character in value.get().chars() {
+        if in_string {
+            in_string = escaped || character != '"';
+            escaped = !escaped && character == '\\';
+        } else if character.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = character == '"';
+        }
+        compacted.push(character);
+    }
+    compacted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compacting_leaves_strings_and_numbers_alone() {
+        let cases = [
+            ("{ \"a\" : [ 1 , 2.50e0 ] }", r#"{"a":[1,2.50e0]}"#),
+            (r#""a  b""#, r#""a  b""#),
+            (r#"{"a \" b" : "c \\" , "d":" " }"#, r#"{"a \" b":"c \\","d":" "}"#),
+            (" 12345678901234567890123 ", "12345678901234567890123"),
+            ("[\n\t]\r\n", "[]"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(value(text).map(compact).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_value_is_refused() {
+        for text in ["", "  ", "{", "1 2", "{'a':1}", "nul", "\u{feff}1"] {
+            assert!(value(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_no_danger() {
+        let deep = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
+        assert_eq!(value(&deep).map(|raw| compact(raw).len()), Some(2_000_000));
+    }
+}

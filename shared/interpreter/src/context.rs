@@ -1,0 +1,53 @@
+//! The context object: what `$$` shows (features: Execution, StateMachine, State, Task, Map).
+
+use asl::{Kind, State};
+use serde_json::{Map, Value, json};
+
+use crate::{Execution, Frame, Payload};
+
+/// What a state adds to the context object.
+#[derive(Default)]
+pub(crate) struct Extra<'a> {
+    /// `$$.Task.Token`, in a task that waits for one.
+    pub token: Option<&'a str>,
+    /// `$$.Map.Item`, while a Map shapes the input of an iteration.
+    pub item: Option<(u32, &'a Value)>,
+}
+
+pub(crate) fn context_object(execution: &Execution, state: &State, frame: &Frame<Payload>, extra: &Extra<'_>) -> Value {
+    let mut object = json!({
+        "Execution": {
+            "Id": execution.arn,
+            "Input": execution.input.value(),
+            "StartTime": execution.started.to_string(),
+            "Name": execution.name,
+            "RoleArn": execution.role_arn,
+            "RedriveCount": 0,
+        },
+        "StateMachine": { "Id": execution.machine_arn, "Name": execution.machine_name },
+        "State": { "Name": &*state.name, "EnteredTime": frame.entered_at.to_string() },
+    });
+    let Value::Object(members) = &mut object else { return object };
+    if let (true, Some(Value::Object(shown))) = (counts_retries(state), members.get_mut("State")) {
+        shown.insert("RetryCount".into(), json!(frame.retries.iter().sum::<u64>()));
+    }
+    if let Some(token) = extra.token {
+        members.insert("Task".into(), json!({ "Token": token }));
+    }
+    if let Some((index, value)) = extra.item {
+        members.insert("Map".into(), Value::Object(Map::from_iter([("Item".into(), item(index, value))])));
+    }
+    object
+}
+
+fn item(index: u32, value: &Value) -> Value {
+    json!({ "Index": index, "Value": value })
+}
+
+/// AWS: Pass shows no RetryCount, Task shows 0. Parallel and Map: unverified.
+fn counts_retries(state: &State) -> bool {
+    match state.kind {
+        Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_) => true,
+        Kind::Pass(_) | Kind::Wait(_) | Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => false,
+    }
+}

@@ -1,0 +1,207 @@
+//! One thread of states: where it is, what it holds and what it waits for.
+//!
+//! `P` is how payloads are held: [`crate::Payload`] in memory, a slot or an address when stored.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, Timestamp};
+
+/// Which thread: the branch or iteration taken at each fan-out, from outside. Empty is the execution's own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ThreadPath(pub Vec<u32>);
+
+impl ThreadPath {
+    pub fn root() -> ThreadPath {
+        ThreadPath::default()
+    }
+
+    pub fn child(&self, index: u32) -> ThreadPath {
+        let mut path = Vec::with_capacity(self.0.len() + 1);
+        path.extend_from_slice(&self.0);
+        path.push(index);
+        ThreadPath(path)
+    }
+
+    /// The enclosing thread and the place in it; `None` for the root.
+    pub fn parent(&self) -> Option<(ThreadPath, u32)> {
+        let (index, outer) = self.0.split_last()?;
+        Some((ThreadPath(outer.to_vec()), *index))
+    }
+
+    pub fn is_inside(&self, outer: &ThreadPath) -> bool {
+        self.0.len() > outer.0.len() && self.0.starts_with(&outer.0)
+    }
+}
+
+/// A thread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frame<P> {
+    /// The state's place in the definition.
+    pub state: u32,
+    /// The state's raw input.
+    pub input: P,
+    /// The thread's last event: the next one's `previousEventId`.
+    pub chain: u64,
+    /// The id of the state's Entered event, and when that was.
+    pub entered: u64,
+    pub entered_at: Timestamp,
+    /// How often each Retrier has been used in this visit of the state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retries: Vec<u64>,
+    /// The number of the current wait, see [`crate::Wait`].
+    pub turn: u64,
+    /// The workflow variables that the thread sees, as one object.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub variables: Option<P>,
+    pub phase: Phase<P>,
+}
+
+fn none<P>() -> Option<P> {
+    None
+}
+
+/// What a thread is doing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Phase<P> {
+    /// About to enter its state.
+    Ready,
+    /// In a Wait.
+    Waiting { until: Timestamp },
+    /// Between two attempts of a Retrier.
+    Retrying { until: Timestamp },
+    /// In a Task.
+    Task(Attempt<P>),
+    /// In a Parallel, with that many branches open.
+    Parallel { open: u32 },
+    /// In a Map.
+    Map(Iterations<P>),
+    /// A branch or iteration that is done, until its siblings are.
+    Finished { output: P },
+}
+
+/// One attempt of a Task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt<P> {
+    pub arguments: P,
+    /// `TimeoutSeconds` and `HeartbeatSeconds`, resolved.
+    pub timeout: Option<u64>,
+    pub heartbeat: Option<u64>,
+    /// `Credentials.RoleArn`, resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    pub call: Call,
+    /// When `TimeoutSeconds` are over; set when the attempt starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// When the next heartbeat is overdue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beat: Option<Timestamp>,
+    /// An answer that came before the call returned.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub parked: Option<Answer<P>>,
+}
+
+/// How far the call of an attempt is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Call {
+    /// Nobody has taken it.
+    Unclaimed,
+    /// `owner` makes it; it is over by the lease's end.
+    Claimed { owner: String, lease: Timestamp },
+    /// It returned, and the attempt waits for its task token.
+    Returned,
+}
+
+/// What was said about an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Answer<P> {
+    Succeeded { output: P },
+    Failed(Failure),
+}
+
+/// The state of a Map.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Iterations<P> {
+    /// The state's effective input, for the ItemSelector.
+    pub input: P,
+    /// The array that is iterated.
+    pub items: P,
+    pub total: u32,
+    /// The first index that has not been started.
+    pub next: u32,
+    /// How many are done.
+    pub done: u32,
+}
+
+/// How long after its lease an attempt without an answer counts as lost, in milliseconds.
+pub const LOST_AFTER_LEASE_MS: i64 = 30_000;
+
+impl<P> Frame<P> {
+    /// When this thread is due, if time alone can move it.
+    pub fn due(&self) -> Option<Timestamp> {
+        match &self.phase {
+            Phase::Waiting { until } | Phase::Retrying { until } => Some(*until),
+            Phase::Task(attempt) => attempt.due(),
+            Phase::Ready | Phase::Parallel { .. } | Phase::Map(_) | Phase::Finished { .. } => None,
+        }
+    }
+
+    /// The same frame with its payloads held another way; the first error ends it.
+    pub fn try_map<Q, E>(self, f: &mut dyn FnMut(P) -> Result<Q, E>) -> Result<Frame<Q>, E> {
+        Ok(Frame {
+            state: self.state,
+            input: f(self.input)?,
+            chain: self.chain,
+            entered: self.entered,
+            entered_at: self.entered_at,
+            retries: self.retries,
+            turn: self.turn,
+            variables: self.variables.map(&mut *f).transpose()?,
+            phase: self.phase.try_map(f)?,
+        })
+    }
+}
+
+impl<P> Phase<P> {
+    fn try_map<Q, E>(self, f: &mut dyn FnMut(P) -> Result<Q, E>) -> Result<Phase<Q>, E> {
+        Ok(match self {
+            Phase::Ready => Phase::Ready,
+            Phase::Waiting { until } => Phase::Waiting { until },
+            Phase::Retrying { until } => Phase::Retrying { until },
+            Phase::Parallel { open } => Phase::Parallel { open },
+            Phase::Finished { output } => Phase::Finished { output: f(output)? },
+            Phase::Map(map) => Phase::Map(Iterations {
+                input: f(map.input)?,
+                items: f(map.items)?,
+                total: map.total,
+                next: map.next,
+                done: map.done,
+            }),
+            Phase::Task(attempt) => Phase::Task(Attempt {
+                arguments: f(attempt.arguments)?,
+                timeout: attempt.timeout,
+                heartbeat: attempt.heartbeat,
+                role: attempt.role,
+                call: attempt.call,
+                deadline: attempt.deadline,
+                beat: attempt.beat,
+                parked: match attempt.parked {
+                    None => None,
+                    Some(Answer::Failed(failure)) => Some(Answer::Failed(failure)),
+                    Some(Answer::Succeeded { output }) => Some(Answer::Succeeded { output: f(output)? }),
+                },
+            }),
+        })
+    }
+}
+
+impl<P> Attempt<P> {
+    fn due(&self) -> Option<Timestamp> {
+        let lost = match &self.call {
+            Call::Claimed { lease, .. } => Some(lease.plus_millis(LOST_AFTER_LEASE_MS)),
+            Call::Unclaimed | Call::Returned => None,
+        };
+        [self.deadline, self.beat, lost].into_iter().flatten().min()
+    }
+}

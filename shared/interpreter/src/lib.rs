@@ -1,0 +1,35 @@
+//! What a state machine **does**: `step(machine, snapshot, stimulus, moment)`.
+//!
+//! The crate is total and pure. It knows no clock, no randomness, no I/O and no errors of its own: time and chance come
+//! in with the [`Moment`], what happened outside is a [`Stimulus`], and a workflow's failure is data. What an execution
+//! waits for is read off its [`Snapshot`] ([`Snapshot::unclaimed`], [`Snapshot::due`], [`Snapshot::ready`]); there is no
+//! second list of effects that could disagree with it.
+//!
+//! A stimulus addresses one [`Wait`]: a thread and the number of its wait. Numbers are never used twice in an
+//! execution, so an answer that comes late or twice finds nothing and changes nothing.
+
+mod context;
+mod data;
+mod event;
+mod failure;
+mod frame;
+mod moment;
+mod numbers;
+mod payload;
+mod recovery;
+mod run;
+mod services;
+mod snapshot;
+mod states;
+mod step;
+mod stimulus;
+mod threads;
+
+pub use event::*;
+pub use failure::{Failure, Handling, Raised, Trouble};
+pub use frame::*;
+pub use moment::*;
+pub use payload::*;
+pub use snapshot::*;
+pub use step::*;
+pub use stimulus::*;

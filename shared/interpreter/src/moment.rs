@@ -1,0 +1,54 @@
+//! The only way time and chance come into a step.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ThreadPath;
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z, the resolution AWS records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// This point and `seconds` more; the end of time when that is further than it can say.
+    pub fn plus_seconds(self, seconds: u64) -> Timestamp {
+        let millis = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000);
+        Timestamp(self.0.saturating_add(millis))
+    }
+
+    pub fn plus_millis(self, millis: i64) -> Timestamp {
+        Timestamp(self.0.saturating_add(millis))
+    }
+}
+
+/// ISO 8601 in UTC with milliseconds, as the context object shows times.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(time) => write!(f, "{time:.3}"),
+            Err(_) => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// What one step knows of the world.
+///
+/// The same step with the same moment gives the same bytes, so every bug replays.
+pub struct Moment<'a> {
+    /// The time: never before the execution's last entry.
+    pub now: Timestamp,
+    /// Chance, from the operating system, nobody else's.
+    pub seed: [u8; 32],
+    /// Makes the task token of a wait.
+    pub token: &'a dyn Fn(&Wait) -> String,
+}
+
+/// What a stimulus is about: one wait of one thread.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Wait {
+    pub path: ThreadPath,
+    /// Counts the waits of the whole execution, so that a path used again never answers for what was there before.
+    pub turn: u64,
+}

@@ -1,0 +1,115 @@
+//! JSON on its way through a workflow.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
+
+/// A JSON value as its text, parsed at the first look; cheap to clone.
+///
+/// The text is what counts: what a state passes on unchanged keeps its spacing, as on AWS, and is written once.
+#[derive(Clone)]
+pub struct Payload(Arc<Inner>);
+
+struct Inner {
+    text: Box<str>,
+    value: OnceLock<Value>,
+    home: OnceLock<Address>,
+}
+
+/// Where in the execution's journal a payload lies: it need not be written again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Address {
+    pub sequence: u64,
+    pub slot: u32,
+}
+
+impl Payload {
+    /// A text that is known to be JSON: from the journal, or checked by the caller.
+    pub fn from_json_text(text: impl Into<Box<str>>) -> Payload {
+        Payload::new(text.into(), OnceLock::new())
+    }
+
+    pub fn from_value(value: Value) -> Payload {
+        let text = expressions::json::to_text(&value);
+        Payload::new(text.into(), OnceLock::from(value))
+    }
+
+    /// `[a,b,…]` of the given elements, without looking into them.
+    pub fn array<'a>(elements: impl Iterator<Item = &'a Payload>) -> Payload {
+        let mut text = String::from("[");
+        for element in elements {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(element.text());
+        }
+        text.push(']');
+        Payload::from_json_text(text)
+    }
+
+    fn new(text: Box<str>, value: OnceLock<Value>) -> Payload {
+        Payload(Arc::new(Inner { text, value, home: OnceLock::new() }))
+    }
+
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The parsed value. `null` when the text is no JSON, which no caller makes.
+    pub fn value(&self) -> &Value {
+        self.0.value.get_or_init(|| expressions::json::parse(&self.0.text).unwrap_or_default())
+    }
+
+    /// Its size in UTF-8 bytes, which is what limits are about.
+    pub fn bytes(&self) -> usize {
+        self.0.text.len()
+    }
+
+    /// How deeply arrays and objects nest.
+    pub fn depth(&self) -> usize {
+        let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0usize, false, false);
+        for byte in self.0.text.bytes() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if in_string => escaped = true,
+                b'"' => in_string = !in_string,
+                b'[' | b'{' if !in_string => {
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+                b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        deepest
+    }
+
+    /// Where it was written, once an entry that carries it is durable.
+    pub fn home(&self) -> Option<Address> {
+        self.0.home.get().copied()
+    }
+
+    /// Tells where it was written. The first address stays.
+    pub fn settle(&self, address: Address) {
+        let _first_one_stays = self.0.home.set(address);
+    }
+
+    /// The same object in memory, and so the same text.
+    pub fn is(&self, other: &Payload) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Texts are compared, not meanings.
+impl PartialEq for Payload {
+    fn eq(&self, other: &Payload) -> bool {
+        self.is(other) || self.text() == other.text()
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}

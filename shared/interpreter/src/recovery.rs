@@ -1,0 +1,115 @@
+//! Retry and Catch: what happens to a failure, from the state that failed outwards.
+
+use std::sync::Arc;
+
+use asl::{Catcher, Jitter, Retrier, State, StateId, Transition};
+
+use crate::context::Extra;
+use crate::failure::{HEARTBEAT_TIMEOUT, TIMEOUT};
+use crate::run::Run;
+use crate::{Handling, Payload, Phase, Raised, ThreadPath};
+
+impl Run<'_> {
+    /// A thread's state failed: its Retriers and Catchers, then those of the states around it.
+    pub fn raise(&mut self, path: &ThreadPath, raised: Raised) {
+        let Some(state) = self.current_state(path) else { return };
+        if self.retry(path, &state, &raised) || self.catch(path, &state, &raised) {
+            return;
+        }
+        self.fail_thread(path, raised);
+    }
+
+    /// A state failed because a thread inside it did.
+    pub fn raise_from_inside(&mut self, path: &ThreadPath, raised: Raised) {
+        let Some(state) = self.current_state(path) else { return };
+        if self.retry(path, &state, &raised) {
+            return;
+        }
+        self.note_failed_fan_out(path, &state);
+        if !self.catch(path, &state, &raised) {
+            self.fail_thread(path, raised);
+        }
+    }
+
+    fn current_state(&self, path: &ThreadPath) -> Option<Arc<State>> {
+        let frame = self.snapshot.frame(path)?;
+        self.machine.state(StateId(frame.state)).cloned()
+    }
+
+    /// Takes the first Retrier that matches, if it has attempts left. AWS: later ones are not asked.
+    fn retry(&mut self, path: &ThreadPath, state: &State, raised: &Raised) -> bool {
+        let Some(at) = state.retry.iter().position(|retrier| matches(&retrier.error_equals, raised)) else {
+            return false;
+        };
+        let Some(retrier) = state.retry.get(at) else { return false };
+        let used = self.snapshot.frame(path).and_then(|frame| frame.retries.get(at)).copied().unwrap_or(0);
+        if used >= retrier.max_attempts {
+            return false;
+        }
+        let until = self.moment.now.plus_millis(self.delay(retrier, used));
+        let retriers = state.retry.len();
+        self.new_wait(path);
+        self.change(path, |frame| {
+            frame.retries.resize(retriers, 0);
+            if let Some(count) = frame.retries.get_mut(at) {
+                *count += 1;
+            }
+            frame.phase = Phase::Retrying { until };
+        });
+        true
+    }
+
+    /// Interval × rate^n, at most MaxDelaySeconds, in milliseconds; with full jitter anything from 0 to that.
+    fn delay(&self, retrier: &Retrier, used: u64) -> i64 {
+        let power = i32::try_from(used).unwrap_or(i32::MAX);
+        let seconds = retrier.interval_seconds as f64 * retrier.backoff_rate.powi(power);
+        let longest = retrier.max_delay_seconds.unwrap_or(99_999_999) as f64;
+        let share = match retrier.jitter {
+            Jitter::None => 1.0,
+            Jitter::Full => self.chance.unit(),
+        };
+        (seconds.min(longest).max(0.0) * share * 1000.0).round() as i64
+    }
+
+    fn catch(&mut self, path: &ThreadPath, state: &Arc<State>, raised: &Raised) -> bool {
+        let Some(catcher) = state.catch.iter().find(|catcher| matches(&catcher.error_equals, raised)) else {
+            return false;
+        };
+        match self.caught(path, state, catcher, raised) {
+            Ok((output, assigned)) => self.exit(path, state, output, assigned, Transition::Next(catcher.next)),
+            Err(worse) => self.fail_thread(path, worse),
+        }
+        true
+    }
+
+    fn caught(
+        &self,
+        path: &ThreadPath,
+        state: &State,
+        catcher: &Catcher,
+        raised: &Raised,
+    ) -> Result<(Payload, Option<Payload>), Raised> {
+        let error_output = Payload::from_value(raised.failure.error_output());
+        let assigned = match &catcher.assign {
+            Some(template) => Some(self.render(path, state, template, error_output.value(), &Extra::default())?),
+            None => None,
+        };
+        Ok((self.place(path, state, &catcher.result_path, error_output)?, assigned))
+    }
+}
+
+/// Whether a list of ErrorEquals covers a failure.
+fn matches(names: &[String], raised: &Raised) -> bool {
+    let error = raised.failure.error.as_deref();
+    let heartbeat = match raised.handling {
+        Handling::Never => return false,
+        Handling::Heartbeat => true,
+        Handling::ByName => false,
+    };
+    names.iter().any(|name| match name.as_str() {
+        "States.ALL" => true,
+        "States.TaskFailed" => error != Some(TIMEOUT),
+        HEARTBEAT_TIMEOUT => heartbeat || error == Some(HEARTBEAT_TIMEOUT),
+        own => error == Some(own),
+    })
+}

@@ -1,0 +1,303 @@
+//! One step at work: the snapshot on its way to the next, the events so far, and what every state type shares.
+//!
+//! A state type's file answers an [`Outcome`]; entering, leaving, failing and closing exist once, here and in `data`,
+//! `recovery` and `threads`.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use asl::{Kind, State, StateId, StateMachine, Transition};
+use expressions::{Chance, ContextObject, Scope, Variables};
+use serde_json::Value;
+
+use crate::context::{Extra, context_object};
+use crate::failure::{RUNTIME, TIMEOUT};
+use crate::{
+    Closing, Detail, Event, Failure, Frame, Moment, Payload, Phase, Raised, Snapshot, StateType, ThreadPath, Timestamp,
+    Trouble, Wait, states,
+};
+
+/// Events and bytes of events after which a long run is cut into another step.
+const BUDGET_EVENTS: usize = 1_000;
+const BUDGET_BYTES: usize = 4 << 20;
+
+/// What a state does next.
+pub(crate) enum Outcome {
+    /// It waits for something outside, or for its own threads.
+    Wait(Phase<Payload>),
+    /// Its work is done with this result.
+    Leave { result: Payload, then: Transition },
+    /// It failed.
+    Raise(Raised),
+    /// The state has already been left or failed further in.
+    Done,
+}
+
+pub(crate) struct Run<'a> {
+    pub machine: &'a StateMachine,
+    pub moment: &'a Moment<'a>,
+    pub chance: Chance,
+    pub snapshot: Snapshot,
+    pub events: Vec<Event<Payload>>,
+    pub changed: BTreeSet<ThreadPath>,
+    ready: VecDeque<ThreadPath>,
+    bytes: usize,
+    /// The history is full: nothing more is recorded but the end.
+    full: bool,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(machine: &'a StateMachine, snapshot: Snapshot, moment: &'a Moment<'a>) -> Run<'a> {
+        let ready = snapshot.ready().cloned().collect();
+        let chance = Chance::from_seed(moment.seed);
+        let (events, changed) = (Vec::new(), BTreeSet::new());
+        Run { machine, moment, chance, snapshot, events, changed, ready, bytes: 0, full: false }
+    }
+
+    /// Does everything that is ready or due, until all threads wait or the budget is used up.
+    pub fn settle(&mut self) {
+        while self.snapshot.is_open() {
+            if self.full {
+                let max = self.snapshot.execution.limits.events;
+                let cause = format!("The execution reached the maximum number of history events ({max}).");
+                return self.fail_execution(Failure::new(RUNTIME, cause), self.snapshot.last_event);
+            }
+            if self.events.len() >= BUDGET_EVENTS || self.bytes >= BUDGET_BYTES {
+                return;
+            }
+            if let Some(path) = self.ready.pop_front() {
+                self.enter(&path);
+            } else if !self.fire_due() {
+                return;
+            }
+        }
+    }
+
+    /// Does the earliest thing that is due now; false when nothing is.
+    fn fire_due(&mut self) -> bool {
+        let now = self.moment.now;
+        let first = self.snapshot.first_due().cloned();
+        if self.snapshot.deadline <= now && first.as_ref().is_none_or(|(due, _)| self.snapshot.deadline <= *due) {
+            self.time_out();
+            return true;
+        }
+        let Some((_, path)) = first.filter(|(due, _)| *due <= now) else { return false };
+        let Some(frame) = self.snapshot.frame(&path).cloned() else { return false };
+        let Some(state) = self.state_of(&frame) else { return true };
+        let outcome = match (&frame.phase, &state.kind) {
+            (Phase::Waiting { .. }, Kind::Wait(wait)) => states::wait::resume(self, &path, &state, wait),
+            (Phase::Retrying { .. }, _) => self.work(&path, &state),
+            (Phase::Task(attempt), Kind::Task(task)) => states::task::overdue(self, &path, &state, task, attempt),
+            _ => return self.broken("a thread waits for what its state does not do"),
+        };
+        self.follow(&path, &state, outcome);
+        true
+    }
+
+    fn enter(&mut self, path: &ThreadPath) {
+        let Some(mut frame) = self.snapshot.frame(path).cloned() else { return };
+        let Some(state) = self.state_of(&frame) else { return };
+        let detail =
+            Detail::StateEntered { state: type_of(&state), name: state.name.to_string(), input: frame.input.clone() };
+        frame.entered = self.emit(frame.chain, detail);
+        frame.chain = frame.entered;
+        frame.entered_at = self.moment.now;
+        frame.retries.clear();
+        frame.phase = Phase::Finished { output: frame.input.clone() };
+        self.put(path, frame);
+        let outcome = self.work(path, &state);
+        self.follow(path, &state, outcome);
+    }
+
+    /// Begins the state's work: at its first attempt and at every retry.
+    fn work(&mut self, path: &ThreadPath, state: &Arc<State>) -> Outcome {
+        match &state.kind {
+            Kind::Task(task) => states::task::enter(self, path, state, task),
+            Kind::Parallel(parallel) => states::parallel::enter(self, path, state, parallel),
+            Kind::Map(map) => states::map::enter(self, path, state, map),
+            Kind::Pass(pass) => states::pass::enter(self, path, state, pass),
+            Kind::Wait(wait) => states::wait::enter(self, path, state, wait),
+            Kind::Choice(choice) => states::choice::enter(self, path, state, choice),
+            Kind::Succeed => states::succeed::enter(self, path, state),
+            Kind::Fail(fail) => states::fail::enter(self, path, state, fail),
+        }
+    }
+
+    pub fn follow(&mut self, path: &ThreadPath, state: &Arc<State>, outcome: Outcome) {
+        match outcome {
+            Outcome::Wait(phase) => self.change(path, |frame| frame.phase = phase),
+            Outcome::Leave { result, then } => self.leave(path, state, result, then),
+            Outcome::Raise(raised) => self.raise(path, raised),
+            Outcome::Done => {}
+        }
+    }
+
+    /// Hands the thread on to its next state, or ends it.
+    pub fn go(&mut self, path: &ThreadPath, output: Payload, then: Transition) {
+        match then {
+            Transition::Next(StateId(next)) => {
+                self.change(path, |frame| {
+                    frame.state = next;
+                    frame.input = output;
+                    frame.phase = Phase::Ready;
+                });
+                self.ready.push_back(path.clone());
+            }
+            Transition::End => self.end_thread(path, output),
+        }
+    }
+
+    /// Starts a thread inside another.
+    pub fn spawn(&mut self, path: ThreadPath, frame: Frame<Payload>) {
+        self.put(&path, frame);
+        self.ready.push_back(path);
+    }
+
+    // ---- frames ----
+
+    pub fn put(&mut self, path: &ThreadPath, frame: Frame<Payload>) {
+        self.changed.insert(path.clone());
+        self.snapshot.put(path.clone(), frame);
+    }
+
+    pub fn change(&mut self, path: &ThreadPath, change: impl FnOnce(&mut Frame<Payload>)) {
+        if let Some(mut frame) = self.snapshot.take(path) {
+            change(&mut frame);
+            self.put(path, frame);
+        }
+    }
+
+    pub fn remove(&mut self, path: &ThreadPath) {
+        if self.snapshot.take(path).is_some() {
+            self.changed.insert(path.clone());
+        }
+    }
+
+    /// A new number for a wait of this thread.
+    pub fn new_wait(&mut self, path: &ThreadPath) -> Wait {
+        self.snapshot.last_turn += 1;
+        let turn = self.snapshot.last_turn;
+        self.change(path, |frame| frame.turn = turn);
+        Wait { path: path.clone(), turn }
+    }
+
+    fn state_of(&mut self, frame: &Frame<Payload>) -> Option<Arc<State>> {
+        let state = self.machine.state(StateId(frame.state)).cloned();
+        if state.is_none() {
+            self.broken("a thread is in a state that the definition does not have");
+        }
+        state
+    }
+
+    /// What cannot be, unless a journal was damaged: the execution ends and says so.
+    pub fn broken(&mut self, what: &str) -> bool {
+        let cause = format!("The stored execution does not fit its definition: {what}.");
+        self.fail_execution(Failure::new(RUNTIME, cause), self.snapshot.last_event);
+        true
+    }
+
+    // ---- events ----
+
+    /// Records an event and answers its id.
+    pub fn emit(&mut self, previous: u64, detail: Detail<Payload>) -> u64 {
+        if self.full || self.snapshot.last_event + 1 >= self.snapshot.execution.limits.events {
+            self.full = true;
+            return self.snapshot.last_event;
+        }
+        self.record(previous, self.moment.now, detail)
+    }
+
+    /// Records an event of a thread, which becomes its last.
+    pub fn emit_on(&mut self, path: &ThreadPath, detail: Detail<Payload>) -> u64 {
+        let id = self.emit(self.chain(path), detail);
+        self.change(path, |frame| frame.chain = id);
+        id
+    }
+
+    pub fn chain(&self, path: &ThreadPath) -> u64 {
+        self.snapshot.frame(path).map_or(0, |frame| frame.chain)
+    }
+
+    fn record(&mut self, previous: u64, at: Timestamp, detail: Detail<Payload>) -> u64 {
+        self.snapshot.last_event += 1;
+        let id = self.snapshot.last_event;
+        self.bytes += match &detail {
+            Detail::StateEntered { input, .. } => input.bytes(),
+            Detail::StateExited { output, .. } => output.bytes(),
+            _ => 0,
+        };
+        self.events.push(Event { id, previous, at, detail });
+        id
+    }
+
+    // ---- the end ----
+
+    pub fn succeed_execution(&mut self, output: Payload, previous: u64) {
+        let detail = Detail::ExecutionSucceeded { output: output.clone() };
+        self.close(previous, self.moment.now, detail, Closing::Succeeded { output });
+    }
+
+    pub fn fail_execution(&mut self, failure: Failure, previous: u64) {
+        let detail = Detail::ExecutionFailed(failure.clone());
+        self.close(previous, self.moment.now, detail, Closing::Failed(failure));
+    }
+
+    pub fn abort_execution(&mut self, failure: Failure) {
+        // AWS: the event follows none.
+        self.close(0, self.moment.now, Detail::ExecutionAborted(failure.clone()), Closing::Aborted(failure));
+    }
+
+    /// The machine's TimeoutSeconds are over. AWS: it stops at start + timeout, however late that is noticed.
+    fn time_out(&mut self) {
+        let failure = Failure::named(TIMEOUT);
+        let at = self.snapshot.deadline;
+        self.close(0, at, Detail::ExecutionTimedOut(failure.clone()), Closing::TimedOut(failure));
+    }
+
+    fn close(&mut self, previous: u64, at: Timestamp, detail: Detail<Payload>, closing: Closing<Payload>) {
+        self.record(previous, at, detail);
+        self.snapshot.close(closing, at);
+        self.changed.clear();
+        self.ready.clear();
+    }
+
+    // ---- expressions ----
+
+    /// Evaluates with `input` as `$`, and the frame's context object and variables.
+    pub fn with_scope<T>(
+        &self,
+        path: &ThreadPath,
+        state: &State,
+        input: &Value,
+        extra: &Extra<'_>,
+        evaluate: impl FnOnce(&Scope<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, Raised> {
+        let Some(frame) = self.snapshot.frame(path) else {
+            return Err(Raised::runtime("The thread is gone.").in_state(&state.name, 0));
+        };
+        let context = ContextObject::new(|| context_object(&self.snapshot.execution, state, frame, extra));
+        let variables = variables_of(frame);
+        let scope = Scope { input, context: &context, variables: &variables, chance: &self.chance };
+        evaluate(&scope).map_err(|trouble| trouble.in_state(&state.name, frame.entered))
+    }
+}
+
+fn variables_of(frame: &Frame<Payload>) -> Variables {
+    match frame.variables.as_ref().map(Payload::value) {
+        Some(Value::Object(members)) => members.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        _ => Variables::new(),
+    }
+}
+
+pub(crate) fn type_of(state: &State) -> StateType {
+    match state.kind {
+        Kind::Task(_) => StateType::Task,
+        Kind::Parallel(_) => StateType::Parallel,
+        Kind::Map(_) => StateType::Map,
+        Kind::Pass(_) => StateType::Pass,
+        Kind::Wait(_) => StateType::Wait,
+        Kind::Choice(_) => StateType::Choice,
+        Kind::Succeed => StateType::Succeed,
+        Kind::Fail(_) => StateType::Fail,
+    }
+}

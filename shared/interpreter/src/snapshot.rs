@@ -1,0 +1,216 @@
+//! Everything that is known of an execution between two steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use asl::StateMachine;
+use serde::{Deserialize, Serialize};
+
+use crate::{Attempt, Call, Failure, Frame, Payload, Phase, ThreadPath, Timestamp, Wait};
+
+/// What stays the same for the whole life of an execution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Execution {
+    pub arn: String,
+    pub name: String,
+    pub role_arn: String,
+    pub machine_arn: String,
+    pub machine_name: String,
+    pub region: String,
+    pub started: Timestamp,
+    pub input: Payload,
+    pub limits: Limits,
+}
+
+/// AWS's quotas by default; an installation may raise them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes of an input, result or output.
+    pub payload_bytes: usize,
+    /// Events of a history, the closing one included.
+    pub events: u64,
+    /// Iterations of one inline Map that run at a time.
+    pub inline_concurrency: u32,
+    /// How deeply arrays and objects of a payload may nest.
+    pub nesting: usize,
+    /// The longest an execution may run, in seconds, whatever its machine says.
+    pub seconds: u64,
+}
+
+impl Limits {
+    /// Standard workflows: 256 KiB, 25,000 events, one year.
+    pub const STANDARD: Limits =
+        Limits { payload_bytes: 262_144, events: 25_000, inline_concurrency: 40, nesting: 128, seconds: 31_536_000 };
+
+    /// Express workflows: five minutes, no limit of events but one that bounds memory.
+    pub const EXPRESS: Limits =
+        Limits { payload_bytes: 262_144, events: 1_000_000, inline_concurrency: 40, nesting: 128, seconds: 300 };
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Closing<P> {
+    Succeeded { output: P },
+    Failed(Failure),
+    Aborted(Failure),
+    TimedOut(Failure),
+}
+
+/// An execution between two steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    pub execution: Arc<Execution>,
+    /// How and when it ended; `None` while it runs.
+    pub closed: Option<(Closing<Payload>, Timestamp)>,
+    /// The id of the last event.
+    pub last_event: u64,
+    /// The number of the last wait.
+    pub last_turn: u64,
+    /// When the machine's `TimeoutSeconds` are over.
+    pub deadline: Timestamp,
+    frames: BTreeMap<ThreadPath, Frame<Payload>>,
+    // Derived from `frames`, so that looking for what to do does not cost what exists.
+    due: BTreeSet<(Timestamp, ThreadPath)>,
+    ready: BTreeSet<ThreadPath>,
+    unclaimed: BTreeSet<ThreadPath>,
+}
+
+impl Snapshot {
+    /// An execution about to start.
+    pub fn begin(machine: &StateMachine, execution: Execution) -> Snapshot {
+        let seconds = machine.timeout_seconds.map_or(execution.limits.seconds, |own| own.min(execution.limits.seconds));
+        let mut snapshot = Snapshot::bare(Arc::new(execution), seconds);
+        let first = Frame {
+            state: machine.flow.start_at.0,
+            input: snapshot.execution.input.clone(),
+            chain: 0,
+            entered: 0,
+            entered_at: snapshot.execution.started,
+            retries: Vec::new(),
+            turn: 0,
+            variables: None,
+            phase: Phase::Ready,
+        };
+        snapshot.put(ThreadPath::root(), first);
+        snapshot
+    }
+
+    /// An execution without threads, for the journal to fill.
+    pub fn bare(execution: Arc<Execution>, seconds: u64) -> Snapshot {
+        Snapshot {
+            deadline: execution.started.plus_seconds(seconds),
+            execution,
+            closed: None,
+            last_event: 0,
+            last_turn: 0,
+            frames: BTreeMap::new(),
+            due: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            unclaimed: BTreeSet::new(),
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.closed.is_none()
+    }
+
+    pub fn frames(&self) -> impl Iterator<Item = (&ThreadPath, &Frame<Payload>)> {
+        self.frames.iter()
+    }
+
+    pub fn frame(&self, path: &ThreadPath) -> Option<&Frame<Payload>> {
+        self.frames.get(path)
+    }
+
+    pub fn put(&mut self, path: ThreadPath, frame: Frame<Payload>) {
+        self.take(&path);
+        if let Some(due) = frame.due() {
+            self.due.insert((due, path.clone()));
+        }
+        match &frame.phase {
+            Phase::Ready => _ = self.ready.insert(path.clone()),
+            Phase::Task(Attempt { call: Call::Unclaimed, .. }) => _ = self.unclaimed.insert(path.clone()),
+            Phase::Task(_) | Phase::Waiting { .. } | Phase::Retrying { .. } => {}
+            Phase::Parallel { .. } | Phase::Map(_) | Phase::Finished { .. } => {}
+        }
+        self.frames.insert(path, frame);
+    }
+
+    pub fn take(&mut self, path: &ThreadPath) -> Option<Frame<Payload>> {
+        let frame = self.frames.remove(path)?;
+        if let Some(due) = frame.due() {
+            self.due.remove(&(due, path.clone()));
+        }
+        self.ready.remove(path);
+        self.unclaimed.remove(path);
+        Some(frame)
+    }
+
+    /// Everything inside `outer`, not itself, in order.
+    pub fn inside(&self, outer: &ThreadPath) -> Vec<ThreadPath> {
+        self.frames
+            .range((Bound::Excluded(outer), Bound::Unbounded))
+            .map(|(path, _)| path)
+            .take_while(|path| path.is_inside(outer))
+            .cloned()
+            .collect()
+    }
+
+    /// Threads about to enter a state: a long run was cut, and goes on with the next step.
+    pub fn ready(&self) -> impl Iterator<Item = &ThreadPath> {
+        self.ready.iter()
+    }
+
+    /// The earliest time at which something is due; `None` when the execution is closed.
+    pub fn due(&self) -> Option<Timestamp> {
+        if !self.is_open() {
+            return None;
+        }
+        Some(self.due.first().map_or(self.deadline, |(due, _)| self.deadline.min(*due)))
+    }
+
+    pub(crate) fn first_due(&self) -> Option<&(Timestamp, ThreadPath)> {
+        self.due.first()
+    }
+
+    /// Attempts that nobody has taken.
+    pub fn unclaimed(&self) -> impl Iterator<Item = Wait> + '_ {
+        self.unclaimed.iter().filter_map(|path| {
+            let frame = self.frames.get(path)?;
+            Some(Wait { path: path.clone(), turn: frame.turn })
+        })
+    }
+
+    /// Attempts that somebody makes, and who.
+    pub fn claimed(&self) -> impl Iterator<Item = (Wait, &str)> {
+        self.frames.iter().filter_map(|(path, frame)| match &frame.phase {
+            Phase::Task(Attempt { call: Call::Claimed { owner, .. }, .. }) => {
+                Some((Wait { path: path.clone(), turn: frame.turn }, owner.as_str()))
+            }
+            _ => None,
+        })
+    }
+
+    /// The attempt that `wait` is about, if it is still the current one.
+    pub fn attempt(&self, wait: &Wait) -> Option<(&Frame<Payload>, &Attempt<Payload>)> {
+        let frame = self.frames.get(&wait.path).filter(|frame| frame.turn == wait.turn)?;
+        match &frame.phase {
+            Phase::Task(attempt) => Some((frame, attempt)),
+            _ => None,
+        }
+    }
+
+    /// True while an answer to `wait` would still count.
+    pub fn awaits(&self, wait: &Wait) -> bool {
+        self.is_open() && self.attempt(wait).is_some_and(|(_, attempt)| attempt.parked.is_none())
+    }
+
+    pub(crate) fn close(&mut self, closing: Closing<Payload>, at: Timestamp) {
+        self.frames.clear();
+        self.due.clear();
+        self.ready.clear();
+        self.unclaimed.clear();
+        self.closed = Some((closing, at));
+    }
+}

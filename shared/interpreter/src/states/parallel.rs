@@ -1,0 +1,37 @@
+//! Parallel: one thread per branch, all with the same input; its result is the list of theirs.
+
+use asl::{Parallel, State};
+
+use super::or_raise;
+use crate::context::Extra;
+use crate::run::{Outcome, Run};
+use crate::{Detail, Phase, ThreadPath};
+
+pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, parallel: &Parallel) -> Outcome {
+    let input = or_raise!(run.effective_input(path, state));
+    let input = match &state.data.parameters {
+        Some(template) => or_raise!(run.render(path, state, template, input.value(), &Extra::default())),
+        None => input,
+    };
+    let started = run.emit_on(path, Detail::ParallelStateStarted);
+    for (index, branch) in (0u32..).zip(&parallel.branches) {
+        let thread = run.new_thread(path, branch.start_at, input.clone(), started);
+        run.spawn(path.child(index), thread);
+    }
+    Outcome::Wait(Phase::Parallel { open: u32::try_from(parallel.branches.len()).unwrap_or(u32::MAX) })
+}
+
+/// A branch ended; `last` is its last event.
+pub(crate) fn branch_done(run: &mut Run<'_>, path: &ThreadPath, parallel: &Parallel, last: u64) -> Outcome {
+    let left = match run.snapshot.frame(path).map(|frame| &frame.phase) {
+        Some(Phase::Parallel { open }) => open.saturating_sub(1),
+        _ => return Outcome::Done,
+    };
+    // AWS: ParallelStateSucceeded and ParallelStateExited both follow the branch that ended last.
+    run.change(path, |frame| frame.chain = last);
+    if left > 0 {
+        return Outcome::Wait(Phase::Parallel { open: left });
+    }
+    run.emit(last, Detail::ParallelStateSucceeded);
+    Outcome::Leave { result: run.join(path), then: parallel.transition }
+}

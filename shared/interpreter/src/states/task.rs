@@ -1,0 +1,299 @@
+//! Task: one attempt at a time, made outside; here is what is recorded of it and what an answer leads to.
+
+use std::sync::Arc;
+
+use asl::{Integration, Pattern, Resource, Seconds, State, Task};
+use serde_json::Value;
+
+use super::or_raise;
+use crate::context::Extra;
+use crate::data::read;
+use crate::failure::{DATA_LIMIT_EXCEEDED, TIMEOUT, too_large};
+use crate::run::{Outcome, Run};
+use crate::{
+    Answer, Attempt, Call, Detail, Failure, Handling, Payload, Phase, Raised, TaskResource, ThreadPath, Timestamp,
+    Wait, numbers,
+};
+
+/// What an attempt is recorded as when whoever made its call is gone.
+const LOST: &str = "The worker performing this attempt was lost; whether the task ran is unknown.";
+
+/// Schedules an attempt: the first, or another by a Retrier.
+pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, task: &Task) -> Outcome {
+    if let Resource::Activity { arn } = &task.resource {
+        return Outcome::Raise(or_raise!(no_such_activity(run, path, state, arn)));
+    }
+    let wait = run.new_wait(path);
+    let token = waits_for_token(&task.resource).then(|| (run.moment.token)(&wait));
+    let extra = Extra { token: token.as_deref(), ..Extra::default() };
+    let input = or_raise!(run.effective_input(path, state));
+    let arguments = match &state.data.parameters {
+        Some(template) => or_raise!(run.render(path, state, template, input.value(), &extra)),
+        None => input.clone(),
+    };
+    let timeout = or_raise!(seconds(run, path, state, &input, task.timeout.as_ref(), "TimeoutSecondsPath"));
+    let heartbeat = or_raise!(seconds(run, path, state, &input, task.heartbeat.as_ref(), "HeartbeatSecondsPath"));
+    let role = or_raise!(role(run, path, state, task, &input));
+    or_raise!(check_size(run, state, &arguments));
+    let attempt = Attempt {
+        arguments,
+        timeout,
+        heartbeat,
+        role,
+        call: Call::Unclaimed,
+        deadline: None,
+        beat: None,
+        parked: None,
+    };
+    run.emit_on(path, scheduled(run, &task.resource, &attempt));
+    Outcome::Wait(Phase::Task(attempt))
+}
+
+/// `owner` begins the call.
+pub(crate) fn claimed(run: &mut Run<'_>, wait: &Wait, task: &Task, owner: String, lease: Timestamp) {
+    let now = run.moment.now;
+    run.emit_on(&wait.path, started(&task.resource));
+    change_attempt(run, wait, |attempt| {
+        attempt.call = Call::Claimed { owner, lease };
+        attempt.deadline = attempt.timeout.map(|seconds| now.plus_seconds(seconds));
+        // AWS: a heartbeat is expected where somebody outside can send one.
+        let beats = attempt.heartbeat.filter(|_| waits_for_token(&task.resource));
+        attempt.beat = beats.map(|seconds| now.plus_seconds(seconds));
+    });
+}
+
+/// The call returned.
+pub(crate) fn returned(run: &mut Run<'_>, wait: &Wait, task: &Task, answer: Answer<Payload>) -> Outcome {
+    let Resource::Integration(on @ Integration { pattern: Pattern::WaitForTaskToken, .. }) = &task.resource else {
+        return settle(run, &wait.path, task, answer);
+    };
+    let mut parked = None;
+    change_attempt(run, wait, |attempt| parked = attempt.parked.take());
+    match (answer, parked) {
+        (Answer::Succeeded { output }, parked) => {
+            run.emit_on(&wait.path, Detail::TaskSubmitted { on: events_of(on), output });
+            change_attempt(run, wait, |attempt| attempt.call = Call::Returned);
+            parked.map_or(Outcome::Done, |answer| settle(run, &wait.path, task, answer))
+        }
+        // The token was used before the call failed: what was acknowledged counts.
+        (Answer::Failed(_), Some(parked)) => settle(run, &wait.path, task, parked),
+        (Answer::Failed(failure), None) => settle(run, &wait.path, task, Answer::Failed(failure)),
+    }
+}
+
+/// SendTaskSuccess or SendTaskFailure. One that overtakes the call's return is parked.
+pub(crate) fn answered(
+    run: &mut Run<'_>,
+    wait: &Wait,
+    task: &Task,
+    attempt: &Attempt<Payload>,
+    answer: Answer<Payload>,
+) -> Outcome {
+    if !waits_for_token(&task.resource) || attempt.parked.is_some() {
+        return Outcome::Done;
+    }
+    match attempt.call {
+        Call::Returned => settle(run, &wait.path, task, answer),
+        Call::Unclaimed | Call::Claimed { .. } => {
+            change_attempt(run, wait, |attempt| attempt.parked = Some(answer));
+            Outcome::Done
+        }
+    }
+}
+
+pub(crate) fn heartbeat(run: &mut Run<'_>, wait: &Wait) {
+    let now = run.moment.now;
+    change_attempt(run, wait, |attempt| {
+        if attempt.beat.is_some() {
+            attempt.beat = attempt.heartbeat.map(|seconds| now.plus_seconds(seconds));
+        }
+    });
+}
+
+/// Whoever made the call is gone.
+pub(crate) fn lost(run: &mut Run<'_>, wait: &Wait, task: &Task, attempt: &Attempt<Payload>) -> Outcome {
+    if let Some(parked) = attempt.parked.clone() {
+        return settle(run, &wait.path, task, parked);
+    }
+    let error = format!("{}.SdkClientException", service_name(&task.resource));
+    settle(run, &wait.path, task, Answer::Failed(Failure::new(error, LOST)))
+}
+
+/// Something of the attempt is due: its timeout, its heartbeat, or the end of a lease that nobody answered for.
+pub(crate) fn overdue(
+    run: &mut Run<'_>,
+    path: &ThreadPath,
+    _state: &Arc<State>,
+    task: &Task,
+    attempt: &Attempt<Payload>,
+) -> Outcome {
+    let now = run.moment.now;
+    let passed = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
+    if passed(attempt.deadline) {
+        return timed_out(run, path, task, Handling::ByName);
+    }
+    if passed(attempt.beat) {
+        return timed_out(run, path, task, Handling::Heartbeat);
+    }
+    let turn = run.snapshot.frame(path).map_or(0, |frame| frame.turn);
+    lost(run, &Wait { path: path.clone(), turn }, task, attempt)
+}
+
+/// AWS: a timeout has a name and no cause.
+fn timed_out(run: &mut Run<'_>, path: &ThreadPath, task: &Task, handling: Handling) -> Outcome {
+    let failure = Failure::named(TIMEOUT);
+    let detail = match &task.resource {
+        Resource::Integration(on) => Detail::TaskTimedOut { on: events_of(on), failure: failure.clone() },
+        Resource::Lambda { .. } | Resource::Activity { .. } => Detail::LambdaFunctionTimedOut(failure.clone()),
+    };
+    run.emit_on(path, detail);
+    Outcome::Raise(Raised { failure, handling })
+}
+
+/// Records the attempt's result and goes on with it.
+fn settle(run: &mut Run<'_>, path: &ThreadPath, task: &Task, answer: Answer<Payload>) -> Outcome {
+    let most = run.snapshot.execution.limits.payload_bytes;
+    let failure = match answer {
+        Answer::Succeeded { output } if output.bytes() <= most => {
+            run.emit_on(path, succeeded(&task.resource, output.clone()));
+            return Outcome::Leave { result: output, then: task.transition };
+        }
+        Answer::Succeeded { .. } => Failure::new(DATA_LIMIT_EXCEEDED, too_large(size_name(&task.resource))),
+        Answer::Failed(failure) => failure,
+    };
+    let detail = match &task.resource {
+        Resource::Integration(on) => Detail::TaskFailed { on: events_of(on), failure: failure.clone() },
+        Resource::Lambda { .. } | Resource::Activity { .. } => Detail::LambdaFunctionFailed(failure.clone()),
+    };
+    run.emit_on(path, detail);
+    Outcome::Raise(Raised::by_name(failure))
+}
+
+fn change_attempt(run: &mut Run<'_>, wait: &Wait, change: impl FnOnce(&mut Attempt<Payload>)) {
+    run.change(&wait.path, |frame| {
+        if let Phase::Task(attempt) = &mut frame.phase {
+            change(attempt);
+        }
+    });
+}
+
+// ---- what the definition says ----
+
+fn seconds(
+    run: &Run<'_>,
+    path: &ThreadPath,
+    state: &State,
+    input: &Payload,
+    seconds: Option<&Seconds>,
+    field: &str,
+) -> Result<Option<u64>, Raised> {
+    match seconds {
+        None => Ok(None),
+        Some(Seconds::Literal(seconds)) => Ok(Some(*seconds)),
+        Some(Seconds::Path(at)) => run.with_scope(path, state, input.value(), &Extra::default(), |scope| {
+            let value = read(at, scope)?;
+            let whole = numbers::integer(&value).and_then(|number| u64::try_from(number).ok()).filter(|n| *n > 0);
+            // AWS: unverified wording.
+            let shown = numbers::shown(&value);
+            whole.map(Some).ok_or_else(|| {
+                Raised::runtime(format!(
+                    "The {field} parameter must reference a positive integer: {} == {shown}",
+                    at.text()
+                ))
+            })
+        }),
+    }
+}
+
+fn role(
+    run: &Run<'_>,
+    path: &ThreadPath,
+    state: &State,
+    task: &Task,
+    input: &Payload,
+) -> Result<Option<String>, Raised> {
+    let Some(template) = &task.credentials else { return Ok(None) };
+    let credentials = run.render(path, state, template, input.value(), &Extra::default())?;
+    Ok(credentials.value().get("RoleArn").and_then(Value::as_str).map(str::to_owned))
+}
+
+fn check_size(run: &Run<'_>, state: &State, arguments: &Payload) -> Result<(), Raised> {
+    if arguments.bytes() <= run.snapshot.execution.limits.payload_bytes {
+        return Ok(());
+    }
+    // AWS: unverified whether a Catcher sees this.
+    let cause = format!(
+        "The state/task '{}' provided parameters with a size exceeding the maximum number of bytes service limit.",
+        state.name
+    );
+    Err(Raised::by_name(Failure::new(DATA_LIMIT_EXCEEDED, cause)))
+}
+
+fn no_such_activity(run: &Run<'_>, path: &ThreadPath, state: &State, arn: &str) -> Result<Raised, Raised> {
+    let input = run.raw_input(path);
+    run.with_scope(path, state, input.value(), &Extra::default(), |_| {
+        Err(Raised::runtime(format!("The activity {arn} does not exist.")))
+    })
+}
+
+fn waits_for_token(resource: &Resource) -> bool {
+    match resource {
+        Resource::Integration(on) => on.pattern == Pattern::WaitForTaskToken,
+        Resource::Lambda { .. } | Resource::Activity { .. } => false,
+    }
+}
+
+/// How AWS names a task's result that is too large.
+fn size_name(resource: &Resource) -> &str {
+    match resource {
+        Resource::Lambda { arn } | Resource::Activity { arn } => arn,
+        Resource::Integration(on) => &on.service,
+    }
+}
+
+/// The first part of a service's own error names.
+fn service_name(resource: &Resource) -> String {
+    match resource {
+        Resource::Lambda { .. } | Resource::Activity { .. } => "Lambda".to_owned(),
+        Resource::Integration(on) => crate::services::error_prefix(&on.service),
+    }
+}
+
+// ---- what is recorded ----
+
+fn events_of(on: &Integration) -> TaskResource {
+    TaskResource { resource_type: on.service.clone(), resource: on.resource() }
+}
+
+fn scheduled(run: &Run<'_>, resource: &Resource, attempt: &Attempt<Payload>) -> Detail<Payload> {
+    match resource {
+        Resource::Lambda { arn } | Resource::Activity { arn } => Detail::LambdaFunctionScheduled {
+            resource: arn.clone(),
+            input: attempt.arguments.clone(),
+            timeout: attempt.timeout,
+            role: attempt.role.clone(),
+        },
+        Resource::Integration(on) => Detail::TaskScheduled {
+            on: events_of(on),
+            region: run.snapshot.execution.region.clone(),
+            parameters: attempt.arguments.clone(),
+            timeout: attempt.timeout,
+            heartbeat: attempt.heartbeat,
+            role: attempt.role.clone(),
+        },
+    }
+}
+
+fn started(resource: &Resource) -> Detail<Payload> {
+    match resource {
+        Resource::Lambda { .. } | Resource::Activity { .. } => Detail::LambdaFunctionStarted,
+        Resource::Integration(on) => Detail::TaskStarted(events_of(on)),
+    }
+}
+
+fn succeeded(resource: &Resource, output: Payload) -> Detail<Payload> {
+    match resource {
+        Resource::Lambda { .. } | Resource::Activity { .. } => Detail::LambdaFunctionSucceeded { output },
+        Resource::Integration(on) => Detail::TaskSucceeded { on: events_of(on), output },
+    }
+}

@@ -1,0 +1,91 @@
+//! `step`: what an execution does when something happens to it.
+
+use std::sync::Arc;
+
+use asl::{Kind, State, StateId, StateMachine, Task};
+
+use crate::run::{Outcome, Run};
+use crate::{Attempt, Detail, Event, Moment, Payload, Phase, Snapshot, Stimulus, ThreadPath, Wait, states};
+
+/// What a step leads to. It cannot fail: a workflow's failure is data.
+#[derive(Debug)]
+pub struct Step {
+    pub snapshot: Snapshot,
+    /// New events, in order.
+    pub events: Vec<Event<Payload>>,
+    /// Threads that are new, changed or gone; nothing once the execution is closed.
+    pub changed: Vec<ThreadPath>,
+}
+
+/// Applies `stimulus`, then runs every state that needs nothing from outside until all threads wait.
+///
+/// The snapshot is taken by value and grown in place: a caller that loses the race to write the result reads the
+/// journal again, which it has to anyway, and nobody else pays for a copy. A long run is cut by a budget of events and
+/// bytes; what is left of it is in [`Snapshot::ready`], and [`Stimulus::Looked`] goes on with it.
+pub fn step(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, moment: &Moment<'_>) -> Step {
+    let mut run = Run::new(machine, snapshot, moment);
+    if run.snapshot.is_open() {
+        apply(&mut run, stimulus);
+        run.settle();
+    }
+    Step { snapshot: run.snapshot, events: run.events, changed: run.changed.into_iter().collect() }
+}
+
+fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
+    match stimulus {
+        Stimulus::Started => start(run),
+        Stimulus::Looked => {}
+        Stimulus::StopRequested(failure) => run.abort_execution(failure),
+        Stimulus::TaskClaimed { wait, owner, lease } => with_attempt(run, &wait, |run, wait, task, attempt| {
+            if attempt.call == crate::Call::Unclaimed {
+                states::task::claimed(run, wait, task, owner, lease);
+            }
+            Outcome::Done
+        }),
+        Stimulus::TaskReturned { wait, answer } => {
+            with_attempt(run, &wait, |run, wait, task, attempt| match attempt.call {
+                crate::Call::Claimed { .. } => states::task::returned(run, wait, task, answer),
+                crate::Call::Unclaimed | crate::Call::Returned => Outcome::Done,
+            })
+        }
+        Stimulus::TaskAnswered { wait, answer } => with_attempt(run, &wait, |run, wait, task, attempt| {
+            states::task::answered(run, wait, task, attempt, answer)
+        }),
+        Stimulus::TaskHeartbeat { wait } => with_attempt(run, &wait, |run, wait, _, _| {
+            states::task::heartbeat(run, wait);
+            Outcome::Done
+        }),
+        Stimulus::TaskLost { wait } => with_attempt(run, &wait, |run, wait, task, attempt| match attempt.call {
+            crate::Call::Claimed { .. } => states::task::lost(run, wait, task, attempt),
+            crate::Call::Unclaimed | crate::Call::Returned => Outcome::Done,
+        }),
+    }
+}
+
+fn start(run: &mut Run<'_>) {
+    if run.snapshot.last_event > 0 {
+        return;
+    }
+    let execution = run.snapshot.execution.clone();
+    let detail = Detail::ExecutionStarted { input: execution.input.clone(), role_arn: execution.role_arn.clone() };
+    // AWS: the first state's Entered event follows 0, not this one.
+    run.emit(0, detail);
+}
+
+/// Does something with the attempt a stimulus is about; nothing when it is no longer the current one.
+fn with_attempt(
+    run: &mut Run<'_>,
+    wait: &Wait,
+    act: impl FnOnce(&mut Run<'_>, &Wait, &Task, &Attempt<Payload>) -> Outcome,
+) {
+    let Some((state, attempt)) = current(run, wait) else { return };
+    let Kind::Task(task) = &state.kind else { return };
+    let outcome = act(run, wait, task, &attempt);
+    run.follow(&wait.path, &state, outcome);
+}
+
+fn current(run: &Run<'_>, wait: &Wait) -> Option<(Arc<State>, Attempt<Payload>)> {
+    let frame = run.snapshot.frame(&wait.path).filter(|frame| frame.turn == wait.turn)?;
+    let Phase::Task(attempt) = &frame.phase else { return None };
+    Some((run.machine.state(StateId(frame.state))?.clone(), attempt.clone()))
+}

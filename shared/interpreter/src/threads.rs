@@ -1,0 +1,161 @@
+//! Threads inside threads: branches of a Parallel, iterations of a Map; how they end, fail and are given up.
+
+use std::sync::Arc;
+
+use asl::{Kind, Map, Parallel, State, StateId};
+
+use crate::run::{Outcome, Run, type_of};
+use crate::{Detail, Frame, Iteration, Payload, Phase, Raised, StateType, ThreadPath, states};
+
+impl Run<'_> {
+    /// A thread that starts at `state` with `input`, its first event following `chain`.
+    pub fn new_thread(&self, outer: &ThreadPath, state: StateId, input: Payload, chain: u64) -> Frame<Payload> {
+        Frame {
+            state: state.0,
+            input,
+            chain,
+            entered: 0,
+            entered_at: self.moment.now,
+            retries: Vec::new(),
+            turn: 0,
+            variables: self.snapshot.frame(outer).and_then(|frame| frame.variables.clone()),
+            phase: Phase::Ready,
+        }
+    }
+
+    /// A thread reached its end.
+    pub fn end_thread(&mut self, path: &ThreadPath, output: Payload) {
+        let Some((outer, index)) = path.parent() else {
+            let previous = self.chain(path);
+            return self.succeed_execution(output, previous);
+        };
+        let last = self.chain(path);
+        self.change(path, |frame| frame.phase = Phase::Finished { output });
+        let Some(state) = self.outer_state(&outer) else { return };
+        let outcome = match &state.kind {
+            Kind::Parallel(parallel) => states::parallel::branch_done(self, &outer, parallel, last),
+            Kind::Map(map) => states::map::iteration_done(self, &outer, &state, map, index, last),
+            Kind::Task(_) | Kind::Pass(_) | Kind::Wait(_) | Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => {
+                self.broken("a thread lies inside a state that has none");
+                Outcome::Done
+            }
+        };
+        self.follow(&outer, &state, outcome);
+    }
+
+    /// A thread failed for good: the execution does, or the state around it.
+    pub fn fail_thread(&mut self, path: &ThreadPath, raised: Raised) {
+        let Some((outer, index)) = path.parent() else {
+            return self.fail_execution(raised.failure, self.chain(path));
+        };
+        let last = self.chain(path);
+        let Some(state) = self.outer_state(&outer) else { return };
+        match &state.kind {
+            Kind::Map(_) => {
+                let iteration = Iteration { name: state.name.to_string(), index };
+                // AWS: the Map goes on from the event that failed, not from this one.
+                self.emit(last, Detail::MapIterationFailed(iteration));
+            }
+            // AWS: the failing Task itself is recorded as aborted, too.
+            Kind::Parallel(_) => self.abort_failed_task(path, last),
+            Kind::Task(_) | Kind::Pass(_) | Kind::Wait(_) | Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => {}
+        }
+        self.remove(path);
+        self.abort_inside(&outer, &state);
+        self.change(&outer, |frame| frame.chain = last);
+        self.raise_from_inside(&outer, raised);
+    }
+
+    fn abort_failed_task(&mut self, path: &ThreadPath, last: u64) {
+        let failed = self.snapshot.frame(path).map(|frame| frame.state).and_then(|id| self.machine.state(StateId(id)));
+        if failed.is_some_and(|state| type_of(state) == StateType::Task) {
+            self.emit(last, Detail::StateAborted { state: StateType::Task });
+        }
+    }
+
+    /// Gives up every thread inside a state, innermost first.
+    fn abort_inside(&mut self, outer: &ThreadPath, outer_state: &State) {
+        for path in self.snapshot.inside(outer).into_iter().rev() {
+            let Some(frame) = self.snapshot.frame(&path).cloned() else { continue };
+            if let Some(state) = self.machine.state(StateId(frame.state)).cloned() {
+                self.note_abort(outer, outer_state, &path, &frame, &state);
+            }
+            self.remove(&path);
+        }
+    }
+
+    fn note_abort(
+        &mut self,
+        outer: &ThreadPath,
+        outer_state: &State,
+        path: &ThreadPath,
+        frame: &Frame<Payload>,
+        state: &State,
+    ) {
+        match frame.phase {
+            Phase::Waiting { .. }
+            | Phase::Retrying { .. }
+            | Phase::Task(_)
+            | Phase::Parallel { .. }
+            | Phase::Map(_) => {
+                self.emit(frame.chain, Detail::StateAborted { state: type_of(state) });
+            }
+            Phase::Ready => {}
+            Phase::Finished { .. } => return,
+        }
+        let around = path.parent().and_then(|(parent, index)| {
+            let name = if parent == *outer { map_name(outer_state) } else { self.map_name_at(&parent) };
+            name.map(|name| Iteration { name, index })
+        });
+        if let Some(iteration) = around {
+            self.emit(frame.chain, Detail::MapIterationAborted(iteration));
+        }
+    }
+
+    fn map_name_at(&self, path: &ThreadPath) -> Option<String> {
+        let frame = self.snapshot.frame(path)?;
+        map_name(self.machine.state(StateId(frame.state))?)
+    }
+
+    /// `MapStateFailed`, `ParallelStateFailed`: the state ends because a thread inside it failed.
+    pub fn note_failed_fan_out(&mut self, path: &ThreadPath, state: &State) {
+        match &state.kind {
+            Kind::Map(_) => _ = self.emit_on(path, Detail::MapStateFailed),
+            Kind::Parallel(_) => _ = self.emit_on(path, Detail::ParallelStateFailed),
+            Kind::Task(_) | Kind::Pass(_) | Kind::Wait(_) | Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => {}
+        }
+    }
+
+    /// The outputs of all threads inside a state, in order; they end with it.
+    pub fn join(&mut self, outer: &ThreadPath) -> Payload {
+        let inside = self.snapshot.inside(outer);
+        let outputs: Vec<Payload> = inside
+            .iter()
+            .filter_map(|path| match &self.snapshot.frame(path)?.phase {
+                Phase::Finished { output } => Some(output.clone()),
+                _ => None,
+            })
+            .collect();
+        for path in &inside {
+            self.remove(path);
+        }
+        Payload::array(outputs.iter())
+    }
+
+    fn outer_state(&mut self, path: &ThreadPath) -> Option<Arc<State>> {
+        let id = self.snapshot.frame(path).map(|frame| frame.state);
+        let state = id.and_then(|id| self.machine.state(StateId(id)).cloned());
+        if state.is_none() {
+            self.broken("a thread's surrounding state is gone");
+        }
+        state
+    }
+}
+
+fn map_name(state: &State) -> Option<String> {
+    match &state.kind {
+        Kind::Map(Map { .. }) => Some(state.name.to_string()),
+        Kind::Parallel(Parallel { .. }) => None,
+        Kind::Task(_) | Kind::Pass(_) | Kind::Wait(_) | Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => None,
+    }
+}

@@ -1,0 +1,167 @@
+//! The ARNs of Step Functions, in any partition: taken apart, checked, put together.
+//!
+//! An ARN of another account or region is well-formed; what it names does not exist here. Versions and aliases
+//! (`stateMachine:NAME:7`) are well-formed too and name nothing yet.
+
+use super::error::ApiError;
+use crate::Settings;
+
+/// What kind of thing an ARN names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    StateMachine,
+    Execution,
+    Express,
+    MapRun,
+    Activity,
+}
+
+impl Kind {
+    const ALL: [Kind; 5] = [Kind::StateMachine, Kind::Execution, Kind::Express, Kind::MapRun, Kind::Activity];
+
+    fn name(self) -> &'static str {
+        match self {
+            Kind::StateMachine => "stateMachine",
+            Kind::Execution => "execution",
+            Kind::Express => "express",
+            Kind::MapRun => "mapRun",
+            Kind::Activity => "activity",
+        }
+    }
+
+    /// How many parts follow it, at least and at most.
+    fn parts(self) -> (usize, usize) {
+        match self {
+            Kind::StateMachine => (1, 2),
+            Kind::Execution | Kind::MapRun => (2, 2),
+            Kind::Express => (3, 3),
+            Kind::Activity => (1, 1),
+        }
+    }
+}
+
+/// Checks that `text` is an ARN of one of `kinds`.
+pub(super) fn expect(text: &str, kinds: &[Kind]) -> Result<Kind, ApiError> {
+    let resource = states_resource(text)?;
+    let (name, rest) = resource.split_once(':').unwrap_or((resource, ""));
+    // AWS: observed for `express` in DescribeExecution and `execution` in StartExecution.
+    let out_of_place = || ApiError::InvalidArn(format!("Resource type not valid in this context: {name}"));
+    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(out_of_place)?;
+    if !kinds.contains(&kind) {
+        return Err(out_of_place());
+    }
+    let (least, most) = kind.parts();
+    let count = rest.split(':').count();
+    if rest.split(':').any(str::is_empty) || count < least || count > most {
+        // AWS: unverified.
+        return Err(ApiError::InvalidArn(format!("Invalid ARN resource: {text}")));
+    }
+    Ok(kind)
+}
+
+/// An ARN of a state machine.
+pub(super) fn machine(text: &str) -> Result<(), ApiError> {
+    expect(text, &[Kind::StateMachine]).map(|_| ())
+}
+
+/// An ARN of an execution of a standard workflow.
+pub(super) fn execution(text: &str) -> Result<(), ApiError> {
+    expect(text, &[Kind::Execution]).map(|_| ())
+}
+
+/// The ARN of a role. Whether it exists is for who calls targets to find out.
+pub(super) fn role(text: &str) -> Result<(), ApiError> {
+    let mut parts = text.splitn(6, ':');
+    let arn = parts.next() == Some("arn") && parts.next().is_some_and(is_partition);
+    // AWS: unverified for what begins like an ARN and is none.
+    if arn && parts.next() == Some("iam") && parts.count() == 3 { Ok(()) } else { Err(invalid_prefix(text)) }
+}
+
+/// `stateMachine:NAME` out of `arn:PARTITION:states:REGION:ACCOUNT:stateMachine:NAME`.
+fn states_resource(text: &str) -> Result<&str, ApiError> {
+    let mut parts = text.splitn(6, ':');
+    let mut next = || parts.next().unwrap_or_default();
+    let (arn, partition, service, region, account, resource) = (next(), next(), next(), next(), next(), next());
+    let here = arn == "arn" && is_partition(partition) && service == "states";
+    if here && !region.is_empty() && !account.is_empty() && !resource.is_empty() {
+        Ok(resource)
+    } else {
+        Err(invalid_prefix(text))
+    }
+}
+
+// AWS: observed for texts that are no ARN at all; unverified for those that are nearly one.
+fn invalid_prefix(text: &str) -> ApiError {
+    ApiError::InvalidArn(format!("Invalid ARN prefix: {text}"))
+}
+
+fn is_partition(text: &str) -> bool {
+    text == "aws" || text.strip_prefix("aws-").is_some_and(|rest| !rest.is_empty())
+}
+
+/// Makes the ARNs of one installation.
+#[derive(Debug, Clone)]
+pub(super) struct Home {
+    /// `arn:PARTITION:states:REGION:ACCOUNT:`
+    prefix: String,
+}
+
+impl Home {
+    pub fn of(settings: &Settings) -> Home {
+        Home { prefix: format!("arn:{}:states:{}:{}:", settings.partition, settings.region, settings.account) }
+    }
+
+    pub fn machine(&self, name: &str) -> String {
+        format!("{}stateMachine:{name}", self.prefix)
+    }
+
+    pub fn execution(&self, machine: &str, name: &str) -> String {
+        format!("{}execution:{machine}:{name}", self.prefix)
+    }
+
+    pub fn express(&self, machine: &str, name: &str, id: &str) -> String {
+        format!("{}express:{machine}:{name}:{id}", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arns_are_taken_or_refused_in_the_words_of_aws() {
+        let machine = [Kind::StateMachine];
+        let execution = [Kind::Execution];
+        let cases: [(&str, &[Kind], Result<Kind, &str>); 12] = [
+            ("arn:aws:states:us-east-1:123456789012:stateMachine:m", &machine, Ok(Kind::StateMachine)),
+            ("arn:aws-cn:states:cn-north-1:123456789012:stateMachine:m", &machine, Ok(Kind::StateMachine)),
+            ("arn:aws:states:us-east-1:123456789012:stateMachine:m:7", &machine, Ok(Kind::StateMachine)),
+            ("arn:aws-us-gov:states:us-gov-west-1:123456789012:execution:m:e", &execution, Ok(Kind::Execution)),
+            ("nonsense", &machine, Err("Invalid ARN prefix: nonsense")),
+            ("", &machine, Err("Invalid ARN prefix: ")),
+            ("arn:aws:lambda:us-east-1:123456789012:function:f", &machine, Err("Invalid ARN prefix: arn:aws:lambda:us-east-1:123456789012:function:f")),
+            ("arn:aws:states:us-east-1:123456789012:express:m:e:u", &execution, Err("Resource type not valid in this context: express")),
+            ("arn:aws:states:us-east-1:123456789012:execution:m:e", &machine, Err("Resource type not valid in this context: execution")),
+            ("arn:aws:states:us-east-1:123456789012:execution:m", &machine, Err("Resource type not valid in this context: execution")),
+            ("arn:aws:states:us-east-1:123456789012:execution:m", &execution, Err("Invalid ARN resource: arn:aws:states:us-east-1:123456789012:execution:m")),
+            ("arn:aws:states:us-east-1:123456789012:stateMachine:", &machine, Err("Invalid ARN resource: arn:aws:states:us-east-1:123456789012:stateMachine:")),
+        ];
+        for (text, kinds, expected) in cases {
+            let expected = expected.map_err(|inner| ApiError::InvalidArn(inner.to_owned()));
+            assert_eq!(expect(text, kinds), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn roles_need_an_arn_of_iam() {
+        for (text, good) in [
+            ("arn:aws:iam::123456789012:role/r", true),
+            ("arn:aws-cn:iam::123456789012:role/service/r", true),
+            ("role", false),
+            ("arn:aws:iam::123456789012", false),
+            ("arn:aws:sqs:us-east-1:123456789012:q", false),
+        ] {
+            assert_eq!(role(text).is_ok(), good, "{text}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Pages: how many entries one has, and the tokens that lead to the next.
+//!
+//! A token is our own place in a list, sealed: nobody can make one up or use it for another query. AWS's tokens expire
+//! after 24 hours; ours stay good as long as the list is there, which no client can mind.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+use super::request::Request;
+use crate::tokens::{Purpose, Seal};
+
+const DEFAULT_SIZE: usize = 100;
+
+/// `maxResults`; 0 and absent are the default.
+pub(super) fn size(request: &Request) -> usize {
+    match request.integer("maxResults") {
+        None | Some(0) => DEFAULT_SIZE,
+        Some(size) => usize::try_from(size).unwrap_or(DEFAULT_SIZE),
+    }
+}
+
+/// A place in a list of a query.
+#[derive(Serialize, serde::Deserialize)]
+struct Bookmark<Query, Place> {
+    q: Query,
+    p: Place,
+}
+
+/// The place that the request's token leads to; `None` without a token. A token of another query is refused.
+pub(super) fn place<Query, Place>(seal: &Seal, request: &Request, query: &Query) -> Result<Option<Place>, ApiError>
+where
+    Query: DeserializeOwned + PartialEq,
+    Place: DeserializeOwned,
+{
+    let Some(token) = request.text("nextToken") else { return Ok(None) };
+    let bookmark: Bookmark<Query, Place> = seal.open(Purpose::Page, token).ok_or(ApiError::InvalidToken)?;
+    if bookmark.q == *query { Ok(Some(bookmark.p)) } else { Err(ApiError::InvalidToken) }
+}
+
+pub(super) fn token(seal: &Seal, query: impl Serialize, place: impl Serialize) -> String {
+    seal.seal(Purpose::Page, &Bookmark { q: query, p: place })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shapes::LIST_EXECUTIONS;
+    use super::*;
+
+    fn request(token: &str) -> Request {
+        Request::parse(format!(r#"{{"nextToken":"{token}"}}"#).as_bytes(), LIST_EXECUTIONS).unwrap()
+    }
+
+    #[test]
+    fn a_token_leads_back_to_its_place_in_its_own_query_only() {
+        let seal = Seal::new([7; 32]);
+        let token = token(&seal, "query", 42);
+        let place_of = |seal: &Seal, token: &str, query: &str| place::<String, u64>(seal, &request(token), &query.to_owned());
+        assert_eq!(place_of(&seal, &token, "query"), Ok(Some(42)));
+        assert_eq!(place_of(&seal, &token, "another"), Err(ApiError::InvalidToken));
+        assert_eq!(place_of(&Seal::new([8; 32]), &token, "query"), Err(ApiError::InvalidToken));
+        assert_eq!(place_of(&seal, "nonsense", "query"), Err(ApiError::InvalidToken));
+    }
+
+    #[test]
+    fn a_page_has_a_hundred_entries_unless_told() {
+        for (body, expected) in [("{}", 100), (r#"{"maxResults":0}"#, 100), (r#"{"maxResults":7}"#, 7)] {
+            assert_eq!(size(&Request::parse(body.as_bytes(), LIST_EXECUTIONS).unwrap()), expected);
+        }
+    }
+}

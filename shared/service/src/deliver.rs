@@ -1,0 +1,226 @@
+//! The deliver loop: load -> step -> commit -> dispatch. Nothing else writes an execution.
+//!
+//! Whoever has something to say to an execution writes it a letter. While letters, calls in flight or short waits keep it
+//! busy, one *holder* per process and execution folds what came together into one commit, answers the letters once that
+//! is durable, and begins the calls whose claims were in it. A holder that has nothing left to do arms one message for
+//! the earliest due time and lets go. Two processes that hold the same execution race on the conditional append: the
+//! loser reads the winner's entries and applies its letters behind them.
+
+mod calls;
+mod express;
+mod hold;
+mod ledger;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use asl::StateMachine;
+use interpreter::{Answer, Execution, Failure, Payload, Stimulus, Timestamp, Wait};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::entry::{Head, Unreadable};
+use crate::ports::{Record, StoreError};
+use crate::tokens::Seal;
+use crate::{Role, Settings, World};
+
+pub use express::ExpressEnd;
+
+/// Delivers stimuli to executions, and does what they wait for.
+pub struct Deliver {
+    world: World,
+    role: Role,
+    seal: Seal,
+    /// Names this process in claims.
+    owner: String,
+    /// Calls of tasks that may begin.
+    calls: Arc<Semaphore>,
+    desks: Mutex<HashMap<String, mpsc::UnboundedSender<Letter>>>,
+    definitions: crate::definitions::Definitions,
+}
+
+/// Why a letter was not taken.
+#[derive(Debug, Clone)]
+pub enum DeliverError {
+    NoSuchExecution,
+    Store(StoreError),
+    /// What is stored cannot be read.
+    Unreadable(Unreadable),
+    /// The holder ended without an answer: a defect, contained to this execution.
+    Lost,
+}
+
+impl From<StoreError> for DeliverError {
+    fn from(error: StoreError) -> Self {
+        DeliverError::Store(error)
+    }
+}
+
+impl From<Unreadable> for DeliverError {
+    fn from(error: Unreadable) -> Self {
+        DeliverError::Unreadable(error)
+    }
+}
+
+/// An execution to be started.
+pub struct Start {
+    pub machine: Arc<StateMachine>,
+    pub execution: Execution,
+    pub head: Head,
+}
+
+/// What became of a start.
+#[derive(Debug)]
+pub enum Started {
+    /// It is durable and on its way.
+    New,
+    /// There is one of that name; this is its first entry.
+    Exists(Box<Record>),
+}
+
+/// What became of a letter, once what it changed is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivered {
+    /// It changed something: the wait was still open, the execution still running.
+    pub counted: bool,
+    /// When the execution ended, if it has.
+    pub closed: Option<Timestamp>,
+}
+
+/// What is said to an execution.
+#[derive(Debug, Clone)]
+enum Said {
+    Look,
+    Stop(Failure),
+    Answered(Wait, Answer<Payload>),
+    Heartbeat(Wait),
+}
+
+struct Letter {
+    said: Said,
+    reply: oneshot::Sender<Result<Delivered, DeliverError>>,
+}
+
+impl Said {
+    fn stimulus(&self) -> Stimulus {
+        match self.clone() {
+            Said::Look => Stimulus::Looked,
+            Said::Stop(failure) => Stimulus::StopRequested(failure),
+            Said::Answered(wait, answer) => Stimulus::TaskAnswered { wait, answer },
+            Said::Heartbeat(wait) => Stimulus::TaskHeartbeat { wait },
+        }
+    }
+}
+
+impl Deliver {
+    pub fn new(world: World, settings: &Settings) -> Arc<Deliver> {
+        let seed = world.clock.seed();
+        let owner = seed.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Arc::new(Deliver {
+            definitions: crate::definitions::Definitions::new(world.machines.clone()),
+            world,
+            role: settings.role,
+            seal: Seal::new(settings.key),
+            owner,
+            calls: Arc::new(Semaphore::new(settings.calls)),
+            desks: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// Starts an execution. When this returns `New`, it will end, whatever crashes.
+    pub async fn start(self: &Arc<Self>, start: Start) -> Result<Started, DeliverError> {
+        let arn = start.execution.arn.clone();
+        let (told, hears) = oneshot::channel();
+        let (sender, letters) = mpsc::unbounded_channel();
+        let opened = {
+            let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
+            let free = !desks.contains_key(&arn);
+            if free {
+                desks.insert(arn.clone(), sender.clone());
+                tokio::spawn(hold::open(self.clone(), self.desk(arn.clone(), sender), letters, start, told));
+            }
+            free
+        };
+        if opened {
+            return hears.await.unwrap_or(Err(DeliverError::Lost));
+        }
+        let ends = self.world.journal.ends(&arn).await?;
+        ends.map(|(first, _)| Started::Exists(Box::new(first))).ok_or(DeliverError::Lost)
+    }
+
+    /// Ends a running execution.
+    pub async fn stop(self: &Arc<Self>, arn: &str, failure: Failure) -> Result<Delivered, DeliverError> {
+        self.say(arn, Said::Stop(failure)).await
+    }
+
+    /// Answers a wait for a task token.
+    pub async fn answer(
+        self: &Arc<Self>,
+        arn: &str,
+        wait: Wait,
+        answer: Answer<Payload>,
+    ) -> Result<Delivered, DeliverError> {
+        self.say(arn, Said::Answered(wait, answer)).await
+    }
+
+    pub async fn heartbeat(self: &Arc<Self>, arn: &str, wait: Wait) -> Result<Delivered, DeliverError> {
+        self.say(arn, Said::Heartbeat(wait)).await
+    }
+
+    /// A message named the execution: there may be something to do. Returns once the first commit is through.
+    pub async fn look(self: &Arc<Self>, arn: &str) -> Result<Delivered, DeliverError> {
+        self.say(arn, Said::Look).await
+    }
+
+    async fn say(self: &Arc<Self>, arn: &str, said: Said) -> Result<Delivered, DeliverError> {
+        let (reply, hears) = oneshot::channel();
+        let letter = Letter { said, reply };
+        {
+            let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
+            let unsent = match desks.get(arn) {
+                Some(sender) => sender.send(letter).err().map(|back| back.0),
+                None => Some(letter),
+            };
+            if let Some(letter) = unsent {
+                let (sender, letters) = mpsc::unbounded_channel();
+                let _receiver_is_here = sender.send(letter);
+                desks.insert(arn.to_owned(), sender.clone());
+                tokio::spawn(hold::resume(self.clone(), self.desk(arn.to_owned(), sender), letters));
+            }
+        }
+        hears.await.unwrap_or(Err(DeliverError::Lost))
+    }
+
+    fn desk(self: &Arc<Self>, arn: String, sender: mpsc::UnboundedSender<Letter>) -> Desk {
+        Desk { deliver: self.clone(), arn, sender }
+    }
+}
+
+/// A holder's place: where letters for its execution arrive. Given up even when the holder panics.
+struct Desk {
+    deliver: Arc<Deliver>,
+    arn: String,
+    sender: mpsc::UnboundedSender<Letter>,
+}
+
+impl Desk {
+    /// Gives the place up if no letter is waiting; false when one is.
+    fn leave(&self, letters: &mut mpsc::UnboundedReceiver<Letter>) -> Option<Letter> {
+        let mut desks = self.deliver.desks.lock().unwrap_or_else(PoisonError::into_inner);
+        match letters.try_recv() {
+            Ok(letter) => Some(letter),
+            Err(_) => {
+                desks.remove(&self.arn);
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        let mut desks = self.deliver.desks.lock().unwrap_or_else(PoisonError::into_inner);
+        if desks.get(&self.arn).is_some_and(|sender| sender.same_channel(&self.sender)) {
+            desks.remove(&self.arn);
+        }
+    }
+}

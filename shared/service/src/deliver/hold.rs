@@ -1,0 +1,307 @@
+//! One execution in one holder's hands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use interpreter::{Moment, Snapshot, Stimulus, Timestamp, step};
+use tokio::sync::{mpsc, oneshot};
+
+use super::calls::{Calls, Claim};
+use super::ledger::{Committed, Held, Round};
+use super::{Deliver, DeliverError, Delivered, Desk, Letter, Said, Start, Started};
+use crate::Role;
+use crate::ports::{Record, StoreError};
+
+/// Due times nearer than this are waited for in hand.
+const NEAR_MS: i64 = 1_000;
+/// Rounds lost against other writers before the letters are told that the store is busy.
+const LOST_RACES: u32 = 32;
+/// Pause before results of calls, which must not be lost, are offered to a failing store again.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Opens an execution, then holds it.
+pub(super) async fn open(
+    deliver: Arc<Deliver>,
+    desk: Desk,
+    letters: mpsc::UnboundedReceiver<Letter>,
+    start: Start,
+    told: oneshot::Sender<Result<Started, DeliverError>>,
+) {
+    let snapshot = Snapshot::begin(&start.machine, start.execution);
+    let mut holder = Holder::new(deliver, Held::new(start.machine, snapshot, start.head), letters);
+    match holder.round(&[Stimulus::Started], &[]).await {
+        Ok(Rounded::Durable(_)) => {
+            let _gone = told.send(Ok(Started::New));
+            holder.hold(&desk).await;
+        }
+        Ok(Rounded::Taken(winner)) => {
+            let _gone = told.send(Ok(Started::Exists(winner)));
+        }
+        Err(error) => {
+            let _gone = told.send(Err(error.into()));
+        }
+    }
+}
+
+/// Takes up an execution because of a letter.
+pub(super) async fn resume(deliver: Arc<Deliver>, desk: Desk, mut letters: mpsc::UnboundedReceiver<Letter>) {
+    match Held::load(&deliver, &desk.arn).await {
+        Ok(held) => Holder::new(deliver, held, letters).hold(&desk).await,
+        Err(error) => {
+            if !matches!(error, DeliverError::NoSuchExecution) {
+                tracing::error!(execution = desk.arn, ?error, "an execution cannot be taken up");
+            }
+            while let Some(letter) = desk.leave(&mut letters) {
+                let _gone = letter.reply.send(Err(error.clone()));
+            }
+        }
+    }
+}
+
+struct Holder {
+    deliver: Arc<Deliver>,
+    held: Held,
+    letters: mpsc::UnboundedReceiver<Letter>,
+    calls: Calls,
+}
+
+impl Holder {
+    fn new(deliver: Arc<Deliver>, held: Held, letters: mpsc::UnboundedReceiver<Letter>) -> Holder {
+        Holder { deliver, held, letters, calls: Calls::default() }
+    }
+
+    /// Serves the execution until nothing needs a holder.
+    async fn hold(mut self, desk: &Desk) {
+        self.give_up_dead_claims().await;
+        loop {
+            let (mut letters, mut stimuli) = (Vec::new(), self.calls.ready());
+            while let Ok(letter) = self.letters.try_recv() {
+                letters.push(letter);
+            }
+            if letters.is_empty() && stimuli.is_empty() && !self.has_work() {
+                match self.wait(desk).await {
+                    Woken::Letter(letter) => letters.push(letter),
+                    Woken::Returned(stimulus) => stimuli.push(stimulus),
+                    Woken::Due => {}
+                    Woken::Left => return,
+                }
+            }
+            self.deliver_round(letters, stimuli).await;
+        }
+    }
+
+    /// Something can be done at once.
+    fn has_work(&self) -> bool {
+        let snapshot = &self.held.snapshot;
+        let due = snapshot.due().is_some_and(|due| due <= self.now());
+        let claimable = self.deliver.performs() && self.deliver.calls.available_permits() > 0;
+        snapshot.is_open()
+            && (snapshot.ready().next().is_some() || due || (claimable && snapshot.unclaimed().next().is_some()))
+    }
+
+    /// Waits for the next thing to do, or lets go.
+    async fn wait(&mut self, desk: &Desk) -> Woken {
+        let snapshot = &self.held.snapshot;
+        let due = snapshot.due();
+        let near = due.is_some_and(|due| due.0.saturating_sub(self.now().0) <= NEAR_MS);
+        let starved = self.deliver.performs() && snapshot.is_open() && snapshot.unclaimed().next().is_some();
+        if self.calls.is_empty() && !near && !starved {
+            return self.let_go(desk, due).await;
+        }
+        let clock = self.deliver.world.clock.clone();
+        let permits = self.deliver.calls.clone();
+        tokio::select! {
+            Some(letter) = self.letters.recv() => Woken::Letter(letter),
+            stimulus = self.calls.next() => Woken::Returned(stimulus),
+            () = clock.sleep_until(due.unwrap_or(Timestamp(i64::MAX))), if due.is_some() => Woken::Due,
+            // Its release wakes us; the round takes permits itself.
+            _ = permits.acquire(), if starved => Woken::Due,
+        }
+    }
+
+    /// Arms a message for what is due, then gives the place up, unless a letter has come.
+    async fn let_go(&mut self, desk: &Desk, due: Option<Timestamp>) -> Woken {
+        if let Some(due) = due
+            && let Err(error) = self.deliver.world.queue.send(&desk.arn, Some(due)).await
+        {
+            tracing::error!(execution = desk.arn, %error, "a timer could not be armed; trying again");
+            tokio::time::sleep(STORE_PAUSE).await;
+            return Woken::Due;
+        }
+        match desk.leave(&mut self.letters) {
+            Some(letter) => Woken::Letter(letter),
+            None => Woken::Left,
+        }
+    }
+
+    /// Folds what came together into one commit, and answers the letters.
+    async fn deliver_round(&mut self, letters: Vec<Letter>, stimuli: Vec<Stimulus>) {
+        let mut error = match self.try_round(&stimuli, &letters).await {
+            Ok(counted) => return self.reply(letters, counted),
+            Err(error) => error,
+        };
+        // What calls brought must not be lost: it is offered until the store takes it. Letters are told at once.
+        for letter in letters {
+            let _gone = letter.reply.send(Err(error.clone()));
+        }
+        loop {
+            tracing::error!(execution = self.held.head.arn, ?error, "a commit failed");
+            tokio::time::sleep(STORE_PAUSE).await;
+            self.reload().await;
+            error = match self.try_round(&stimuli, &[]).await {
+                Ok(_) => return,
+                Err(_) if stimuli.is_empty() => return,
+                Err(error) => error,
+            };
+        }
+    }
+
+    fn reply(&self, letters: Vec<Letter>, counted: Vec<bool>) {
+        let closed = self.held.snapshot.closed.as_ref().map(|(_, at)| *at);
+        for (letter, counted) in letters.into_iter().zip(counted) {
+            let _gone = letter.reply.send(Ok(Delivered { counted, closed }));
+        }
+    }
+
+    /// Rounds until one is committed; after a lost race the others' entries are read first.
+    async fn try_round(&mut self, stimuli: &[Stimulus], letters: &[Letter]) -> Result<Vec<bool>, DeliverError> {
+        for _ in 0..LOST_RACES {
+            match self.round(stimuli, letters).await? {
+                Rounded::Durable(counted) => return Ok(counted),
+                Rounded::Taken(_) => self.held = Held::load(&self.deliver, &self.held.head.arn).await?,
+            }
+        }
+        Err(DeliverError::Store(StoreError { message: "too many writers of one execution".into(), retryable: true }))
+    }
+
+    async fn reload(&mut self) {
+        match Held::load(&self.deliver, &self.held.head.arn).await {
+            Ok(held) => self.held = held,
+            Err(error) => tracing::error!(execution = self.held.head.arn, ?error, "an execution cannot be read again"),
+        }
+    }
+
+    /// Steps, claims and commits once, then begins the claimed calls.
+    async fn round(&mut self, stimuli: &[Stimulus], letters: &[Letter]) -> Result<Rounded, StoreError> {
+        let now = self.now();
+        let mut round = Round::default();
+        for stimulus in stimuli {
+            self.step(stimulus.clone(), now, &mut round);
+        }
+        let mut counted = Vec::with_capacity(letters.len());
+        for letter in letters {
+            let counts = counts(&self.held.snapshot, &letter.said);
+            if counts {
+                self.step(letter.said.stimulus(), now, &mut round);
+            }
+            counted.push(counts);
+        }
+        if self.held.sequence.is_some() {
+            self.step(Stimulus::Looked, now, &mut round);
+        }
+        let claims = self.claim(now, &mut round);
+        if round.events.is_empty() && round.changed.is_empty() && self.held.sequence.is_some() {
+            return Ok(Rounded::Durable(counted));
+        }
+        if !self.deliver.performs() && self.held.snapshot.is_open() {
+            // Who only answers tells somebody to look before writing what they will find.
+            self.deliver.world.queue.send(&self.held.head.arn, None).await?;
+        }
+        match self.held.commit(&self.deliver, &round, now).await? {
+            Committed::Taken(winner) => return Ok(Rounded::Taken(winner)),
+            Committed::Durable => {}
+        }
+        self.calls.cut_stale(&self.held.snapshot);
+        for claim in claims {
+            self.calls.begin(&self.deliver, claim);
+        }
+        Ok(Rounded::Durable(counted))
+    }
+
+    /// One step; what it did joins the round.
+    fn step(&mut self, stimulus: Stimulus, now: Timestamp, round: &mut Round) {
+        let deliver = &self.deliver;
+        let execution = self.held.snapshot.execution.clone();
+        let token = |wait: &interpreter::Wait| deliver.seal.task_token(&execution.arn, wait);
+        let moment = Moment { now, seed: deliver.world.clock.seed(), token: &token };
+        let empty = Snapshot::bare(execution.clone(), 0);
+        let snapshot = std::mem::replace(&mut self.held.snapshot, empty);
+        let step = step(&self.held.machine, snapshot, stimulus, &moment);
+        self.held.snapshot = step.snapshot;
+        round.events.extend(step.events);
+        round.changed.extend(step.changed);
+    }
+
+    /// Claims what is unclaimed, as far as calls may begin.
+    fn claim(&mut self, now: Timestamp, round: &mut Round) -> Vec<Claim> {
+        let mut claims = Vec::new();
+        if !self.deliver.performs() {
+            return claims;
+        }
+        let open: Vec<_> = self.held.snapshot.unclaimed().collect();
+        for wait in open {
+            let Ok(permit) = self.deliver.calls.clone().try_acquire_owned() else { break };
+            let claim = Claim::of(&self.deliver, &self.held.machine, &self.held.snapshot, wait.clone(), now, permit);
+            let Some(claim) = claim else { continue };
+            let (owner, lease) = (self.deliver.owner.clone(), claim.lease);
+            self.step(Stimulus::TaskClaimed { wait, owner, lease }, now, round);
+            claims.push(claim);
+        }
+        claims
+    }
+
+    /// Alone on its store, a process knows that claims of others are a dead process's.
+    async fn give_up_dead_claims(&mut self) {
+        if !self.deliver.performs() {
+            return;
+        }
+        let dead: Vec<Stimulus> = self
+            .held
+            .snapshot
+            .claimed()
+            .filter(|(_, owner)| *owner != self.deliver.owner)
+            .map(|(wait, _)| Stimulus::TaskLost { wait })
+            .collect();
+        if !dead.is_empty() {
+            self.deliver_round(Vec::new(), dead).await;
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.deliver.world.clock.now().max(self.held.at)
+    }
+}
+
+/// What became of a round.
+enum Rounded {
+    /// For each letter, whether it changed something.
+    Durable(Vec<bool>),
+    /// Another writer was first; this is its entry.
+    Taken(Box<Record>),
+}
+
+enum Woken {
+    Letter(Letter),
+    Returned(Stimulus),
+    Due,
+    Left,
+}
+
+/// Whether a letter would still change something.
+fn counts(snapshot: &Snapshot, said: &Said) -> bool {
+    match said {
+        Said::Look => false,
+        Said::Stop(_) => snapshot.is_open(),
+        Said::Answered(wait, _) | Said::Heartbeat(wait) => snapshot.awaits(wait),
+    }
+}
+
+impl Deliver {
+    /// True when this process makes the calls of tasks itself.
+    pub(super) fn performs(&self) -> bool {
+        match self.role {
+            Role::Alone => true,
+            Role::Answers => false,
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Where a holder's commits go: the journal of a standard execution, or nowhere for an express one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use asl::StateMachine;
+use interpreter::{Closing, Event, Payload, Snapshot, ThreadPath, Timestamp};
+
+use super::{Deliver, DeliverError};
+use crate::definitions::Missing;
+use crate::entry::{self, Assembly, Draft, Entry, Head};
+use crate::ports::{Appended, Direction, ExecutionStatus, Listing, Record, StoreError};
+
+/// Bytes of changes since the last full set below which no new one is written.
+const FULL_SET_AFTER: usize = 256 << 10;
+/// Changes may outweigh the last full set this many times before a new one is written.
+const FULL_SET_RATIO: usize = 4;
+/// Attempts to get through to a store that is busy, before the letters are told so.
+const STORE_TRIES: u32 = 8;
+
+/// An execution in hand.
+pub(super) struct Held {
+    pub machine: Arc<StateMachine>,
+    pub snapshot: Snapshot,
+    pub head: Head,
+    /// The sequence of the last entry; `None` before the first.
+    pub sequence: Option<u64>,
+    /// The time of the last entry: no step is earlier.
+    pub at: Timestamp,
+    full: u64,
+    full_bytes: usize,
+    bytes_since: usize,
+}
+
+/// What a round of steps did, until it is committed.
+#[derive(Default)]
+pub(super) struct Round {
+    pub events: Vec<Event<Payload>>,
+    pub changed: BTreeSet<ThreadPath>,
+}
+
+/// What became of a commit.
+pub(super) enum Committed {
+    Durable,
+    /// Somebody else wrote this sequence first.
+    Taken(Box<Record>),
+}
+
+impl Held {
+    pub fn new(machine: Arc<StateMachine>, snapshot: Snapshot, head: Head) -> Held {
+        let at = head.started;
+        Held { machine, snapshot, head, sequence: None, at, full: 0, full_bytes: 0, bytes_since: 0 }
+    }
+
+    /// Reads an execution from its journal.
+    pub async fn load(deliver: &Deliver, arn: &str) -> Result<Held, DeliverError> {
+        let journal = &deliver.world.journal;
+        let records = journal.tail(arn).await?;
+        let Some(last) = records.last() else { return Err(DeliverError::NoSuchExecution) };
+        let (sequence, full) = (last.sequence, last.full);
+        let bytes_since = records.iter().skip(1).map(|record| record.body.len()).sum();
+        let entries: Result<Vec<(u64, Entry)>, _> = records
+            .iter()
+            .map(|record| Ok((record.sequence, entry::decode(record.sequence, &record.body)?)))
+            .collect::<Result<_, entry::Unreadable>>();
+        let mut assembly = Assembly::of(entries?)?;
+        for (from, count) in runs(&assembly.missing()) {
+            for record in journal.read(arn, from, Direction::Ascending, count).await? {
+                assembly.supply(record.sequence, entry::decode(record.sequence, &record.body)?);
+            }
+        }
+        let at = assembly.at;
+        let (head, snapshot) = assembly.finish()?;
+        let machine = deliver.definitions.get(&head.revision).await.map_err(|missing| match missing {
+            Missing::Store(error) => DeliverError::Store(error),
+            Missing::Unreadable(what) => DeliverError::Unreadable(what),
+        })?;
+        Ok(Held { machine, snapshot, head, sequence: Some(sequence), at, full, full_bytes: 0, bytes_since })
+    }
+
+    /// Writes a round down. Until this returns `Durable`, nobody may act on it.
+    pub async fn commit(&mut self, deliver: &Deliver, round: &Round, now: Timestamp) -> Result<Committed, StoreError> {
+        let sequence = self.sequence.map_or(0, |last| last + 1);
+        let full = self.bytes_since > FULL_SET_AFTER.max(self.full_bytes.saturating_mul(FULL_SET_RATIO));
+        let draft = Draft {
+            sequence,
+            at: now,
+            head: (sequence == 0).then(|| self.head.clone()),
+            snapshot: &self.snapshot,
+            events: &round.events,
+            changed: &round.changed,
+            full: full || sequence == 0,
+        };
+        let encoded = entry::encode(draft).map_err(|error| StoreError { message: error.0, retryable: false })?;
+        let size = encoded.body.len();
+        let open = self.snapshot.is_open();
+        let record = Record {
+            execution: self.head.arn.clone(),
+            sequence,
+            nonce: nonce(deliver),
+            full: if full { sequence } else { self.full },
+            due: self.look_at(now),
+            open,
+            listing: (sequence == 0 || !open).then(|| self.listing()),
+            body: encoded.body.clone(),
+        };
+        match append(deliver, record).await? {
+            Appended::Taken(winner) => return Ok(Committed::Taken(winner)),
+            Appended::Written => {}
+        }
+        encoded.settle();
+        self.sequence = Some(sequence);
+        self.at = now;
+        if full {
+            (self.full, self.full_bytes, self.bytes_since) = (sequence, size, 0);
+        } else {
+            self.bytes_since += size;
+        }
+        Ok(Committed::Durable)
+    }
+
+    /// When somebody has to look who knows nothing of this holder.
+    fn look_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let snapshot = &self.snapshot;
+        if !snapshot.is_open() {
+            return None;
+        }
+        let attempts = snapshot.ready().next().is_some()
+            || snapshot.unclaimed().next().is_some()
+            || snapshot.claimed().next().is_some();
+        if attempts { Some(now) } else { snapshot.due() }
+    }
+
+    fn listing(&self) -> Listing {
+        let (status, stopped) = match &self.snapshot.closed {
+            None => (ExecutionStatus::Running, None),
+            Some((closing, at)) => (status_of(closing), Some(*at)),
+        };
+        Listing {
+            execution: self.head.arn.clone(),
+            machine: self.head.machine_arn.clone(),
+            name: self.head.name.clone(),
+            status,
+            started: self.head.started,
+            stopped,
+        }
+    }
+}
+
+/// The status a closing gives.
+pub fn status_of<P>(closing: &Closing<P>) -> ExecutionStatus {
+    match closing {
+        Closing::Succeeded { .. } => ExecutionStatus::Succeeded,
+        Closing::Failed(_) => ExecutionStatus::Failed,
+        Closing::Aborted(_) => ExecutionStatus::Aborted,
+        Closing::TimedOut(_) => ExecutionStatus::TimedOut,
+    }
+}
+
+/// Appends; after an error, reads whether it was written before trying again.
+async fn append(deliver: &Deliver, record: Record) -> Result<Appended, StoreError> {
+    let journal = &deliver.world.journal;
+    let mut pause = Duration::from_millis(20);
+    let mut tries = 1;
+    loop {
+        let error = match journal.append(record.clone()).await {
+            Ok(Appended::Taken(winner)) if winner.nonce == record.nonce => return Ok(Appended::Written),
+            Ok(appended) => return Ok(appended),
+            Err(error) => error,
+        };
+        if !error.retryable || tries >= STORE_TRIES {
+            return Err(error);
+        }
+        tracing::warn!(execution = record.execution, %error, tries, "the store did not take an entry; trying again");
+        tokio::time::sleep(pause).await;
+        tries += 1;
+        pause = pause.saturating_mul(2);
+    }
+}
+
+fn nonce(deliver: &Deliver) -> u64 {
+    deliver.world.clock.seed().iter().take(8).fold(0, |nonce, byte| (nonce << 8) | u64::from(*byte))
+}
+
+/// Sequences as runs without large gaps: (first, how many to read).
+fn runs(sequences: &[u64]) -> Vec<(u64, usize)> {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for sequence in sequences {
+        match runs.last_mut() {
+            Some((first, last)) if sequence - *last <= 8 && sequence - *first < 1_000 => *last = *sequence,
+            _ => runs.push((*sequence, *sequence)),
+        }
+    }
+    runs.into_iter().map(|(first, last)| (first, usize::try_from(last - first + 1).unwrap_or(1))).collect()
+}

@@ -1,0 +1,392 @@
+//! The stored shape of a commit: the one place that says how an execution is written down and read again.
+//!
+//! An entry holds the events of its steps and the threads they changed. Each payload is stored once in it, as raw JSON
+//! in `payloads`; a thread that still holds a payload of an earlier entry holds its address. Whatever is serialised here
+//! is promised: `FORMAT` counts the shapes, and a reader refuses one it does not know.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use interpreter::{Address, Closing, Event, Execution, Frame, Limits, Payload, Snapshot, ThreadPath, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The newest shape this code reads, and the one it writes.
+pub const FORMAT: u32 = 1;
+
+/// What cannot be read: a newer format, or damage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable(pub String);
+
+/// One commit.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    v: u32,
+    at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    head: Option<Head>,
+    payloads: Vec<Box<RawValue>>,
+    events: Vec<Event<u32>>,
+    /// True when `frames` are all threads there are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    full: bool,
+    frames: Vec<(ThreadPath, Option<Frame<Slot>>)>,
+    last_event: u64,
+    last_turn: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    closed: Option<(Closing<u32>, Timestamp)>,
+}
+
+/// Where a thread's payload lies: in this entry, or in an earlier one.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Slot {
+    Here(u32),
+    There(u64, u32),
+}
+
+/// The facts of an execution that its first entry holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    pub arn: String,
+    pub name: String,
+    pub role_arn: String,
+    pub machine_arn: String,
+    pub machine_name: String,
+    pub region: String,
+    pub started: Timestamp,
+    pub limits: Limits,
+    /// The longest it may run, in seconds.
+    pub seconds: u64,
+    /// The hash of the definition it is pinned to.
+    pub revision: String,
+    /// The id of the call that started it, so that the same call sent again gets the same answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invocation: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_header: Option<String>,
+    input: u32,
+}
+
+impl Head {
+    pub fn new(execution: &Execution, seconds: u64, revision: String) -> Head {
+        Head {
+            arn: execution.arn.clone(),
+            name: execution.name.clone(),
+            role_arn: execution.role_arn.clone(),
+            machine_arn: execution.machine_arn.clone(),
+            machine_name: execution.machine_name.clone(),
+            region: execution.region.clone(),
+            started: execution.started,
+            limits: execution.limits,
+            seconds,
+            revision,
+            invocation: None,
+            trace_header: None,
+            input: 0,
+        }
+    }
+
+    fn execution(&self, input: Payload) -> Execution {
+        Execution {
+            arn: self.arn.clone(),
+            name: self.name.clone(),
+            role_arn: self.role_arn.clone(),
+            machine_arn: self.machine_arn.clone(),
+            machine_name: self.machine_name.clone(),
+            region: self.region.clone(),
+            started: self.started,
+            input,
+            limits: self.limits,
+        }
+    }
+}
+
+/// What a commit is made of.
+pub struct Draft<'a> {
+    pub sequence: u64,
+    pub at: Timestamp,
+    /// On the first entry.
+    pub head: Option<Head>,
+    pub snapshot: &'a Snapshot,
+    pub events: &'a [Event<Payload>],
+    pub changed: &'a BTreeSet<ThreadPath>,
+    /// Write all threads, not only the changed ones.
+    pub full: bool,
+}
+
+/// An encoded commit, and the payloads that have a home once it is durable.
+pub struct Encoded {
+    pub body: Vec<u8>,
+    homes: Vec<(Payload, Address)>,
+}
+
+impl Encoded {
+    /// The entry is durable: its payloads need not be written again.
+    pub fn settle(&self) {
+        for (payload, address) in &self.homes {
+            payload.settle(*address);
+        }
+    }
+}
+
+/// Writes a commit down.
+pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
+    let mut table = Table { sequence: draft.sequence, ..Table::default() };
+    let snapshot = draft.snapshot;
+    let mut head = draft.head;
+    if let Some(head) = &mut head {
+        head.input = table.here(snapshot.execution.input.clone())?;
+    }
+    let events: Result<Vec<Event<u32>>, Unreadable> =
+        draft.events.iter().map(|event| event.clone().try_map(&mut |payload| table.here(payload))).collect();
+    let events = events?;
+    let mut frames = Vec::new();
+    let all: Vec<&ThreadPath> =
+        if draft.full { snapshot.frames().map(|(path, _)| path).collect() } else { draft.changed.iter().collect() };
+    for path in all {
+        let frame = snapshot.frame(path).cloned().map(|frame| frame.try_map(&mut |payload| table.slot(payload)));
+        frames.push((path.clone(), frame.transpose()?));
+    }
+    let closed = match &snapshot.closed {
+        Some((closing, at)) => Some((closing_with(closing.clone(), |payload| table.here(payload))?, *at)),
+        None => None,
+    };
+    let stored = Stored {
+        v: FORMAT,
+        at: draft.at,
+        head,
+        payloads: table.payloads,
+        events,
+        full: draft.full,
+        frames,
+        last_event: snapshot.last_event,
+        last_turn: snapshot.last_turn,
+        closed,
+    };
+    let body = serde_json::to_vec(&stored).map_err(|error| Unreadable(error.to_string()))?;
+    Ok(Encoded { body, homes: table.homes })
+}
+
+fn closing_with<P, Q>(
+    closing: Closing<P>,
+    mut f: impl FnMut(P) -> Result<Q, Unreadable>,
+) -> Result<Closing<Q>, Unreadable> {
+    Ok(match closing {
+        Closing::Succeeded { output } => Closing::Succeeded { output: f(output)? },
+        Closing::Failed(failure) => Closing::Failed(failure),
+        Closing::Aborted(failure) => Closing::Aborted(failure),
+        Closing::TimedOut(failure) => Closing::TimedOut(failure),
+    })
+}
+
+/// The payloads of an entry, each once.
+#[derive(Default)]
+struct Table {
+    sequence: u64,
+    payloads: Vec<Box<RawValue>>,
+    slots: HashMap<String, u32>,
+    homes: Vec<(Payload, Address)>,
+}
+
+impl Table {
+    fn here(&mut self, payload: Payload) -> Result<u32, Unreadable> {
+        let slot = match self.slots.get(payload.text()) {
+            Some(slot) => *slot,
+            None => {
+                let slot = u32::try_from(self.payloads.len()).map_err(|_| Unreadable("too many payloads".into()))?;
+                let raw = RawValue::from_string(payload.text().to_owned())
+                    .map_err(|error| Unreadable(format!("a payload is not JSON: {error}")))?;
+                self.payloads.push(raw);
+                self.slots.insert(payload.text().to_owned(), slot);
+                slot
+            }
+        };
+        if payload.home().is_none() {
+            self.homes.push((payload, Address { sequence: self.sequence, slot }));
+        }
+        Ok(slot)
+    }
+
+    fn slot(&mut self, payload: Payload) -> Result<Slot, Unreadable> {
+        match payload.home() {
+            Some(home) => Ok(Slot::There(home.sequence, home.slot)),
+            None => self.here(payload).map(Slot::Here),
+        }
+    }
+}
+
+/// A commit, read.
+pub struct Entry {
+    pub at: Timestamp,
+    pub head: Option<(Head, Payload)>,
+    pub events: Vec<Event<Payload>>,
+    pub closed: Option<(Closing<Payload>, Timestamp)>,
+    pub last_event: u64,
+    last_turn: u64,
+    full: bool,
+    frames: Vec<(ThreadPath, Option<Frame<Slot>>)>,
+    payloads: Vec<Payload>,
+}
+
+/// Reads a commit.
+pub fn decode(sequence: u64, body: &[u8]) -> Result<Entry, Unreadable> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    let damaged = |error: serde_json::Error| Unreadable(format!("entry {sequence} is damaged: {error}"));
+    let stored: Stored = match serde_json::from_slice(body) {
+        Ok(stored) => stored,
+        Err(error) => {
+            let Version { v } = serde_json::from_slice(body).map_err(damaged)?;
+            return Err(if v > FORMAT { newer(v) } else { damaged(error) });
+        }
+    };
+    if stored.v > FORMAT {
+        return Err(newer(stored.v));
+    }
+    let payloads: Vec<Payload> = (0u32..)
+        .zip(stored.payloads)
+        .map(|(slot, raw)| {
+            let payload = Payload::from_json_text(Box::<str>::from(raw));
+            payload.settle(Address { sequence, slot });
+            payload
+        })
+        .collect();
+    let mut at = |slot: u32| payload_at(&payloads, slot);
+    let events: Result<Vec<_>, Unreadable> = stored.events.into_iter().map(|event| event.try_map(&mut at)).collect();
+    let closed = stored.closed.map(|(closing, when)| Ok((closing_with(closing, &mut at)?, when))).transpose()?;
+    let head = stored.head.map(|head| at(head.input).map(|input| (head, input))).transpose()?;
+    Ok(Entry {
+        at: stored.at,
+        head,
+        events: events?,
+        closed,
+        last_event: stored.last_event,
+        last_turn: stored.last_turn,
+        full: stored.full,
+        frames: stored.frames,
+        payloads,
+    })
+}
+
+fn newer(v: u32) -> Unreadable {
+    Unreadable(format!("the entry has format {v}; this version of Stepwell reads up to {FORMAT}"))
+}
+
+fn payload_at(payloads: &[Payload], slot: u32) -> Result<Payload, Unreadable> {
+    payloads.get(slot as usize).cloned().ok_or_else(|| Unreadable("an entry names a payload it does not have".into()))
+}
+
+/// An execution as its entries tell it, before the payloads of earlier entries are there.
+pub struct Assembly {
+    head: Head,
+    input: Payload,
+    frames: BTreeMap<ThreadPath, Frame<Slot>>,
+    known: BTreeMap<u64, Vec<Payload>>,
+    closed: Option<(Closing<Payload>, Timestamp)>,
+    last_event: u64,
+    last_turn: u64,
+    pub at: Timestamp,
+}
+
+impl Assembly {
+    /// From the head and every entry since the last full set, in order, each with its sequence.
+    pub fn of(entries: Vec<(u64, Entry)>) -> Result<Assembly, Unreadable> {
+        let mut assembly: Option<Assembly> = None;
+        for (sequence, entry) in entries {
+            let assembly = match &mut assembly {
+                Some(assembly) => assembly,
+                none => {
+                    let (head, input) = entry.head.clone().ok_or_else(|| Unreadable("the head is missing".into()))?;
+                    none.insert(Assembly {
+                        head,
+                        input,
+                        frames: BTreeMap::new(),
+                        known: BTreeMap::new(),
+                        closed: None,
+                        last_event: 0,
+                        last_turn: 0,
+                        at: entry.at,
+                    })
+                }
+            };
+            assembly.add(sequence, entry);
+        }
+        assembly.ok_or_else(|| Unreadable("the execution has no entries".into()))
+    }
+
+    fn add(&mut self, sequence: u64, entry: Entry) {
+        if entry.full {
+            self.frames.clear();
+        }
+        for (path, frame) in entry.frames {
+            // Frames that hold payloads of this entry know where they are from now on.
+            let there = frame.map(|frame| {
+                let placed: Result<_, std::convert::Infallible> = frame.try_map(&mut |slot| {
+                    Ok(match slot {
+                        Slot::Here(slot) => Slot::There(sequence, slot),
+                        there @ Slot::There(..) => there,
+                    })
+                });
+                match placed {
+                    Ok(frame) => frame,
+                }
+            });
+            match there {
+                Some(frame) => _ = self.frames.insert(path, frame),
+                None => _ = self.frames.remove(&path),
+            }
+        }
+        self.known.insert(sequence, entry.payloads);
+        self.closed = entry.closed;
+        self.last_event = entry.last_event;
+        self.last_turn = entry.last_turn;
+        self.at = self.at.max(entry.at);
+    }
+
+    /// The sequences of earlier entries whose payloads are needed, ascending.
+    pub fn missing(&self) -> Vec<u64> {
+        let mut missing = BTreeSet::new();
+        for frame in self.frames.values() {
+            let looked: Result<Frame<()>, std::convert::Infallible> = frame.clone().try_map(&mut |slot| {
+                if let Slot::There(sequence, _) = slot
+                    && !self.known.contains_key(&sequence)
+                {
+                    missing.insert(sequence);
+                }
+                Ok(())
+            });
+            match looked {
+                Ok(_) => {}
+            }
+        }
+        missing.into_iter().collect()
+    }
+
+    pub fn supply(&mut self, sequence: u64, entry: Entry) {
+        self.known.insert(sequence, entry.payloads);
+    }
+
+    /// The snapshot, once nothing is missing.
+    pub fn finish(self) -> Result<(Head, Snapshot), Unreadable> {
+        let execution = Arc::new(self.head.execution(self.input.clone()));
+        let mut snapshot = Snapshot::bare(execution, self.head.seconds);
+        snapshot.last_event = self.last_event;
+        snapshot.last_turn = self.last_turn;
+        snapshot.closed = self.closed;
+        let known = self.known;
+        for (path, frame) in self.frames {
+            let frame = frame.try_map(&mut |slot| match slot {
+                Slot::Here(_) => Err(Unreadable("a thread's payload has no place".into())),
+                Slot::There(sequence, slot) => {
+                    let payloads = known.get(&sequence).ok_or_else(|| Unreadable("an entry is missing".into()))?;
+                    payload_at(payloads, slot)
+                }
+            })?;
+            snapshot.put(path, frame);
+        }
+        Ok((self.head, snapshot))
+    }
+}

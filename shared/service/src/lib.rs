@@ -1,0 +1,13 @@
+//! What Stepwell **offers**: the API actions, the deliver loop, and the ports to the world.
+//!
+//! Nothing here knows a store, a queue or a network: those are [`ports`]. What is stored has its shape in [`entry`],
+//! what is answered in [`api`].
+
+mod definitions;
+pub mod deliver;
+pub mod entry;
+pub mod ports;
+mod tokens;
+mod world;
+
+pub use world::{Role, Settings, World};

@@ -1,0 +1,241 @@
+//! What the service needs from the world, as promises.
+//!
+//! Every adapter (one process and a directory, DynamoDB and SQS, the simulation of the tests) implements these traits
+//! and is held to them by one contract suite (`tests/tests/port_contracts.rs`). Bodies are opaque to adapters: what is
+//! stored has one shape, in [`crate::entry`].
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use interpreter::Timestamp;
+
+/// Why a store or queue could not do what was asked. Nothing is known about whether it happened.
+#[derive(Debug, Clone)]
+pub struct StoreError {
+    pub message: String,
+    /// Asking again may help: the store is busy, not broken.
+    pub retryable: bool,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// One commit of one execution. Written once, never edited.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The execution's ARN.
+    pub execution: String,
+    /// 0 is the head; commits follow without a gap.
+    pub sequence: u64,
+    /// Chosen by the writer: a conflict with one's own nonce is a success whose answer was lost.
+    pub nonce: u64,
+    /// The sequence of the last record that carries the full set of open frames.
+    pub full: u64,
+    /// When somebody who holds no claim has to look: at once while attempts are open, else when something is due.
+    /// `None` when the execution is closed.
+    pub due: Option<Timestamp>,
+    /// True while the execution runs, as of this record.
+    pub open: bool,
+    /// Present on the head and on the record that closes the execution: the last one counts.
+    pub listing: Option<Listing>,
+    /// The entry, in the shape of [`crate::entry`].
+    pub body: Vec<u8>,
+}
+
+/// What lists of executions show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    pub execution: String,
+    pub machine: String,
+    pub name: String,
+    pub status: ExecutionStatus,
+    pub started: Timestamp,
+    pub stopped: Option<Timestamp>,
+}
+
+/// An execution's status, in AWS's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExecutionStatus {
+    Running,
+    Succeeded,
+    Failed,
+    TimedOut,
+    Aborted,
+}
+
+impl ExecutionStatus {
+    pub const ALL: [ExecutionStatus; 5] = [Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Aborted];
+
+    /// The name on the wire and in stores.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::TimedOut => "TIMED_OUT",
+            Self::Aborted => "ABORTED",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Appended {
+    /// The record is durable.
+    Written,
+    /// Another record has this sequence; here it is. Nothing was written.
+    Taken(Box<Record>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Ascending,
+    Descending,
+}
+
+/// Which executions a list shows: newest start first, then by ARN, descending.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListQuery {
+    pub machine: String,
+    pub status: Option<ExecutionStatus>,
+    /// Only what comes after this place in that order.
+    pub after: Option<(Timestamp, String)>,
+    pub limit: usize,
+}
+
+/// The executions of an installation.
+#[async_trait]
+pub trait Journal: Send + Sync + 'static {
+    /// Writes `record` if its execution has no record of that sequence.
+    ///
+    /// When this returns `Written`, the record survives any crash. When it returns an error, the record may or may not
+    /// have been written: read before doing anything else. Appends to one execution never leave gaps.
+    async fn append(&self, record: Record) -> Result<Appended, StoreError>;
+
+    /// The head, then every record from the last full set on, in order. Sees every append that returned before this was
+    /// called. Empty when there is no such execution.
+    async fn tail(&self, execution: &str) -> Result<Vec<Record>, StoreError>;
+
+    /// The first and the last record, equal when there is one only.
+    async fn ends(&self, execution: &str) -> Result<Option<(Record, Record)>, StoreError>;
+
+    /// At most `limit` records in `direction`, beginning with sequence `from` (inclusive).
+    async fn read(
+        &self,
+        execution: &str,
+        from: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError>;
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Listing>, StoreError>;
+
+    /// Executions that are open, ordered by ARN, beginning after `after`, each with when something is due.
+    async fn open(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Option<Timestamp>)>, StoreError>;
+
+    /// Removes everything of a closed execution, so that its name is free again.
+    async fn forget(&self, execution: &str) -> Result<(), StoreError>;
+}
+
+/// A state machine as stored; `body` is the service's own document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MachineItem {
+    pub arn: String,
+    /// Counts the writes of this item; the first is 1.
+    pub version: u64,
+    pub body: String,
+}
+
+/// The state machines of an installation and their revisions.
+#[async_trait]
+pub trait Machines: Send + Sync + 'static {
+    async fn get(&self, arn: &str) -> Result<Option<MachineItem>, StoreError>;
+
+    /// Writes `item` if what is stored has version `item.version - 1` (0: nothing is stored). False: it has not, and
+    /// nothing was written. Durable when it returns.
+    async fn put(&self, item: MachineItem) -> Result<bool, StoreError>;
+
+    /// Removes the item if it still has that version.
+    async fn remove(&self, arn: &str, version: u64) -> Result<bool, StoreError>;
+
+    /// Ordered by ARN, beginning after `after`.
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<MachineItem>, StoreError>;
+
+    /// Keeps a definition under its hash. Writing the same twice is one write.
+    async fn put_revision(&self, hash: &str, definition: &str) -> Result<(), StoreError>;
+
+    async fn revision(&self, hash: &str) -> Result<Option<String>, StoreError>;
+}
+
+/// The starts of asynchronous Express executions: kept from before the answer until the end.
+#[async_trait]
+pub trait Starts: Send + Sync + 'static {
+    /// Durable when it returns.
+    async fn keep(&self, id: &str, body: &str) -> Result<(), StoreError>;
+    async fn drop(&self, id: &str) -> Result<(), StoreError>;
+    async fn pending(&self) -> Result<Vec<(String, String)>, StoreError>;
+}
+
+/// Messages that name an execution: reasons to look, never facts.
+#[async_trait]
+pub trait Queue: Send + Sync + 'static {
+    /// At `due` (now when `None`) or later, at least once, somebody is told to look at the execution.
+    async fn send(&self, execution: &str, due: Option<Timestamp>) -> Result<(), StoreError>;
+}
+
+/// One attempt of a task.
+#[derive(Debug, Clone)]
+pub struct TaskCall {
+    pub resource: asl::Resource,
+    /// The arguments (`Parameters` applied), as JSON text.
+    pub arguments: String,
+    /// The call has to be over by then: the end of its lease.
+    pub timeout: Duration,
+    /// `$$.Execution.Id` and the state's name, for logs.
+    pub execution: String,
+    pub state: String,
+    /// `Credentials.RoleArn`, resolved.
+    pub role: Option<String>,
+}
+
+/// What became of it. A failure is data: Retry and Catch decide.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskAnswer {
+    /// The result as JSON text.
+    Succeeded {
+        output: String,
+    },
+    Failed {
+        error: String,
+        cause: Option<String>,
+    },
+}
+
+/// The targets of tasks.
+#[async_trait]
+pub trait Tasks: Send + Sync + 'static {
+    /// Makes the call once. Never sends it a second time, whatever happens; only a connection that never opened is tried again.
+    async fn call(&self, call: TaskCall) -> TaskAnswer;
+
+    /// The longest a call of this resource can take.
+    fn limit(&self, resource: &asl::Resource) -> Duration;
+}
+
+/// Time and chance.
+#[async_trait]
+pub trait Clock: Send + Sync + 'static {
+    fn now(&self) -> Timestamp;
+    /// 32 bytes nobody can guess.
+    fn seed(&self) -> [u8; 32];
+    async fn sleep_until(&self, time: Timestamp);
+}

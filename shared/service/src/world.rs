@@ -1,0 +1,40 @@
+//! What a service is made of: the ports of one installation, and what the operator decided.
+
+use std::sync::Arc;
+
+use crate::ports::{Clock, Journal, Machines, Queue, Starts, Tasks};
+
+/// The ports of one installation.
+#[derive(Clone)]
+pub struct World {
+    pub journal: Arc<dyn Journal>,
+    pub machines: Arc<dyn Machines>,
+    pub starts: Arc<dyn Starts>,
+    pub queue: Arc<dyn Queue>,
+    pub tasks: Arc<dyn Tasks>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What the operator decided.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub partition: String,
+    pub region: String,
+    pub account: String,
+    /// The installation's secret: task tokens and pagination tokens are sealed with it.
+    pub key: [u8; 32],
+    /// How long a closed execution is kept, in days.
+    pub retention_days: u32,
+    pub role: Role,
+    /// Calls of tasks in flight at a time.
+    pub calls: usize,
+}
+
+/// What this process does besides answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Answers only: what is left to do is somebody else's, who is sent a message.
+    Answers,
+    /// Does everything, alone: a claim of another process is a dead one's.
+    Alone,
+}

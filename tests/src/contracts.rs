@@ -1,0 +1,356 @@
+//! What every adapter of a port is held to: one function per promise of `service::ports`.
+//!
+//! Each function gets an adapter that holds nothing yet and returns an error, or panics by an assertion, where the
+//! adapter breaks the promise. `tests/port_contracts.rs` runs them over every adapter there is. What survives a crash is
+//! tested beside each adapter, because crashing is different for each.
+
+use anyhow::{Context, Result, ensure};
+use futures_util::future::{join_all, try_join_all};
+use interpreter::Timestamp;
+use service::ports::{
+    Appended, Direction, ExecutionStatus, Journal, ListQuery, Listing, MachineItem, Machines, Record, Starts,
+};
+
+const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:orders";
+
+/// The ARN of an execution of the machine the contracts use.
+pub fn execution_arn(name: &str) -> String {
+    format!("arn:aws:states:us-east-1:123456789012:execution:orders:{name}")
+}
+
+/// A head: record 0 of a running execution that started at `started`.
+pub fn head(name: &str, started: i64) -> Record {
+    Record { listing: Some(running(name, started)), ..record(name, 0) }
+}
+
+/// A record in the middle of a running execution.
+pub fn record(name: &str, sequence: u64) -> Record {
+    Record {
+        execution: execution_arn(name),
+        sequence,
+        nonce: u64::MAX - sequence,
+        full: 0,
+        due: None,
+        open: true,
+        listing: None,
+        body: format!("{name} {sequence}").into_bytes(),
+    }
+}
+
+/// The record that closes an execution.
+pub fn close(name: &str, sequence: u64, started: i64, stopped: i64) -> Record {
+    let listing = Listing {
+        status: ExecutionStatus::Succeeded,
+        stopped: Some(Timestamp(stopped)),
+        ..running(name, started)
+    };
+    Record { open: false, listing: Some(listing), ..record(name, sequence) }
+}
+
+fn running(name: &str, started: i64) -> Listing {
+    Listing {
+        execution: execution_arn(name),
+        machine: MACHINE.to_owned(),
+        name: name.to_owned(),
+        status: ExecutionStatus::Running,
+        started: Timestamp(started),
+        stopped: None,
+    }
+}
+
+/// Appends what is expected to be written.
+pub async fn write(journal: &dyn Journal, record: Record) -> Result<()> {
+    let sequence = record.sequence;
+    let outcome = journal.append(record).await?;
+    ensure!(outcome == Appended::Written, "record {sequence} was not written: {outcome:?}");
+    Ok(())
+}
+
+pub async fn a_record_comes_back_as_it_was_written(journal: &dyn Journal) -> Result<()> {
+    let first = Record {
+        nonce: u64::MAX,
+        due: Some(Timestamp(1_700_000_000_123)),
+        body: (0..=u8::MAX).cycle().take(100_000).collect(),
+        ..head("whole", 5)
+    };
+    let last = Record { nonce: 0, due: None, body: Vec::new(), ..close("whole", 1, 5, 9) };
+    write(journal, first.clone()).await?;
+    write(journal, last.clone()).await?;
+    assert_eq!(journal.tail(&execution_arn("whole")).await?, [first.clone(), last.clone()]);
+    assert_eq!(journal.ends(&execution_arn("whole")).await?, Some((first, last)));
+    Ok(())
+}
+
+pub async fn an_execution_that_is_not_there_is_empty(journal: &dyn Journal) -> Result<()> {
+    let nobody = execution_arn("nobody");
+    assert_eq!(journal.tail(&nobody).await?, []);
+    assert_eq!(journal.ends(&nobody).await?, None);
+    assert_eq!(journal.read(&nobody, 0, Direction::Ascending, 10).await?, []);
+    assert_eq!(journal.open(None, 10).await?, []);
+    assert_eq!(journal.list(&query(None)).await?, []);
+    journal.forget(&nobody).await?;
+    Ok(())
+}
+
+pub async fn the_loser_of_a_race_gets_the_winners_record(journal: &dyn Journal) -> Result<()> {
+    let winner = Record { nonce: 1, ..head("race", 0) };
+    let loser = Record { nonce: 2, body: b"another".to_vec(), ..head("race", 7) };
+    write(journal, winner.clone()).await?;
+    assert_eq!(journal.append(loser).await?, Appended::Taken(Box::new(winner.clone())));
+    write(journal, record("race", 1)).await?;
+    assert_eq!(journal.append(winner.clone()).await?, Appended::Taken(Box::new(winner.clone())), "an old sequence too");
+    assert_eq!(journal.tail(&execution_arn("race")).await?, [winner, record("race", 1)]);
+    Ok(())
+}
+
+pub async fn many_writers_of_one_execution_leave_no_gap_and_lose_nothing(journal: &dyn Journal) -> Result<()> {
+    const WRITERS: u64 = 64;
+    write(journal, Record { nonce: 0, ..head("crowd", 0) }).await?;
+    let writers = (1..=WRITERS).map(|nonce| async move {
+        for sequence in 1..=WRITERS {
+            match journal.append(Record { nonce, ..record("crowd", sequence) }).await? {
+                Appended::Written => return Ok(sequence),
+                Appended::Taken(winner) => ensure!(winner.sequence == sequence && winner.nonce != nonce),
+            }
+        }
+        anyhow::bail!("writer {nonce} found no place")
+    });
+    let mut places = try_join_all(writers).await?;
+    places.sort_unstable();
+    assert_eq!(places, (1..=WRITERS).collect::<Vec<_>>());
+    let records = journal.tail(&execution_arn("crowd")).await?;
+    assert_eq!(records.iter().map(|r| r.sequence).collect::<Vec<_>>(), (0..=WRITERS).collect::<Vec<_>>());
+    let mut nonces: Vec<_> = records.iter().map(|r| r.nonce).collect();
+    nonces.sort_unstable();
+    assert_eq!(nonces, (0..=WRITERS).collect::<Vec<_>>());
+    Ok(())
+}
+
+pub async fn writers_of_different_executions_do_not_disturb_each_other(journal: &dyn Journal) -> Result<()> {
+    let executions = (0..64).map(|number| async move {
+        let name = format!("many-{number:02}");
+        write(journal, head(&name, number)).await?;
+        for sequence in 1..8 {
+            write(journal, record(&name, sequence)).await?;
+            let seen = journal.tail(&execution_arn(&name)).await?.last().map(|r| r.sequence);
+            ensure!(seen == Some(sequence), "{name}: {seen:?} after {sequence} was acknowledged");
+        }
+        Ok(())
+    });
+    join_all(executions).await.into_iter().collect::<Result<Vec<()>>>()?;
+    assert_eq!(journal.open(None, 100).await?.len(), 64);
+    Ok(())
+}
+
+pub async fn a_tail_is_the_head_and_what_follows_the_last_full_set(journal: &dyn Journal) -> Result<()> {
+    let sequences = |records: Vec<Record>| records.iter().map(|r| r.sequence).collect::<Vec<_>>();
+    let arn = execution_arn("tail");
+    write(journal, head("tail", 0)).await?;
+    for (sequence, full) in [(1, 0), (2, 0), (3, 3), (4, 3)] {
+        write(journal, Record { full, ..record("tail", sequence) }).await?;
+    }
+    assert_eq!(sequences(journal.tail(&arn).await?), [0, 3, 4]);
+    write(journal, Record { full: 5, ..record("tail", 5) }).await?;
+    assert_eq!(sequences(journal.tail(&arn).await?), [0, 5]);
+    let (first, last) = journal.ends(&arn).await?.context("no ends")?;
+    assert_eq!((first.sequence, last.sequence), (0, 5));
+    Ok(())
+}
+
+pub async fn the_ends_of_one_record_are_equal(journal: &dyn Journal) -> Result<()> {
+    write(journal, head("single", 0)).await?;
+    assert_eq!(journal.ends(&execution_arn("single")).await?, Some((head("single", 0), head("single", 0))));
+    Ok(())
+}
+
+pub async fn reads_go_both_ways_from_any_place(journal: &dyn Journal) -> Result<()> {
+    use Direction::{Ascending, Descending};
+    write(journal, head("pages", 0)).await?;
+    for sequence in 1..6 {
+        write(journal, record("pages", sequence)).await?;
+    }
+    // Neighbours in the store must not show.
+    write(journal, head("page", 0)).await?;
+    write(journal, head("pages-", 0)).await?;
+    let cases: [(u64, Direction, usize, &[u64]); 9] = [
+        (0, Ascending, 100, &[0, 1, 2, 3, 4, 5]),
+        (0, Ascending, 2, &[0, 1]),
+        (4, Ascending, 10, &[4, 5]),
+        (6, Ascending, 10, &[]),
+        (u64::MAX, Ascending, 10, &[]),
+        (u64::MAX, Descending, 2, &[5, 4]),
+        (3, Descending, 10, &[3, 2, 1, 0]),
+        (0, Descending, 10, &[0]),
+        (3, Descending, 0, &[]),
+    ];
+    for (from, direction, limit, expected) in cases {
+        let records = journal.read(&execution_arn("pages"), from, direction, limit).await?;
+        let found: Vec<_> = records.iter().map(|r| r.sequence).collect();
+        assert_eq!(found, expected, "{direction:?} from {from}, {limit} at most");
+    }
+    Ok(())
+}
+
+fn query(status: Option<ExecutionStatus>) -> ListQuery {
+    ListQuery { machine: MACHINE.to_owned(), status, after: None, limit: 100 }
+}
+
+async fn names(journal: &dyn Journal, query: &ListQuery) -> Result<Vec<String>> {
+    Ok(journal.list(query).await?.into_iter().map(|listing| listing.name).collect())
+}
+
+pub async fn lists_show_the_newest_start_first(journal: &dyn Journal) -> Result<()> {
+    for (name, started) in [("b", 20), ("a", 20), ("old", 10), ("new", 30)] {
+        write(journal, head(name, started)).await?;
+    }
+    let mut other = head("elsewhere", 25);
+    other.listing = other.listing.map(|listing| Listing { machine: format!("{MACHINE}-2"), ..listing });
+    write(journal, other).await?;
+    assert_eq!(names(journal, &query(None)).await?, ["new", "b", "a", "old"]);
+    assert_eq!(names(journal, &ListQuery { limit: 2, ..query(None) }).await?, ["new", "b"]);
+    let after = Some((Timestamp(20), execution_arn("b")));
+    assert_eq!(names(journal, &ListQuery { after, ..query(None) }).await?, ["a", "old"]);
+    let after = Some((Timestamp(10), execution_arn("old")));
+    assert_eq!(names(journal, &ListQuery { after, ..query(None) }).await?, [""; 0]);
+    Ok(())
+}
+
+pub async fn lists_show_the_last_status_only(journal: &dyn Journal) -> Result<()> {
+    use ExecutionStatus::{Failed, Running, Succeeded};
+    write(journal, head("runs", 1)).await?;
+    write(journal, head("ends", 2)).await?;
+    write(journal, record("ends", 1)).await?;
+    assert_eq!(names(journal, &query(Some(Running))).await?, ["ends", "runs"]);
+    let closing = close("ends", 2, 2, 50);
+    write(journal, closing.clone()).await?;
+    assert_eq!(names(journal, &query(None)).await?, ["ends", "runs"]);
+    assert_eq!(names(journal, &query(Some(Running))).await?, ["runs"]);
+    assert_eq!(journal.list(&query(Some(Succeeded))).await?, Vec::from_iter(closing.listing));
+    assert_eq!(names(journal, &query(Some(Failed))).await?, [""; 0]);
+    let after = Some((Timestamp(2), execution_arn("ends")));
+    assert_eq!(names(journal, &ListQuery { after, ..query(Some(Succeeded)) }).await?, [""; 0]);
+    // Redrive opens it again.
+    write(journal, Record { listing: Some(running("ends", 2)), ..record("ends", 3) }).await?;
+    assert_eq!(names(journal, &query(Some(Running))).await?, ["ends", "runs"]);
+    assert_eq!(names(journal, &query(Some(Succeeded))).await?, [""; 0]);
+    Ok(())
+}
+
+pub async fn open_executions_come_in_order_with_their_due_times(journal: &dyn Journal) -> Result<()> {
+    for name in ["c", "a", "b", "closed"] {
+        write(journal, Record { due: Some(Timestamp(100)), ..head(name, 0) }).await?;
+    }
+    write(journal, Record { due: None, ..record("a", 1) }).await?;
+    write(journal, Record { due: Some(Timestamp(7)), ..record("b", 1) }).await?;
+    write(journal, close("closed", 1, 0, 1)).await?;
+    let all = [
+        (execution_arn("a"), None),
+        (execution_arn("b"), Some(Timestamp(7))),
+        (execution_arn("c"), Some(Timestamp(100))),
+    ];
+    assert_eq!(journal.open(None, 10).await?, all);
+    assert_eq!(journal.open(None, 2).await?, all[..2]);
+    assert_eq!(journal.open(Some(&execution_arn("a")), 10).await?, all[1..]);
+    assert_eq!(journal.open(Some(&execution_arn("c")), 10).await?, []);
+    write(journal, Record { listing: Some(running("closed", 0)), ..record("closed", 2) }).await?;
+    assert_eq!(journal.open(Some(&execution_arn("c")), 10).await?, [(execution_arn("closed"), None)]);
+    Ok(())
+}
+
+pub async fn a_forgotten_execution_leaves_its_name_free(journal: &dyn Journal) -> Result<()> {
+    let arn = execution_arn("again");
+    write(journal, head("again", 1)).await?;
+    for sequence in 1..5 {
+        write(journal, record("again", sequence)).await?;
+    }
+    write(journal, close("again", 5, 1, 2)).await?;
+    journal.forget(&arn).await?;
+    assert_eq!(journal.tail(&arn).await?, []);
+    assert_eq!(journal.ends(&arn).await?, None);
+    assert_eq!(journal.read(&arn, 0, Direction::Descending, 10).await?, []);
+    assert_eq!(names(journal, &query(None)).await?, [""; 0]);
+    write(journal, head("again", 9)).await?;
+    assert_eq!(journal.tail(&arn).await?, [head("again", 9)]);
+    assert_eq!(journal.read(&arn, 0, Direction::Ascending, 10).await?, [head("again", 9)]);
+    journal.forget(&execution_arn("never")).await?;
+    Ok(())
+}
+
+fn machine(name: &str, version: u64) -> MachineItem {
+    MachineItem { arn: format!("{MACHINE}-{name}"), version, body: format!("{name} {version} \u{1F980}") }
+}
+
+pub async fn a_machine_is_written_over_the_version_it_was_made_from(machines: &dyn Machines) -> Result<()> {
+    let (first, second) = (machine("a", 1), machine("a", 2));
+    assert_eq!(machines.get(&first.arn).await?, None);
+    assert!(!machines.put(second.clone()).await?, "nothing is there to be written over");
+    assert!(machines.put(first.clone()).await?);
+    assert!(!machines.put(MachineItem { body: "other".to_owned(), ..first.clone() }).await?, "it exists");
+    assert_eq!(machines.get(&first.arn).await?, Some(first.clone()));
+    assert!(machines.put(second.clone()).await?);
+    assert!(!machines.put(second.clone()).await?, "somebody was first");
+    assert!(!machines.put(machine("a", 4)).await?, "a version is missing");
+    assert_eq!(machines.get(&first.arn).await?, Some(second));
+    Ok(())
+}
+
+pub async fn a_machine_is_removed_in_the_version_that_was_seen(machines: &dyn Machines) -> Result<()> {
+    let arn = machine("a", 1).arn;
+    assert!(!machines.remove(&arn, 1).await?);
+    machines.put(machine("a", 1)).await?;
+    machines.put(machine("a", 2)).await?;
+    assert!(!machines.remove(&arn, 1).await?);
+    assert_eq!(machines.get(&arn).await?, Some(machine("a", 2)));
+    assert!(machines.remove(&arn, 2).await?);
+    assert_eq!(machines.get(&arn).await?, None);
+    assert!(machines.put(machine("a", 1)).await?, "the name is free");
+    Ok(())
+}
+
+pub async fn one_of_many_writers_of_a_machine_wins(machines: &dyn Machines) -> Result<()> {
+    let writers = (0..16).map(|writer| machines.put(MachineItem { body: writer.to_string(), ..machine("a", 1) }));
+    let won = try_join_all(writers).await?;
+    assert_eq!(won.iter().filter(|won| **won).count(), 1);
+    let winner = won.iter().position(|won| *won).map(|writer| writer.to_string());
+    assert_eq!(machines.get(&machine("a", 1).arn).await?.map(|item| item.body), winner);
+    Ok(())
+}
+
+pub async fn machines_come_in_the_order_of_their_arns(machines: &dyn Machines) -> Result<()> {
+    assert_eq!(machines.list(None, 10).await?, []);
+    for name in ["c", "a", "b"] {
+        machines.put(machine(name, 1)).await?;
+    }
+    let all = [machine("a", 1), machine("b", 1), machine("c", 1)];
+    assert_eq!(machines.list(None, 10).await?, all);
+    assert_eq!(machines.list(None, 2).await?, all[..2]);
+    assert_eq!(machines.list(Some(&all[0].arn), 10).await?, all[1..]);
+    assert_eq!(machines.list(Some(&all[2].arn), 10).await?, []);
+    Ok(())
+}
+
+pub async fn a_revision_is_kept_under_its_hash(machines: &dyn Machines) -> Result<()> {
+    let long = "x".repeat(1 << 20);
+    assert_eq!(machines.revision("one").await?, None);
+    machines.put_revision("one", &long).await?;
+    machines.put_revision("one", &long).await?;
+    machines.put_revision("two", "{}").await?;
+    assert_eq!(machines.revision("one").await?.as_deref(), Some(long.as_str()));
+    assert_eq!(machines.revision("two").await?.as_deref(), Some("{}"));
+    Ok(())
+}
+
+pub async fn a_start_is_pending_until_it_is_dropped(starts: &dyn Starts) -> Result<()> {
+    assert_eq!(starts.pending().await?, []);
+    starts.keep("a", "body of a").await?;
+    starts.keep("b", "body of b").await?;
+    starts.keep("a", "body of a").await?;
+    let pair = |id: &str| (id.to_owned(), format!("body of {id}"));
+    let mut pending = starts.pending().await?;
+    pending.sort();
+    assert_eq!(pending, [pair("a"), pair("b")]);
+    starts.drop("a").await?;
+    starts.drop("a").await?;
+    assert_eq!(starts.pending().await?, [pair("b")]);
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Stock clients, the aws CLI and boto3, installed from PyPI into an environment under `target`.
+//!
+//! The versions are pinned in `tests/python/requirements.txt`; the environment is made once and made again when that
+//! file changes. Without Python or PyPI the tests that need it say so and pass, unless `STEPWELL_CI` is set: there a
+//! client that cannot be installed is a failure.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/requirements.txt");
+
+/// An environment with the clients in it.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    programs: PathBuf,
+}
+
+impl Clients {
+    /// Finds or makes the environment. `None`, after saying why on standard error, where it cannot be had.
+    pub fn find() -> Result<Option<Self>> {
+        match Self::install() {
+            Ok(clients) => Ok(Some(clients)),
+            Err(error) if is_ci() => Err(error.context("aws CLI and boto3 are not to be had")),
+            Err(error) => {
+                let mut stderr = std::io::stderr();
+                std::io::Write::write_fmt(&mut stderr, format_args!("skipped, no stock clients: {error:#}\n"))?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn install() -> Result<Self> {
+        let home = target()?.join("stock-clients");
+        fs::create_dir_all(&home)?;
+        // Test binaries may run at the same time; the first makes the environment, the others wait for it.
+        let lock = File::create(home.join("lock"))?;
+        lock.lock()?;
+        let (environment, installed) = (home.join("venv"), home.join("installed.txt"));
+        let wanted = fs::read_to_string(REQUIREMENTS)?;
+        let programs = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });
+        if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+            return Ok(Self { programs });
+        }
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS];
+        run(Command::new(programs.join("python")).args(pip))?;
+        fs::write(&installed, wanted)?;
+        Ok(Self { programs })
+    }
+
+    /// Python with boto3, set to call `endpoint`.
+    pub fn python(&self, endpoint: &str) -> Command {
+        self.set_up(Command::new(self.programs.join("python")), endpoint)
+    }
+
+    /// The aws CLI, set to call `endpoint`.
+    pub fn aws(&self, endpoint: &str) -> Command {
+        // Not the script beside it: what that names as its interpreter may be too long a path for the system.
+        let mut command = Command::new(self.programs.join("python"));
+        command.arg(self.programs.join("aws"));
+        self.set_up(command, endpoint)
+    }
+
+    /// The settings README tells a user to make, and none of the tester's own.
+    fn set_up(&self, mut command: Command, endpoint: &str) -> Command {
+        let inherited = std::env::vars_os().map(|(name, _)| name);
+        for name in inherited.filter(|name| name.to_string_lossy().starts_with("AWS_")) {
+            command.env_remove(name);
+        }
+        let nowhere = self.programs.join("no-such-file");
+        command
+            .env("AWS_ENDPOINT_URL_SFN", endpoint)
+            .env("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")
+            .env("AWS_DEFAULT_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "any")
+            .env("AWS_SECRET_ACCESS_KEY", "any")
+            .env("AWS_CONFIG_FILE", &nowhere)
+            .env("AWS_SHARED_CREDENTIALS_FILE", &nowhere)
+            .env("AWS_PAGER", "")
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+}
+
+/// True where nothing may be skipped.
+pub fn is_ci() -> bool {
+    std::env::var_os("STEPWELL_CI").is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+/// Cargo's target folder: the test runs from `target/PROFILE/deps`.
+fn target() -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    Ok(test.ancestors().nth(3).map(Path::to_owned).context("a test in no target folder")?)
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
