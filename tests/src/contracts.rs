@@ -39,11 +39,8 @@ pub fn record(name: &str, sequence: u64) -> Record {
 
 /// The record that closes an execution.
 pub fn close(name: &str, sequence: u64, started: i64, stopped: i64) -> Record {
-    let listing = Listing {
-        status: ExecutionStatus::Succeeded,
-        stopped: Some(Timestamp(stopped)),
-        ..running(name, started)
-    };
+    let listing =
+        Listing { status: ExecutionStatus::Succeeded, stopped: Some(Timestamp(stopped)), ..running(name, started) };
     Record { open: false, listing: Some(listing), ..record(name, sequence) }
 }
 

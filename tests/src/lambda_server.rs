@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
@@ -44,6 +45,8 @@ pub enum Answer {
     Refuses { status: u16, code: String, message: String },
     /// The answer to the request is this and nothing else.
     Raw { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
+    /// The answer takes this long.
+    After(Duration, Box<Answer>),
     /// There is never an answer.
     Hangs,
     /// The connection breaks before an answer.
@@ -191,7 +194,11 @@ async fn invoke(shared: &Shared, call: &Call, function: &Function) -> Result<Res
     let Ok(event) = event else {
         return Ok(refusal(shared, 400, "InvalidRequestContentException", "Could not parse request body into json"));
     };
-    let answer = function(&event, &call.headers);
+    let mut answer = function(&event, &call.headers);
+    while let Answer::After(pause, then) = answer {
+        tokio::time::sleep(pause).await;
+        answer = *then;
+    }
     if shared.dialect == Dialect::Aws && kind == "Event" {
         return Ok(reply(shared, 202, &[], Bytes::new()));
     }
@@ -210,7 +217,7 @@ async fn invoke(shared: &Shared, call: &Call, function: &Function) -> Result<Res
             let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             response(status, &headers, Bytes::from(body))
         }
-        Answer::Hangs => std::future::pending().await,
+        Answer::After(..) | Answer::Hangs => std::future::pending().await,
         Answer::Cuts => return Err(io::Error::from(io::ErrorKind::ConnectionReset)),
         Answer::CutsWithinBody => Response::new(BoxBody::new(BrokenBody { polls: 0 })),
     })

@@ -1,4 +1,12 @@
 //! What tests of several crates share. Nothing here is part of a product.
 
+pub mod client;
 pub mod contracts;
+pub mod disk;
 pub mod lambda_server;
+pub mod load;
+pub mod python;
+pub mod server;
+pub mod simulation;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod trace;

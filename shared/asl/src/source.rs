@@ -1,15 +1,17 @@
 //! The text a definition was written in: where in it a diagnostic's location lies, and YAML read as JSON.
 //!
-//! JSON and YAML go the same way, since the one is nearly a subset of the other; a JSON text that is no YAML has no
-//! spans, which only costs the pictures. Pure: a text comes in, a JSON text and spans come out.
+//! JSON has a reader of places of its own, since not every JSON text is YAML (`"\ud83d\ude00"`, `"\/"`). Pure: a text
+//! comes in, a JSON text and spans come out.
 
-mod events;
+mod json;
 mod scalar;
+mod spot;
+mod yaml;
 
 use std::ops::Range;
 
 use crate::{Code, Diagnostic};
-use events::{Spot, Step};
+use spot::{Spot, Step};
 
 /// How a definition is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +52,9 @@ impl Format {
 pub fn read(text: &str, format: Format) -> Result<Source, SourceError> {
     let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let source = |json, root| Source { json, length: text.len(), lines, root };
-    match (events::read(text), format) {
-        (Ok((_, spot)), Format::Json) => Ok(source(text.to_owned(), Some(spot))),
-        (Err(_), Format::Json) => Ok(source(text.to_owned(), None)),
-        (Ok((value, spot)), Format::Yaml) => Ok(source(expressions::json::to_text(&value), Some(spot))),
-        (Err(error), Format::Yaml) => Err(error),
+    match format {
+        Format::Json => Ok(source(text.to_owned(), json::read(text))),
+        Format::Yaml => yaml::read(text).map(|(value, spot)| source(expressions::json::to_text(&value), Some(spot))),
     }
 }
 
@@ -123,12 +123,15 @@ fn furthest<'s, 'l>(spot: &'s Spot, location: &'l str, probes: &mut usize) -> (&
         if best.1.is_empty() || *probes == 0 {
             break;
         }
-        *probes -= 1;
         let rest = match step {
             Step::Key(key) => location.strip_prefix('/').and_then(|rest| rest.strip_prefix(key.as_str())),
-            Step::Index(index) => location.strip_prefix(format!("[{index}]").as_str()),
+            Step::Index(index) => location.strip_prefix('[').and_then(|rest| {
+                let (written, rest) = rest.split_once(']')?;
+                (written.parse() == Ok(*index)).then_some(rest)
+            }),
         };
         let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with(['/', '['])) else { continue };
+        *probes -= 1;
         let found = furthest(child, rest, probes);
         if found.1.len() < best.1.len() {
             best = found;

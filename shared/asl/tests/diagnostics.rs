@@ -3,10 +3,11 @@
 //!
 //! `REWRITE=1 cargo test -p asl` writes what the crate says now into the files; read the difference.
 #![allow(clippy::disallowed_methods, reason = "cases are files")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails that way")]
 
 use std::path::{Path, PathBuf};
 
-use asl::{Diagnostic, MachineType, Severity, parse};
+use asl::{Diagnostic, MachineType, Severity, invalid_definition_message, parse};
 use serde_json::{Value, json};
 
 #[test]
@@ -29,6 +30,23 @@ fn says_what_the_cases_expect() {
     }
     assert!(count > 100, "the cases are gone");
     assert!(wrong.is_empty() || std::env::var("REWRITE").is_ok(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn strings_errors_together_as_create_state_machine_does() {
+    let wrong = r#"{"StartAt":"Nope","States":{"A":{"Type":"Pass","Parameters":{"a":"$.b"},"End":true}}}"#;
+    let parsed = parse(wrong, MachineType::Standard);
+    assert_eq!(
+        invalid_definition_message(&parsed.diagnostics).as_deref(),
+        Some(
+            "Invalid State Machine Definition: 'MISSING_TRANSITION_TARGET: Missing 'Next' target: Nope at /StartAt, \
+             MISSING_TRANSITION_TARGET: State \"A\" is not reachable. at /States/A'"
+        )
+    );
+    let warned: Vec<Diagnostic> =
+        parsed.diagnostics.into_iter().filter(|one| one.severity == Severity::Warning).collect();
+    assert_eq!(warned.len(), 1);
+    assert_eq!(invalid_definition_message(&warned), None);
 }
 
 fn said_about(case: &Value) -> Value {

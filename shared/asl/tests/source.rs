@@ -1,4 +1,5 @@
 //! Where diagnostics point to, in JSON and in YAML, and YAML read as JSON.
+#![allow(clippy::unwrap_used, reason = "a test fails that way")]
 
 use asl::source::{self, Format};
 use asl::{MachineType, parse};
@@ -37,6 +38,14 @@ fn underlines_the_name_of_a_state_that_lacks_something() {
 fn finds_states_in_lists_and_behind_names_with_slashes() {
     let yaml = "StartAt: a/b\nStates:\n  a: {Type: Succeed}\n  a/b:\n    Type: Parallel\n    Branches:\n      - StartAt: é\n        States:\n          é: {Type: Wait, Seconds: x, End: true}\n    Next: a\n";
     assert_eq!(underlined(yaml, Format::Yaml), "x");
+}
+
+#[test]
+fn finds_its_way_in_json_that_is_no_yaml() {
+    let json = r#"{"Comment": "\ud83d\ude00 \/ \\", "StartAt": "A\u0042", "States": {"A\u0042": {"Type": "Wait",
+        "Seconds": [1, "]\"}"], "End": true}}}"#;
+    assert_eq!(underlined(json, Format::Json), "\"Seconds\"");
+    assert!(source::read(json, Format::Yaml).is_err());
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `stepwell.db` | everything, one SQLite database ([`mod@schema`] lists its tables) |
+//! | `stepwell.db` | everything, one SQLite database (`schema.rs` lists its tables) |
 //! | `stepwell.db-wal`, `stepwell.db-shm` | SQLite's write-ahead log; absent after a clean stop |
 //! | `lock` | the lock that keeps a second process out, and the number of the process that has it |
 //!
@@ -52,7 +52,9 @@
 //! | bytes on disk per record | 4,800 | 1,700 | 2,900 |
 //!
 //! "As here" is what the difference in shape is worth: pages of 8 KiB, and records in a table keyed by one number of
-//! execution and sequence, so that new ones are added at the ends of runs and several fit a page.
+//! execution and sequence, so that new ones are added at the ends of runs and several fit a page. Through the ports, with
+//! the runtime's and the threads' own work on the same two cores: 3,000 to 3,400 appends a second by one task, 16,000 by 64,
+//! 21,000 by 256, and opening a directory takes 3 to 6 ms.
 //!
 //! # Deliberately absent
 //!

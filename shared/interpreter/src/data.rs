@@ -66,7 +66,7 @@ impl Run<'_> {
         assigned: Option<Payload>,
         then: Transition,
     ) {
-        if let Err(raised) = self.fits(state, &output) {
+        if let Err(raised) = self.fits(path, state, &output) {
             return self.raise(path, raised);
         }
         if let Some(assigned) = &assigned {
@@ -112,14 +112,15 @@ impl Run<'_> {
         }
     }
 
-    fn fits(&self, state: &State, output: &Payload) -> Result<(), Raised> {
+    fn fits(&self, path: &ThreadPath, state: &State, output: &Payload) -> Result<(), Raised> {
         let limits = &self.snapshot.execution.limits;
         if output.bytes() > limits.payload_bytes {
             return Err(Raised::output_too_large(&state.name));
         }
         if output.depth() > limits.nesting {
+            let entered = self.snapshot.frame(path).map_or(0, |frame| frame.entered);
             let cause = format!("The output nests deeper than {} levels.", limits.nesting);
-            return Err(Raised::runtime(cause).in_state(&state.name, 0));
+            return Err(Raised::runtime(cause).in_state(&state.name, entered));
         }
         Ok(())
     }

@@ -103,6 +103,7 @@ impl<'a> Run<'a> {
         frame.chain = frame.entered;
         frame.entered_at = self.moment.now;
         frame.retries.clear();
+        // Not ready any more; the state's work says what it is from now on.
         frame.phase = Phase::Finished { output: frame.input.clone() };
         self.put(path, frame);
         let outcome = self.work(path, &state);

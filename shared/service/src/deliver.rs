@@ -24,6 +24,7 @@ use crate::tokens::Seal;
 use crate::{Role, Settings, World};
 
 pub use express::ExpressEnd;
+pub(crate) use ledger::status_of;
 
 /// Delivers stimuli to executions, and does what they wait for.
 pub struct Deliver {
@@ -124,6 +125,11 @@ impl Deliver {
             calls: Arc::new(Semaphore::new(settings.calls)),
             desks: Mutex::new(HashMap::new()),
         })
+    }
+
+    /// The definitions that executions are pinned to.
+    pub(crate) fn definitions(&self) -> &crate::definitions::Definitions {
+        &self.definitions
     }
 
     /// Starts an execution. When this returns `New`, it will end, whatever crashes.

@@ -87,7 +87,8 @@ impl Head {
         }
     }
 
-    fn execution(&self, input: Payload) -> Execution {
+    /// The execution this is the head of.
+    pub(crate) fn execution(&self, input: Payload) -> Execution {
         Execution {
             arn: self.arn.clone(),
             name: self.name.clone(),

@@ -3,6 +3,7 @@
 //! Nothing here knows a store, a queue or a network: those are [`ports`]. What is stored has its shape in [`entry`],
 //! what is answered in [`api`].
 
+pub mod api;
 mod definitions;
 pub mod deliver;
 pub mod entry;

@@ -104,11 +104,17 @@ fn is_partition(text: &str) -> bool {
 pub(super) struct Home {
     /// `arn:PARTITION:states:REGION:ACCOUNT:`
     prefix: String,
+    region: String,
 }
 
 impl Home {
     pub fn of(settings: &Settings) -> Home {
-        Home { prefix: format!("arn:{}:states:{}:{}:", settings.partition, settings.region, settings.account) }
+        let prefix = format!("arn:{}:states:{}:{}:", settings.partition, settings.region, settings.account);
+        Home { prefix, region: settings.region.clone() }
+    }
+
+    pub fn region(&self) -> &str {
+        &self.region
     }
 
     pub fn machine(&self, name: &str) -> String {
@@ -139,12 +145,36 @@ mod tests {
             ("arn:aws-us-gov:states:us-gov-west-1:123456789012:execution:m:e", &execution, Ok(Kind::Execution)),
             ("nonsense", &machine, Err("Invalid ARN prefix: nonsense")),
             ("", &machine, Err("Invalid ARN prefix: ")),
-            ("arn:aws:lambda:us-east-1:123456789012:function:f", &machine, Err("Invalid ARN prefix: arn:aws:lambda:us-east-1:123456789012:function:f")),
-            ("arn:aws:states:us-east-1:123456789012:express:m:e:u", &execution, Err("Resource type not valid in this context: express")),
-            ("arn:aws:states:us-east-1:123456789012:execution:m:e", &machine, Err("Resource type not valid in this context: execution")),
-            ("arn:aws:states:us-east-1:123456789012:execution:m", &machine, Err("Resource type not valid in this context: execution")),
-            ("arn:aws:states:us-east-1:123456789012:execution:m", &execution, Err("Invalid ARN resource: arn:aws:states:us-east-1:123456789012:execution:m")),
-            ("arn:aws:states:us-east-1:123456789012:stateMachine:", &machine, Err("Invalid ARN resource: arn:aws:states:us-east-1:123456789012:stateMachine:")),
+            (
+                "arn:aws:lambda:us-east-1:123456789012:function:f",
+                &machine,
+                Err("Invalid ARN prefix: arn:aws:lambda:us-east-1:123456789012:function:f"),
+            ),
+            (
+                "arn:aws:states:us-east-1:123456789012:express:m:e:u",
+                &execution,
+                Err("Resource type not valid in this context: express"),
+            ),
+            (
+                "arn:aws:states:us-east-1:123456789012:execution:m:e",
+                &machine,
+                Err("Resource type not valid in this context: execution"),
+            ),
+            (
+                "arn:aws:states:us-east-1:123456789012:execution:m",
+                &machine,
+                Err("Resource type not valid in this context: execution"),
+            ),
+            (
+                "arn:aws:states:us-east-1:123456789012:execution:m",
+                &execution,
+                Err("Invalid ARN resource: arn:aws:states:us-east-1:123456789012:execution:m"),
+            ),
+            (
+                "arn:aws:states:us-east-1:123456789012:stateMachine:",
+                &machine,
+                Err("Invalid ARN resource: arn:aws:states:us-east-1:123456789012:stateMachine:"),
+            ),
         ];
         for (text, kinds, expected) in cases {
             let expected = expected.map_err(|inner| ApiError::InvalidArn(inner.to_owned()));

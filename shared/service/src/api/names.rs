@@ -38,7 +38,8 @@ pub(super) fn random_uuid(seed: [u8; 32]) -> String {
 
 /// The UUID that belongs to a call and a purpose: another one than the invocation id, the same every time.
 pub(super) fn derived_uuid(invocation: &str, purpose: &str) -> String {
-    let hash: [u8; 32] = Sha256::new().chain_update(invocation).chain_update([0]).chain_update(purpose).finalize().into();
+    let hash: [u8; 32] =
+        Sha256::new().chain_update(invocation).chain_update([0]).chain_update(purpose).finalize().into();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(hash.first_chunk::<16>().unwrap_or(&[0; 16]));
     uuid(bytes, 8)

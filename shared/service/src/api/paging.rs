@@ -55,7 +55,8 @@ mod tests {
     fn a_token_leads_back_to_its_place_in_its_own_query_only() {
         let seal = Seal::new([7; 32]);
         let token = token(&seal, "query", 42);
-        let place_of = |seal: &Seal, token: &str, query: &str| place::<String, u64>(seal, &request(token), &query.to_owned());
+        let place_of =
+            |seal: &Seal, token: &str, query: &str| place::<String, u64>(seal, &request(token), &query.to_owned());
         assert_eq!(place_of(&seal, &token, "query"), Ok(Some(42)));
         assert_eq!(place_of(&seal, &token, "another"), Err(ApiError::InvalidToken));
         assert_eq!(place_of(&Seal::new([8; 32]), &token, "query"), Err(ApiError::InvalidToken));

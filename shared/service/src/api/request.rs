@@ -69,5 +69,9 @@ impl Request {
 
 // AWS: unverified: the texts of the front end for a body that is no JSON are not recorded anywhere.
 fn not_json(error: &serde_json::Error) -> String {
-    if error.is_eof() { "Unexpected end of the request body".to_owned() } else { format!("Malformed request body: {error}") }
+    if error.is_eof() {
+        "Unexpected end of the request body".to_owned()
+    } else {
+        format!("Malformed request body: {error}")
+    }
 }

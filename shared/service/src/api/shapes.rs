@@ -54,7 +54,9 @@ pub(super) fn check(members: &Map<String, Value>, shape: &'static [Member]) -> R
 pub(super) fn integer(value: &Value) -> Option<i64> {
     match value.as_i64() {
         Some(whole) => Some(whole),
-        None => value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 9e15).map(|number| number as i64),
+        None => {
+            value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 9e15).map(|number| number as i64)
+        }
     }
 }
 
@@ -166,7 +168,9 @@ fn wrong_type(value: &Value, wanted: &str) -> ApiError {
         Value::Number(_) => "NUMBER_VALUE",
         Value::String(_) => "STRING_VALUE",
         Value::Array(_) => return ApiError::Serialization("Start of list found where not expected".into()),
-        Value::Object(_) => return ApiError::Serialization("Start of structure or map found where not expected.".into()),
+        Value::Object(_) => {
+            return ApiError::Serialization("Start of structure or map found where not expected.".into());
+        }
     };
     ApiError::Serialization(format!("{token} cannot be converted to {wanted}"))
 }

@@ -76,6 +76,11 @@ impl Calls {
         self.waits.is_empty()
     }
 
+    /// True while the call for this wait is in flight.
+    pub fn makes(&self, wait: &Wait) -> bool {
+        self.waits.iter().any(|(made, _)| made == wait)
+    }
+
     /// Begins the call of a claim that is durable.
     pub fn begin(&mut self, deliver: &Deliver, claim: Claim) {
         let tasks = deliver.world.tasks.clone();

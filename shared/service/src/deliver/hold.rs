@@ -18,6 +18,8 @@ const NEAR_MS: i64 = 1_000;
 const LOST_RACES: u32 = 32;
 /// Pause before results of calls, which must not be lost, are offered to a failing store again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause before a failing store is asked again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Opens an execution, then holds it.
 pub(super) async fn open(
@@ -36,10 +38,33 @@ pub(super) async fn open(
         }
         Ok(Rounded::Taken(winner)) => {
             let _gone = told.send(Ok(Started::Exists(winner)));
+            // It may be ours, of a call whose outcome nobody learnt: then nobody holds it.
+            resume(holder.deliver, desk, holder.letters).await;
         }
         Err(error) => {
             let _gone = told.send(Err(error.into()));
+            settle_start(holder, &desk).await;
         }
+    }
+}
+
+/// Finds out whether a start that failed was written after all. Then somebody has to hold it.
+async fn settle_start(mut holder: Holder, desk: &Desk) {
+    let mut pause = STORE_PAUSE;
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        match holder.reload().await {
+            Ok(()) => return holder.hold(desk).await,
+            Err(DeliverError::Store(error)) => holder.refuse_letters(&DeliverError::Store(error)),
+            Err(nothing_to_hold) => return refuse_and_leave(desk, &mut holder.letters, &nothing_to_hold),
+        }
+    }
+}
+
+fn refuse_and_leave(desk: &Desk, letters: &mut mpsc::UnboundedReceiver<Letter>, error: &DeliverError) {
+    while let Some(letter) = desk.leave(letters) {
+        let _gone = letter.reply.send(Err(error.clone()));
     }
 }
 
@@ -51,9 +76,7 @@ pub(super) async fn resume(deliver: Arc<Deliver>, desk: Desk, mut letters: mpsc:
             if !matches!(error, DeliverError::NoSuchExecution) {
                 tracing::error!(execution = desk.arn, ?error, "an execution cannot be taken up");
             }
-            while let Some(letter) = desk.leave(&mut letters) {
-                let _gone = letter.reply.send(Err(error.clone()));
-            }
+            refuse_and_leave(&desk, &mut letters, &error);
         }
     }
 }
@@ -111,6 +134,8 @@ impl Holder {
         let clock = self.deliver.world.clock.clone();
         let permits = self.deliver.calls.clone();
         tokio::select! {
+            // The same world gives the same run.
+            biased;
             Some(letter) = self.letters.recv() => Woken::Letter(letter),
             stimulus = self.calls.next() => Woken::Returned(stimulus),
             () = clock.sleep_until(due.unwrap_or(Timestamp(i64::MAX))), if due.is_some() => Woken::Due,
@@ -135,7 +160,7 @@ impl Holder {
     }
 
     /// Folds what came together into one commit, and answers the letters.
-    async fn deliver_round(&mut self, letters: Vec<Letter>, stimuli: Vec<Stimulus>) {
+    async fn deliver_round(&mut self, letters: Vec<Letter>, mut stimuli: Vec<Stimulus>) {
         let mut error = match self.try_round(&stimuli, &letters).await {
             Ok(counted) => return self.reply(letters, counted),
             Err(error) => error,
@@ -147,12 +172,27 @@ impl Holder {
         loop {
             tracing::error!(execution = self.held.head.arn, ?error, "a commit failed");
             tokio::time::sleep(STORE_PAUSE).await;
-            self.reload().await;
-            error = match self.try_round(&stimuli, &[]).await {
-                Ok(_) => return,
-                Err(_) if stimuli.is_empty() => return,
+            self.refuse_letters(&error);
+            // What is in hand was stepped and not written, or written without our knowing: the journal says what counts.
+            error = match self.reload().await {
+                Ok(()) => {
+                    stimuli.extend(self.dead_claims());
+                    if stimuli.is_empty() {
+                        return;
+                    }
+                    match self.try_round(&stimuli, &[]).await {
+                        Ok(_) => return,
+                        Err(error) => error,
+                    }
+                }
                 Err(error) => error,
             };
+        }
+    }
+
+    fn refuse_letters(&mut self, error: &DeliverError) {
+        while let Ok(letter) = self.letters.try_recv() {
+            let _gone = letter.reply.send(Err(error.clone()));
         }
     }
 
@@ -174,11 +214,9 @@ impl Holder {
         Err(DeliverError::Store(StoreError { message: "too many writers of one execution".into(), retryable: true }))
     }
 
-    async fn reload(&mut self) {
-        match Held::load(&self.deliver, &self.held.head.arn).await {
-            Ok(held) => self.held = held,
-            Err(error) => tracing::error!(execution = self.held.head.arn, ?error, "an execution cannot be read again"),
-        }
+    async fn reload(&mut self) -> Result<(), DeliverError> {
+        self.held = Held::load(&self.deliver, &self.held.head.arn).await?;
+        Ok(())
     }
 
     /// Steps, claims and commits once, then begins the claimed calls.
@@ -250,21 +288,22 @@ impl Holder {
         claims
     }
 
-    /// Alone on its store, a process knows that claims of others are a dead process's.
     async fn give_up_dead_claims(&mut self) {
-        if !self.deliver.performs() {
-            return;
-        }
-        let dead: Vec<Stimulus> = self
-            .held
-            .snapshot
-            .claimed()
-            .filter(|(_, owner)| *owner != self.deliver.owner)
-            .map(|(wait, _)| Stimulus::TaskLost { wait })
-            .collect();
+        let dead = self.dead_claims();
         if !dead.is_empty() {
             self.deliver_round(Vec::new(), dead).await;
         }
+    }
+
+    /// Claims that nobody makes a call for. Alone on its store, a process knows that those of others are a dead
+    /// process's; its own without a call are from commits whose outcome it did not learn in time.
+    fn dead_claims(&self) -> Vec<Stimulus> {
+        if !self.deliver.performs() {
+            return Vec::new();
+        }
+        let claimed = self.held.snapshot.claimed();
+        let dead = claimed.filter(|(wait, owner)| *owner != self.deliver.owner || !self.calls.makes(wait));
+        dead.map(|(wait, _)| Stimulus::TaskLost { wait }).collect()
     }
 
     fn now(&self) -> Timestamp {

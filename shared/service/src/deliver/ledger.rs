@@ -14,8 +14,9 @@ use crate::ports::{Appended, Direction, ExecutionStatus, Listing, Record, StoreE
 
 /// Bytes of changes since the last full set below which no new one is written.
 const FULL_SET_AFTER: usize = 256 << 10;
-/// Changes may outweigh the last full set this many times before a new one is written.
-const FULL_SET_RATIO: usize = 4;
+/// Changes may outweigh the last full set this many times before a new one is written. More would make an execution
+/// slower to take up, less would make the full sets of a long Map weigh on each of its items.
+const FULL_SET_RATIO: usize = 8;
 /// Attempts to get through to a store that is busy, before the letters are told so.
 const STORE_TRIES: u32 = 8;
 
@@ -59,7 +60,11 @@ impl Held {
         let records = journal.tail(arn).await?;
         let Some(last) = records.last() else { return Err(DeliverError::NoSuchExecution) };
         let (sequence, full) = (last.sequence, last.full);
-        let bytes_since = records.iter().skip(1).map(|record| record.body.len()).sum();
+        let bytes = |kept: &dyn Fn(&Record) -> bool| -> usize {
+            records.iter().filter(|record| kept(record)).map(|record| record.body.len()).sum()
+        };
+        let full_bytes = bytes(&|record| full > 0 && record.sequence == full);
+        let bytes_since = bytes(&|record| record.sequence > full);
         let entries: Result<Vec<(u64, Entry)>, _> = records
             .iter()
             .map(|record| Ok((record.sequence, entry::decode(record.sequence, &record.body)?)))
@@ -76,7 +81,7 @@ impl Held {
             Missing::Store(error) => DeliverError::Store(error),
             Missing::Unreadable(what) => DeliverError::Unreadable(what),
         })?;
-        Ok(Held { machine, snapshot, head, sequence: Some(sequence), at, full, full_bytes: 0, bytes_since })
+        Ok(Held { machine, snapshot, head, sequence: Some(sequence), at, full, full_bytes, bytes_since })
     }
 
     /// Writes a round down. Until this returns `Durable`, nobody may act on it.

@@ -8,6 +8,7 @@ use std::ops::Range;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 use serde_json::{Map, Value};
 
+use super::spot::{Spot, Step};
 use super::{SourceError, scalar};
 
 /// As deep as the JSON reader goes.
@@ -15,21 +16,6 @@ const DEEPEST: usize = 128;
 /// What a document may take with its aliases followed, counted in bytes of text and [`NODE`] for every value.
 const LARGEST: usize = 32 << 20;
 const NODE: usize = 64;
-
-/// A value's place in the text.
-#[derive(Debug, Clone)]
-pub(super) struct Spot {
-    pub key: Option<Range<usize>>,
-    pub value: Range<usize>,
-    pub is_container: bool,
-    pub children: Vec<(Step, Spot)>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
-    Key(String),
-    Index(usize),
-}
 
 #[derive(Clone)]
 struct Built {
@@ -77,7 +63,7 @@ pub(super) fn read(text: &str) -> Result<(Value, Spot), SourceError> {
         }
         reader.take(event, at)?;
     }
-    let empty = || Built { value: Value::Null, spot: spot(0..0, None, false), size: 0 };
+    let empty = || Built { value: Value::Null, spot: Spot::new(0..0, false), size: 0 };
     let built = reader.done.take().unwrap_or_else(empty);
     Ok((built.value, built.spot))
 }
@@ -95,7 +81,7 @@ impl Reader<'_> {
                 let size = NODE + text.len();
                 self.admit(size, &at)?;
                 let value = if plain { scalar::resolve(&text) } else { Value::String(text.into_owned()) };
-                self.close(Built { value, spot: spot(at, None, false), size }, anchor)
+                self.close(Built { value, spot: Spot::new(at, false), size }, anchor)
             }
             Event::SequenceStart(anchor, _) => self.open(Value::Array(Vec::new()), anchor, at),
             Event::MappingStart(anchor, _) => self.open(Value::Object(Map::new()), anchor, at),
@@ -127,7 +113,7 @@ impl Reader<'_> {
             return Err(SourceError { message: "a key has to be text".to_owned(), at });
         }
         self.admit(NODE, &at)?;
-        self.open.push(Open { value, spot: spot(at, None, true), size: NODE, anchor, key: None });
+        self.open.push(Open { value, spot: Spot::new(at, true), size: NODE, anchor, key: None });
         Ok(())
     }
 
@@ -186,8 +172,4 @@ impl Reader<'_> {
         };
         offset.min(self.text.len())
     }
-}
-
-fn spot(value: Range<usize>, key: Option<Range<usize>>, is_container: bool) -> Spot {
-    Spot { key, value, is_container, children: Vec::new() }
 }

@@ -1,0 +1,225 @@
+//! AWS JSON 1.0 over HTTP/1.1: what stands between a connection and [`Service::answer`].
+//!
+//! Slow or endless requests are cut by time and size, keep-alive connections are closed when idle, and stopping finishes
+//! the requests in hand. Requests of browsers are refused, so that no web page reaches a server on its reader's
+//! machine. Any signature is accepted; absent: TLS, HTTP/2, authentication.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use service::api::{Answer, ApiError, Call, Service};
+use tokio::net::TcpListener;
+
+const JSON: &str = "application/x-amz-json-1.0";
+const TARGET: &str = "AWSStepFunctions.";
+/// AWS takes requests of 1 MiB. A definition may have as many characters, and JSON within JSON needs room for escapes.
+const MOST_BYTES: usize = 2 << 20;
+/// For the head of a request, and between two requests on one connection.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// What requests in hand have left once the server is told to stop.
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
+/// Pause after a connection could not be accepted: most likely there are too many.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// When to stop.
+pub struct Stop {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    /// On SIGTERM and Ctrl-C.
+    pub fn on_signals() -> std::io::Result<Stop> {
+        Ok(Stop {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+        })
+    }
+
+    #[cfg(unix)]
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn told(&mut self) {
+        let _asked_or_impossible = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// Answers connections until told to stop, then finishes the requests in hand.
+pub async fn serve(listener: TcpListener, service: Arc<Service>, mut stop: Stop) {
+    let graceful = GracefulShutdown::new();
+    let mut server = hyper::server::conn::http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.told() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Answers are small and written at once: waiting for more only delays them.
+        let _as_fast_as_it_goes = stream.set_nodelay(true);
+        let service = service.clone();
+        let answer = service_fn(move |request| exchange(service.clone(), request));
+        let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), answer));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection broke");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests were not finished in time");
+    }
+}
+
+async fn exchange(service: Arc<Service>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    if request.method() == Method::GET && request.uri().path() == "/health" {
+        return Ok(healthy());
+    }
+    let (begun, id) = (Instant::now(), service.request_id());
+    let action = action(request.headers()).map(str::to_owned);
+    let answer = match receive(request).await {
+        Ok(call) => service.answer(call).await,
+        Err(answer) => answer,
+    };
+    tracing::debug!(action, request = id, status = answer.status, error = answer.error, took = ?begun.elapsed(), "request");
+    Ok(response(answer, &id))
+}
+
+/// The call that a request makes, or what it is answered instead.
+async fn receive<B>(request: Request<B>) -> Result<Call, Answer>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    // AWS JSON clients are no browsers; a page that a browser shows would send this.
+    if head.headers.contains_key(header::ORIGIN) {
+        return Err(refused(403, "AccessDeniedException", "Requests of browsers are not answered."));
+    }
+    let content = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if head.method != Method::POST || head.uri.path() != "/" {
+        return Err(refused(404, "UnknownOperationException", "Step Functions is called by POST to /."));
+    }
+    if !content.starts_with("application/x-amz-json-1.") {
+        let text = format!("The content type has to be {JSON}.");
+        return Err(refused(404, "UnknownOperationException", &text));
+    }
+    let action = action(&head.headers).ok_or_else(|| {
+        let text = format!("The header X-Amz-Target has to be {TARGET} and an operation.");
+        refused(404, "UnknownOperationException", &text)
+    })?;
+    let invocation = head.headers.get("amz-sdk-invocation-id").and_then(|value| value.to_str().ok());
+    let (action, invocation) = (action.to_owned(), invocation.map(str::to_owned));
+    let body = match tokio::time::timeout(BODY_TIME, Limited::new(body, MOST_BYTES).collect()).await {
+        Ok(Ok(body)) => Vec::from(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return Err(ApiError::RequestTooLarge { limit: MOST_BYTES }.into());
+        }
+        Ok(Err(_)) => return Err(refused(400, "IncompleteBodyException", "The body of the request broke off.")),
+        Err(_) => return Err(refused(408, "RequestTimeoutException", "The body of the request came too slowly.")),
+    };
+    Ok(Call { action, body, invocation })
+}
+
+fn action(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET)
+}
+
+/// An answer to what is no call at all.
+fn refused(status: u16, name: &'static str, message: &str) -> Answer {
+    // Nothing in the texts above needs an escape.
+    let body = format!(r#"{{"__type":"{name}","message":"{message}"}}"#);
+    Answer { status, body, error: Some(name) }
+}
+
+fn response(answer: Answer, id: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    if let Some(error) = answer.error {
+        headers.insert("x-amzn-errortype", HeaderValue::from_static(error));
+    }
+    // A body that was not read to its end cannot be followed by another request.
+    if matches!(answer.status, 408 | 413) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn healthy() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(br#"{"status":"ok"}"#)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: [(&str, &str); 2] =
+        [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "AWSStepFunctions.ListStateMachines")];
+
+    async fn received(method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Call, Answer> {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        receive(request.body(Full::new(Bytes::from(body.to_owned()))).unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn a_request_of_an_sdk_is_a_call() {
+        let headers = [GOOD[0], GOOD[1], ("amz-sdk-invocation-id", "i")];
+        let call = received(Method::POST, "/", &headers, "{}").await.unwrap();
+        assert_eq!((&*call.action, &*call.body, call.invocation.as_deref()), ("ListStateMachines", &b"{}"[..], Some("i")));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_call_is_refused() {
+        let (kind, target) = (GOOD[0], GOOD[1]);
+        let large = "x".repeat(MOST_BYTES + 1);
+        let cases: [(Method, &str, &[(&str, &str)], &str, u16); 8] = [
+            (Method::GET, "/", &GOOD, "", 404),
+            (Method::POST, "/other", &GOOD, "", 404),
+            (Method::POST, "/", &[kind], "{}", 404),
+            (Method::POST, "/", &[target], "{}", 404),
+            (Method::POST, "/", &[kind, ("x-amz-target", "DynamoDB_20120810.ListTables")], "{}", 404),
+            (Method::POST, "/", &[("content-type", "text/plain"), target], "{}", 404),
+            (Method::POST, "/", &[kind, target, ("origin", "http://example.com")], "{}", 403),
+            (Method::POST, "/", &GOOD, &large, 413),
+        ];
+        for (method, path, headers, body, status) in cases {
+            let answer = received(method.clone(), path, headers, body).await.unwrap_err();
+            assert_eq!(answer.status, status, "{method} {path} {headers:?}");
+            let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+            assert!(body["__type"].as_str().unwrap().ends_with(answer.error.unwrap()), "{body}");
+        }
+    }
+}

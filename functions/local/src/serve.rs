@@ -1,0 +1,119 @@
+//! `stepwell serve`: the API, the deliver loop and the clock in one process, durable in one directory.
+//!
+//! This file puts the parts together and takes them down again: everything acknowledged is in the directory, so leaving
+//! means to stop accepting, to finish the requests in hand, and to go. What runs beside the server is in [`duties`].
+
+mod duties;
+mod options;
+
+use std::io::{ErrorKind, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use embedded::{Directory, SystemClock, TimerQueue};
+use integrations::{Home, LambdaTarget, Targets};
+use service::api::Service;
+use service::{Role, Settings, World};
+use tokio::net::TcpListener;
+
+use crate::http;
+pub use options::Options;
+
+/// Paths and templates of hostile definitions are evaluated by recursion within bounds: this is room for them.
+const STACK: usize = 8 << 20;
+/// How long leaving waits for what is still running in the runtime.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Calls of tasks in flight: what a new AWS account allows Lambda to run at a time.
+const CALLS: usize = 1_000;
+
+/// Serves until it is told to stop.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&options.log_level).context("--log-level")?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build()?;
+    let served = runtime.block_on(serve(options));
+    runtime.shutdown_timeout(FAREWELL);
+    served
+}
+
+/// The installation: its parts, joined.
+struct Installation {
+    service: Arc<Service>,
+    directory: Arc<Directory>,
+    queue: Arc<TimerQueue>,
+    clock: Arc<SystemClock>,
+}
+
+async fn serve(options: &Options) -> anyhow::Result<()> {
+    let (listener, stop) = (listen(options).await?, http::Stop::on_signals()?);
+    let installation = install(options)?;
+    let resumed = installation.resume().await?;
+    installation.begin_duties();
+    greet(options, &listener, resumed)?;
+    http::serve(listener, installation.service, stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn install(options: &Options) -> anyhow::Result<Installation> {
+    let directory = Arc::new(Directory::open(&options.data_dir, &options.directory())?);
+    let clock = Arc::new(SystemClock::new().map_err(|error| anyhow::anyhow!("no randomness: {error}"))?);
+    let queue = Arc::new(TimerQueue::new(clock.clone()));
+    let home = options.home();
+    let settings = Settings {
+        partition: home.partition.clone(),
+        region: home.region.clone(),
+        account: home.account.clone(),
+        key: directory.key(),
+        retention_days: options.retention_days,
+        role: Role::Alone,
+        calls: CALLS,
+    };
+    let world = World {
+        journal: directory.clone(),
+        machines: directory.clone(),
+        starts: directory.clone(),
+        queue: queue.clone(),
+        tasks: Arc::new(Targets::new(lambda(options, home)?)),
+        clock: clock.clone(),
+    };
+    Ok(Installation { service: Service::new(world, settings), directory, queue, clock })
+}
+
+fn lambda(options: &Options, home: Home) -> anyhow::Result<LambdaTarget> {
+    match &options.lambda_endpoint {
+        Some(url) => {
+            LambdaTarget::at_endpoint(url, home).map_err(|error| anyhow::anyhow!("--lambda-endpoint: {error}"))
+        }
+        None => Ok(LambdaTarget::at_aws(home)),
+    }
+}
+
+async fn listen(options: &Options) -> anyhow::Result<TcpListener> {
+    let Options { host, port, .. } = options;
+    TcpListener::bind((host.as_str(), *port)).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => anyhow::anyhow!(
+            "port {port} of {host} is taken: stop what listens there, or choose another port with --port"
+        ),
+        _ => anyhow::anyhow!("cannot listen on {host}, port {port}: {error}"),
+    })
+}
+
+/// Says where it is and how to call it. The first line ends with what a script may wait for: the endpoint is open.
+fn greet(options: &Options, listener: &TcpListener, resumed: usize) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    let endpoint = format!("http://{address}");
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "Stepwell serves Step Functions at {endpoint}, data in {}", options.data_dir.display())?;
+    if resumed > 0 {
+        writeln!(out, "Going on with {resumed} executions")?;
+    }
+    let call = format!("aws stepfunctions --endpoint-url {endpoint} list-state-machines");
+    writeln!(out, "Call it: AWS_DISABLE_HOST_PREFIX_INJECTION=true {call}")?;
+    out.flush()?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "anyone who can reach this address can run workflows: requests are not authenticated");
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! The flags of `stepwell serve` and their environment names, as Step Functions Local has them where it has them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use embedded::Durability;
+use integrations::Home;
+
+/// The account that Step Functions Local makes up.
+const ACCOUNT: &str = "123456789012";
+const REGION: &str = "us-east-1";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Regions by how they begin, and their partitions. What is not in here is in `aws`.
+const PARTITIONS: [(&str, &str); 7] = [
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-isof-", "aws-iso-f"),
+    ("eusc-", "aws-eusc"),
+];
+
+#[derive(Args)]
+pub struct Options {
+    /// Address to listen on; anything but loopback lets others run workflows
+    #[arg(long, default_value = "127.0.0.1", env = "STEPWELL_HOST")]
+    pub host: String,
+    /// Port to listen on; 0 picks a free one
+    #[arg(long, default_value_t = 8083, env = "STEPWELL_PORT")]
+    pub port: u16,
+    /// Directory that holds everything; it is made when there is none
+    #[arg(long, default_value = "./.stepwell", env = "STEPWELL_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// URL of a Lambda API to call functions at, instead of AWS
+    #[arg(long, value_name = "URL", env = "LAMBDA_ENDPOINT")]
+    pub lambda_endpoint: Option<String>,
+    /// Account in ARNs
+    #[arg(long, default_value = ACCOUNT, env = "AWS_ACCOUNT_ID", value_parser = account)]
+    pub account: String,
+    /// Region in ARNs, and of the functions that are called [default: AWS_REGION, else us-east-1]
+    #[arg(long, env = "AWS_DEFAULT_REGION", value_parser = region)]
+    pub region: Option<String>,
+    /// Days for which closed executions are kept
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_500), env = "STEPWELL_RETENTION_DAYS")]
+    pub retention_days: u32,
+    /// What an acknowledged request survives
+    #[arg(long, value_enum, default_value_t = Promise::Full, env = "STEPWELL_DURABILITY")]
+    pub durability: Promise,
+    /// Least level of log messages on standard error: error, warn, info, debug, or tracing's filter directives
+    #[arg(long, default_value = "warn", env = "STEPWELL_LOG_LEVEL")]
+    pub log_level: String,
+}
+
+/// What an acknowledged request survives.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Promise {
+    /// Power loss: the disk has it before the answer
+    Full,
+    /// The end of the process, however it comes; power loss may take the last seconds
+    Relaxed,
+}
+
+impl Options {
+    pub fn directory(&self) -> embedded::Options {
+        let durability = match self.durability {
+            Promise::Full => Durability::Full,
+            Promise::Relaxed => Durability::Normal,
+        };
+        embedded::Options { durability, retention: DAY * self.retention_days }
+    }
+
+    /// Where the installation is at home.
+    pub fn home(&self) -> Home {
+        let elsewhere = std::env::var("AWS_REGION").ok().and_then(|text| region(&text).ok());
+        let region = self.region.clone().or(elsewhere).unwrap_or_else(|| REGION.to_owned());
+        Home { partition: partition(&region).to_owned(), region, account: self.account.clone() }
+    }
+}
+
+fn partition(region: &str) -> &'static str {
+    let found = PARTITIONS.iter().find(|(start, _)| region.starts_with(start));
+    found.map_or("aws", |(_, partition)| partition)
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let good = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if good { Ok(text.to_owned()) } else { Err("an account has 12 digits".to_owned()) }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let good = !text.is_empty()
+        && text.len() <= 32
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if good { Ok(text.to_owned()) } else { Err("a region looks like us-east-1".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_tells_its_partition() {
+        let cases = [
+            ("eu-central-1", "aws"),
+            ("cn-northwest-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("us-iso-east-1", "aws-iso"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ];
+        for (region, expected) in cases {
+            assert_eq!(partition(region), expected, "{region}");
+        }
+    }
+
+    #[test]
+    fn accounts_and_regions_that_would_break_an_arn_are_refused() {
+        assert!(account("000000000000").is_ok() && account("12345").is_err() && account("12345678901x").is_err());
+        assert!(region("us-east-1").is_ok() && region("us:east").is_err() && region("").is_err());
+    }
+}

@@ -1,0 +1,26 @@
+//! The places of a value and its parts in a text.
+
+use std::ops::Range;
+
+/// Where a value stands, in bytes.
+#[derive(Debug, Clone)]
+pub(super) struct Spot {
+    /// The key it stands behind.
+    pub key: Option<Range<usize>>,
+    pub value: Range<usize>,
+    pub is_container: bool,
+    /// In the order of the text; of several fields with one name the last one counts.
+    pub children: Vec<(Step, Spot)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    Key(String),
+    Index(usize),
+}
+
+impl Spot {
+    pub fn new(value: Range<usize>, is_container: bool) -> Spot {
+        Spot { key: None, value, is_container, children: Vec::new() }
+    }
+}

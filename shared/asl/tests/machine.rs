@@ -1,0 +1,102 @@
+//! What a definition becomes: numbers in document order, defaults, and fields in their types.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails that way")]
+
+use asl::{
+    Integration, Jitter, Kind, Limit, MachineType, Pattern, Resource, ResultPath, Seconds, Selection, State, StateId,
+    StateMachine, Text, Transition, WaitUntil, parse,
+};
+use serde_json::{Value, json};
+
+fn machine(definition: &Value) -> StateMachine {
+    let parsed = parse(&definition.to_string(), MachineType::Standard);
+    assert_eq!(parsed.diagnostics, []);
+    parsed.machine.unwrap()
+}
+
+fn state(state: &Value) -> State {
+    let machine = machine(&json!({"StartAt": "S", "States": {"S": state}}));
+    machine.states[0].as_ref().clone()
+}
+
+#[test]
+fn numbers_states_in_document_order_through_all_nestings() {
+    let leaf = json!({"Type": "Pass", "End": true});
+    let machine = machine(&json!({"StartAt": "C", "TimeoutSeconds": 7, "Comment": "c", "States": {
+        "A": {"Type": "Parallel", "Branches": [
+            {"StartAt": "B", "States": {"B1": leaf, "B": {"Type": "Pass", "Next": "B1"}}},
+            {"StartAt": "D", "States": {"D": leaf}}], "End": true},
+        "C": {"Type": "Map", "Iterator": {"StartAt": "E", "States": {"E": leaf}}, "Next": "A"}
+    }}));
+    let names: Vec<&str> = machine.states.iter().map(|state| state.name.as_ref()).collect();
+    assert_eq!(names, ["A", "B1", "B", "D", "C", "E"]);
+    assert!(machine.states.iter().enumerate().all(|(place, state)| state.id.0 as usize == place));
+    assert_eq!(machine.flow.start_at, StateId(4));
+    assert_eq!((machine.timeout_seconds, machine.comment.as_deref()), (Some(7), Some("c")));
+    let Kind::Parallel(parallel) = &machine.states[0].kind else { panic!() };
+    assert_eq!(parallel.branches.iter().map(|branch| branch.start_at.0).collect::<Vec<_>>(), [2, 3]);
+    let Kind::Map(map) = &machine.states[4].kind else { panic!() };
+    assert_eq!((map.processor.start_at, map.transition), (StateId(5), Transition::Next(StateId(0))));
+    assert_eq!((&map.max_concurrency, &map.items_path), (&Limit::Literal(0), &Selection::Everything));
+    assert_eq!(machine.state(StateId(6)), None);
+}
+
+#[test]
+fn fills_in_the_defaults_of_a_retrier() {
+    let state = state(&json!({"Type": "Map", "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Succeed"}}},
+        "Retry": [{"ErrorEquals": ["A"]}], "End": true}));
+    let retrier = &state.retry[0];
+    assert_eq!((retrier.interval_seconds, retrier.max_attempts, retrier.backoff_rate), (1, 3, 2.0));
+    assert_eq!((retrier.max_delay_seconds, retrier.jitter), (None, Jitter::None));
+}
+
+#[test]
+fn keeps_parameters_of_a_map_as_its_item_selector() {
+    let state = state(&json!({"Type": "Map", "Iterator": {"StartAt": "I", "States": {"I": {"Type": "Succeed"}}},
+        "Parameters": {"a": 1}, "End": true}));
+    let Kind::Map(map) = &state.kind else { panic!() };
+    assert!(map.item_selector.is_some());
+    assert_eq!(state.data.parameters, None);
+}
+
+#[test]
+fn tells_null_paths_from_absent_ones() {
+    let none = state(&json!({"Type": "Pass", "InputPath": null, "OutputPath": null, "ResultPath": null, "End": true}));
+    assert_eq!((&none.data.input_path, &none.data.output_path), (&Selection::Nothing, &Selection::Nothing));
+    assert_eq!(none.data.result_path, ResultPath::Discard);
+    let all = state(&json!({"Type": "Pass", "InputPath": "$", "ResultPath": "$", "Result": null, "End": true}));
+    assert_eq!((&all.data.input_path, &all.data.result_path), (&Selection::Everything, &ResultPath::Replace));
+    let Kind::Pass(pass) = &all.kind else { panic!() };
+    assert_eq!(pass.result, Some(Value::Null));
+    let some = state(&json!({"Type": "Pass", "InputPath": "$.a", "ResultPath": "$.b", "End": true}));
+    assert!(matches!(some.data.input_path, Selection::At(path) if path.text() == "$.a"));
+    assert!(matches!(some.data.result_path, ResultPath::At(path) if path.text() == "$.b"));
+}
+
+#[test]
+fn takes_the_resource_of_a_task_apart() {
+    let arn = "arn:aws-cn:states:::aws-sdk:s3:getObject.waitForTaskToken";
+    let state = state(&json!({"Type": "Task", "Resource": arn, "Parameters": {}, "TimeoutSeconds": 9,
+        "HeartbeatSecondsPath": "$.h", "End": true}));
+    let Kind::Task(task) = &state.kind else { panic!() };
+    let integration = Integration {
+        arn: arn.to_owned(),
+        service: "aws-sdk:s3".to_owned(),
+        action: "getObject".to_owned(),
+        pattern: Pattern::WaitForTaskToken,
+    };
+    assert_eq!(integration.resource(), "getObject.waitForTaskToken");
+    assert_eq!(task.resource, Resource::Integration(integration));
+    assert_eq!(task.timeout, Some(Seconds::Literal(9)));
+    assert!(matches!(&task.heartbeat, Some(Seconds::Path(path)) if path.text() == "$.h"));
+}
+
+#[test]
+fn reads_times_and_texts() {
+    let wait = state(&json!({"Type": "Wait", "Timestamp": "1970-01-01T01:00:05+01:00", "End": true}));
+    let Kind::Wait(wait) = wait.kind else { panic!() };
+    assert!(matches!(wait.until, WaitUntil::Timestamp(time) if time.as_second() == 5));
+    let fail = state(&json!({"Type": "Fail", "Error": "E", "CausePath": "$.c"}));
+    let Kind::Fail(fail) = fail.kind else { panic!() };
+    assert_eq!(fail.error, Some(Text::Literal("E".to_owned())));
+    assert!(matches!(fail.cause, Some(Text::From(_))));
+}

@@ -1,0 +1,133 @@
+//! GetExecutionHistory: the journal's events, a page at a time, in either direction.
+//!
+//! History is read, never recomputed. A page ends at `maxResults` events, or earlier when it has become large: AWS
+//! allows a page to have fewer.
+
+use interpreter::{Event, Payload};
+use serde::ser::{SerializeSeq, Serializer};
+use serde::{Deserialize, Serialize};
+
+use super::error::ApiError;
+use super::events::Shown;
+use super::request::Request;
+use super::{Service, arn, paging};
+use crate::entry;
+use crate::ports::Direction;
+
+/// Bytes of payloads after which a page ends.
+const LARGE: usize = 4 << 20;
+/// Entries read at a time.
+const BATCH: usize = 16;
+
+/// What a page is a page of: the execution, and whether the order is reversed and data are included.
+type Query = (String, bool, bool);
+
+/// Where the next page begins: an entry, and the id of the first event.
+#[derive(Serialize, Deserialize)]
+struct Place {
+    sequence: u64,
+    event: u64,
+}
+
+#[derive(Serialize)]
+struct Page<'p> {
+    events: Events<'p>,
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+struct Events<'p> {
+    events: &'p [Event<Payload>],
+    data: bool,
+}
+
+impl Serialize for Events<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.events.len()))?;
+        for event in self.events {
+            list.serialize_element(&Shown { event, data: self.data })?;
+        }
+        list.end()
+    }
+}
+
+impl Service {
+    pub(super) async fn get_execution_history(&self, request: Request) -> Result<String, ApiError> {
+        let arn = request.required("executionArn");
+        arn::execution(arn)?;
+        let reverse = request.flag("reverseOrder").unwrap_or(false);
+        let data = request.flag("includeExecutionData").unwrap_or(true);
+        let query: Query = (arn.to_owned(), reverse, data);
+        let place: Option<Place> = paging::place(&self.seal, &request, &query)?;
+        let execution = self.journalled(arn).await?;
+        let place = place.unwrap_or(match reverse {
+            false => Place { sequence: 0, event: 1 },
+            true => Place { sequence: execution.last_sequence, event: execution.last_event },
+        });
+        let (events, last) = self.events(arn, place, reverse, paging::size(&request)).await?;
+        let next = match (reverse, events.last()) {
+            (false, Some(event)) if event.id < execution.last_event => Some(event.id.saturating_add(1)),
+            (true, Some(event)) if event.id > 1 => Some(event.id.saturating_sub(1)),
+            _ => None,
+        };
+        let next_token = next.map(|event| paging::token(&self.seal, query, Place { sequence: last, event }));
+        let page = Page { events: Events { events: &events, data }, next_token };
+        serde_json::to_string(&page).map_err(|error| {
+            tracing::error!(%error, "a history cannot be written down");
+            ApiError::Internal
+        })
+    }
+
+    /// Events from a place on, and the sequence of the entry that has the last of them.
+    async fn events(
+        &self,
+        arn: &str,
+        place: Place,
+        reverse: bool,
+        size: usize,
+    ) -> Result<(Vec<Event<Payload>>, u64), ApiError> {
+        let direction = if reverse { Direction::Descending } else { Direction::Ascending };
+        let (mut events, mut bytes) = (Vec::new(), 0usize);
+        let mut last = place.sequence;
+        let mut from = Some(place.sequence);
+        while let Some(first) = from {
+            let records = self.world.journal.read(arn, first, direction, BATCH).await?;
+            let full = records.len() == BATCH;
+            for record in records {
+                let mut entry = entry::decode(record.sequence, &record.body)?.events;
+                if reverse {
+                    entry.reverse();
+                }
+                for event in entry {
+                    let before = if reverse { event.id > place.event } else { event.id < place.event };
+                    if before {
+                        continue;
+                    }
+                    bytes = bytes.saturating_add(weight(&event));
+                    events.push(event);
+                    last = record.sequence;
+                    if events.len() == size || bytes >= LARGE {
+                        return Ok((events, last));
+                    }
+                }
+                from = if reverse { record.sequence.checked_sub(1) } else { record.sequence.checked_add(1) };
+            }
+            if !full {
+                break;
+            }
+        }
+        Ok((events, last))
+    }
+}
+
+/// About how many bytes an event's payloads have.
+fn weight(event: &Event<Payload>) -> usize {
+    let mut bytes = 0usize;
+    let counted: Result<Event<()>, std::convert::Infallible> = event.clone().try_map(&mut |payload| {
+        bytes = bytes.saturating_add(payload.bytes());
+        Ok(())
+    });
+    match counted {
+        Ok(_) => bytes,
+    }
+}

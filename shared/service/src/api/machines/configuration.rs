@@ -1,0 +1,109 @@
+//! `loggingConfiguration`, `tracingConfiguration`, `encryptionConfiguration` and what comes with versions: what is taken
+//! and what is refused.
+//!
+//! Logging is accepted and shown as AWS does, so that templates deploy, but nothing is delivered. A customer's own KMS
+//! key is refused: pretending to encrypt would be worse.
+
+use serde_json::{Map, Value, json};
+
+use crate::api::error::ApiError;
+use crate::api::registry::Logging;
+use crate::api::request::Request;
+
+/// The logging that a request asks for; `None` when it says nothing about it.
+pub(super) fn logging(request: &Request) -> Result<Option<Logging>, ApiError> {
+    let Some(given) = request.object("loggingConfiguration") else { return Ok(None) };
+    let level = given.get("level").and_then(Value::as_str).unwrap_or("OFF").to_owned();
+    let listed = given.get("destinations").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let destinations: Vec<String> = listed.iter().filter_map(log_group).map(str::to_owned).collect();
+    // AWS: observed: a level other than OFF needs exactly one destination, and no level allows two.
+    if destinations.len() != listed.len() || destinations.len() > 1 || (level != "OFF" && destinations.is_empty()) {
+        let text = "Must specify exactly one Log Destination.";
+        return Err(ApiError::InvalidLoggingConfiguration(text.to_owned()));
+    }
+    let include_execution_data = given.get("includeExecutionData").and_then(Value::as_bool).unwrap_or(false);
+    if level != "OFF" {
+        tracing::warn!("a state machine asks for logging; it is kept and shown, but nothing is delivered");
+    }
+    Ok(Some(Logging { level, include_execution_data, destinations }))
+}
+
+fn log_group(destination: &Value) -> Option<&str> {
+    destination.get("cloudWatchLogsLogGroup")?.get("logGroupArn")?.as_str()
+}
+
+/// As Describe shows it.
+pub(super) fn logging_shown(logging: &Logging) -> Value {
+    let mut shown = Map::new();
+    shown.insert("level".into(), logging.level.as_str().into());
+    shown.insert("includeExecutionData".into(), logging.include_execution_data.into());
+    if !logging.destinations.is_empty() {
+        let destinations: Vec<Value> = logging
+            .destinations
+            .iter()
+            .map(|arn| json!({ "cloudWatchLogsLogGroup": { "logGroupArn": arn } }))
+            .collect();
+        shown.insert("destinations".into(), destinations.into());
+    }
+    Value::Object(shown)
+}
+
+pub(super) fn tracing_enabled(request: &Request) -> Option<bool> {
+    let given = request.object("tracingConfiguration")?;
+    Some(given.get("enabled").and_then(Value::as_bool).unwrap_or(false))
+}
+
+pub(super) fn check_encryption(request: &Request) -> Result<(), ApiError> {
+    let Some(given) = request.object("encryptionConfiguration") else { return Ok(()) };
+    let own_key = given.get("type").and_then(Value::as_str) == Some("CUSTOMER_MANAGED_KMS_KEY");
+    if own_key || given.contains_key("kmsKeyId") {
+        let text = "Encryption with a customer managed key is not available in Stepwell.";
+        return Err(ApiError::InvalidEncryptionConfiguration(text.to_owned()));
+    }
+    Ok(())
+}
+
+/// Refuses what asks for versions.
+pub(super) fn check_versions(request: &Request) -> Result<(), ApiError> {
+    if request.flag("publish") == Some(true) {
+        let text = "Publishing versions (publish: true) is not available in Stepwell yet.";
+        return Err(ApiError::Validation(text.to_owned()));
+    }
+    if request.text("versionDescription").is_some() {
+        let text = "Version description can only be set when publish is true";
+        return Err(ApiError::Validation(text.to_owned()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::shapes::CREATE_STATE_MACHINE;
+
+    fn request(logging: Value) -> Request {
+        let body = json!({
+            "name": "n", "definition": "d", "roleArn": "r", "loggingConfiguration": logging
+        });
+        Request::parse(body.to_string().as_bytes(), CREATE_STATE_MACHINE).unwrap()
+    }
+
+    #[test]
+    fn logging_needs_exactly_one_destination_unless_off() {
+        let group = json!({"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:r:1:log-group:g:*"}});
+        let cases = [
+            (json!({}), true),
+            (json!({"level": "OFF"}), true),
+            (json!({"level": "FATAL"}), false),
+            (json!({"level": "ALL", "destinations": []}), false),
+            (json!({"level": "ALL", "destinations": [group]}), true),
+            (json!({"level": "ALL", "destinations": [group, group]}), false),
+            (json!({"level": "ALL", "destinations": [{}]}), false),
+        ];
+        for (given, good) in cases {
+            assert_eq!(logging(&request(given.clone())).is_ok(), good, "{given}");
+        }
+    }
+}

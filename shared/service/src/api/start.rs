@@ -1,0 +1,155 @@
+//! StartExecution: names, inputs, and what a second start of the same name is.
+//!
+//! The same name with the same input is the same start while the execution runs. The same call, sent again by the
+//! client's SDK, is the same start even after the end. Starting an express workflow leads to [`super::express`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use asl::StateMachine;
+use interpreter::{Execution, Limits, Payload, Timestamp};
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::registry::{Machine, WorkflowType};
+use super::request::Request;
+use super::{Service, arn, epoch, names};
+use crate::deliver::{DeliverError, Start, Started};
+use crate::entry::{self, Head};
+use crate::ports::Record;
+
+/// A start that has been checked.
+pub(super) struct Order {
+    pub machine: Arc<Machine>,
+    pub name: String,
+    pub input: Payload,
+    /// The call's id, when it is a UUID.
+    pub invocation: Option<String>,
+    pub trace_header: Option<String>,
+}
+
+/// Tries while another start of that name is under way, and the pause between them.
+const TRIES: usize = 100;
+const PAUSE: Duration = Duration::from_millis(10);
+
+impl Service {
+    pub(super) async fn start_execution(
+        &self,
+        request: Request,
+        invocation: Option<String>,
+    ) -> Result<Value, ApiError> {
+        let order = self.order(request, invocation).await?;
+        match order.machine.kind {
+            WorkflowType::Standard => self.start_standard(order).await,
+            WorkflowType::Express => self.start_express(order).await,
+        }
+    }
+
+    /// Checks a start: the machine first, then the name, then the input, as AWS does.
+    pub(super) async fn order(&self, mut request: Request, invocation: Option<String>) -> Result<Order, ApiError> {
+        let input = request.take("input");
+        let arn = request.required("stateMachineArn");
+        arn::machine(arn)?;
+        let machine = self.registry.usable(arn).await?;
+        let invocation = names::invocation_uuid(invocation.as_deref());
+        let name = match (request.take("name"), &invocation) {
+            (Some(name), _) => name,
+            (None, Some(invocation)) => invocation.clone(),
+            (None, None) => names::random_uuid(self.world.clock.seed()),
+        };
+        names::check(&name)?;
+        let input = checked_input(input)?;
+        Ok(Order { machine, name, input, invocation, trace_header: request.take("traceHeader") })
+    }
+
+    /// The execution that an order asks for, and the definition it is pinned to.
+    pub(super) async fn prepared(
+        &self,
+        order: &Order,
+        arn: String,
+        started: Timestamp,
+    ) -> Result<(Arc<StateMachine>, Execution), ApiError> {
+        let machine = &order.machine;
+        let definition = self.deliver.definitions().get(&machine.revision).await?;
+        let limits = match machine.kind {
+            WorkflowType::Standard => Limits::STANDARD,
+            WorkflowType::Express => Limits::EXPRESS,
+        };
+        let execution = Execution {
+            arn,
+            name: order.name.clone(),
+            role_arn: machine.role_arn.clone(),
+            machine_arn: self.home.machine(&machine.name),
+            machine_name: machine.name.clone(),
+            region: self.home.region().to_owned(),
+            started,
+            input: order.input.clone(),
+            limits,
+        };
+        Ok((definition, execution))
+    }
+
+    async fn start_standard(&self, order: Order) -> Result<Value, ApiError> {
+        let arn = self.home.execution(&order.machine.name, &order.name);
+        for _ in 0..TRIES {
+            let (machine, execution) = self.prepared(&order, arn.clone(), self.now()).await?;
+            let head = head_of(&order, &machine, &execution);
+            let started = execution.started;
+            match self.deliver.start(Start { machine, execution, head }).await {
+                Ok(Started::New) => return Ok(answer(&arn, started)),
+                Ok(Started::Exists(first)) => match self.found(&order, &arn, &first).await? {
+                    Some(started) => return Ok(answer(&arn, started)),
+                    None => continue,
+                },
+                // Somebody is at this execution, and nothing is written yet.
+                Err(DeliverError::Lost) => tokio::time::sleep(PAUSE).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ApiError::Unavailable)
+    }
+
+    /// When the execution that is there started, if it is this start's; `None` when the name is free now.
+    async fn found(&self, order: &Order, arn: &str, first: &Record) -> Result<Option<Timestamp>, ApiError> {
+        let opening = entry::decode(first.sequence, &first.body)?;
+        let (head, input) = opening.head.ok_or_else(|| entry::Unreadable(format!("{arn} has no head")))?;
+        let same_input = input == order.input;
+        if same_input && order.invocation.is_some() && head.invocation == order.invocation {
+            return Ok(Some(head.started));
+        }
+        match self.read_ends(arn).await?.map(|found| found.closed) {
+            Some(None) if same_input => Ok(Some(head.started)),
+            Some(Some((_, ended))) if self.is_expired(ended) => {
+                self.world.journal.forget(arn).await?;
+                Ok(None)
+            }
+            Some(_) => Err(ApiError::ExecutionAlreadyExists(arn.to_owned())),
+            None => Ok(None),
+        }
+    }
+}
+
+fn head_of(order: &Order, machine: &StateMachine, execution: &Execution) -> Head {
+    let most = execution.limits.seconds;
+    let seconds = machine.timeout_seconds.map_or(most, |own| own.min(most));
+    let mut head = Head::new(execution, seconds, order.machine.revision.clone());
+    head.invocation = order.invocation.clone();
+    head.trace_header = order.trace_header.clone();
+    head
+}
+
+pub(super) fn answer(arn: &str, started: Timestamp) -> Value {
+    json!({ "executionArn": arn, "startDate": epoch(started) })
+}
+
+/// An input as it was sent, once it is known to be JSON.
+fn checked_input(input: Option<String>) -> Result<Payload, ApiError> {
+    let Some(text) = input else { return Ok(Payload::from_json_text("{}")) };
+    if text.trim().is_empty() {
+        return Err(ApiError::InvalidExecutionInput("Invalid execution input.".to_owned()));
+    }
+    match expressions::json::parse(&text) {
+        Ok(_) => Ok(Payload::from_json_text(text)),
+        Err(error) => Err(ApiError::InvalidExecutionInput(error.message)),
+    }
+}

@@ -1,0 +1,106 @@
+//! TagResource, UntagResource, ListTagsForResource: tags of state machines.
+//!
+//! Activities and versions have ARNs that can be tagged on AWS; none exist here, so they are not found.
+
+use serde_json::{Value, json};
+
+use super::Service;
+use super::arn::{self, Kind};
+use super::error::ApiError;
+use super::request::Request;
+
+/// Tags of one resource.
+const MOST: usize = 50;
+
+impl Service {
+    pub(super) async fn tag_resource(&self, request: Request) -> Result<Value, ApiError> {
+        let arn = resource(&request)?;
+        let given = request.list("tags").unwrap_or_default();
+        let change = self.registry.change(arn, |machine| {
+            machine.tags = merged(arn, machine.tags.clone(), given)?;
+            Ok(json!({}))
+        });
+        change.await.map_err(not_found)
+    }
+
+    pub(super) async fn untag_resource(&self, request: Request) -> Result<Value, ApiError> {
+        let arn = resource(&request)?;
+        let keys = request.list("tagKeys").unwrap_or_default();
+        let change = self.registry.change(arn, |machine| {
+            machine.tags.retain(|(key, _)| !keys.iter().any(|gone| gone.as_str() == Some(key)));
+            Ok(json!({}))
+        });
+        change.await.map_err(not_found)
+    }
+
+    pub(super) async fn list_tags_for_resource(&self, request: Request) -> Result<Value, ApiError> {
+        let machine = self.registry.get(resource(&request)?).await.map_err(not_found)?;
+        let tags: Vec<Value> = machine.tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+        Ok(json!({ "tags": tags }))
+    }
+}
+
+fn resource(request: &Request) -> Result<&str, ApiError> {
+    let arn = request.required("resourceArn");
+    arn::expect(arn, &[Kind::StateMachine, Kind::Activity])?;
+    Ok(arn)
+}
+
+fn not_found(error: ApiError) -> ApiError {
+    match error {
+        ApiError::StateMachineDoesNotExist(arn) => ApiError::ResourceNotFound(arn),
+        other => other,
+    }
+}
+
+/// `tags` with `given` on top: a key that is there gets the new value. A tag without a value has an empty one.
+pub(super) fn merged(
+    arn: &str,
+    mut tags: Vec<(String, String)>,
+    given: &[Value],
+) -> Result<Vec<(String, String)>, ApiError> {
+    for tag in given {
+        let text = |name| tag.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (key, value) = (text("key"), text("value"));
+        // AWS: unverified texts.
+        if key.is_empty() {
+            return Err(ApiError::Validation("Tag keys must not be empty".to_owned()));
+        }
+        if let Some(bad) = [key, value].into_iter().find(|part| !part.chars().all(is_allowed)) {
+            return Err(ApiError::Validation(format!("The tag '{bad}' has characters that are not allowed")));
+        }
+        match tags.iter_mut().find(|(known, _)| known == key) {
+            Some((_, old)) => *old = value.to_owned(),
+            None => tags.push((key.to_owned(), value.to_owned())),
+        }
+    }
+    if tags.len() > MOST { Err(ApiError::TooManyTags(arn.to_owned())) } else { Ok(tags) }
+}
+
+fn is_allowed(letter: char) -> bool {
+    letter.is_alphanumeric() || letter.is_whitespace() || "_.:/=+-@".contains(letter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_replaces_the_one_of_its_key() {
+        let old = vec![("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())];
+        let given = [json!({"key": "a", "value": "3"}), json!({"key": "c"})];
+        let expected = [("a", "3"), ("b", "2"), ("c", "")];
+        let merged = merged("arn", old, &given).unwrap();
+        assert_eq!(merged.iter().map(|(key, value)| (&**key, &**value)).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn tags_beyond_fifty_and_odd_letters_are_refused() {
+        let many: Vec<Value> = (0..51).map(|number| json!({"key": format!("k{number}"), "value": ""})).collect();
+        assert_eq!(merged("arn", Vec::new(), &many), Err(ApiError::TooManyTags("arn".into())));
+        for bad in [json!({"key": "a<b"}), json!({"key": "a", "value": "x\u{7f}"}), json!({"value": "x"})] {
+            let error = merged("arn", Vec::new(), std::slice::from_ref(&bad)).unwrap_err();
+            assert_eq!(error.name(), "ValidationException", "{bad}");
+        }
+    }
+}

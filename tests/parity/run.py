@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Replays the recordings of AWS that a `stepwell` binary can be held to, and compares with the committed baselines.
+
+    run.py --corpus DIR --stepwell FILE [--write] [--only TEXT] [--report FILE]
+
+Which recordings those are is computed from the files' text: see `eligible`. The corpus and its runner (replay.py,
+lambda_stub.py, compare.py) are not part of this repository. Exit status 0: every id of baseline-outcome.json and
+baseline-history.json passes at its grade. --write writes both baselines anew from what passed.
+"""
+import argparse
+import collections
+import contextlib
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+BASELINES = {grade: HERE / ("baseline-%s.json" % grade) for grade in ("outcome", "history")}
+
+# What no file of the set may say: features that are not built yet.
+NOT_YET = ("JSONata", '"Assign"', "DISTRIBUTED", '"publish"')
+
+# The actions a file of the set may call.
+ACTIONS = frozenset("""
+    create_state_machine update_state_machine delete_state_machine describe_state_machine list_state_machines
+    start_execution stop_execution describe_execution list_executions get_execution_history
+    describe_state_machine_for_execution send_task_success send_task_failure send_task_heartbeat
+    start_sync_execution validate_state_machine_definition tag_resource untag_resource list_tags_for_resource
+""".split())
+
+
+def is_lambda(need):
+    return need == "lambda" or need.startswith("lambda:")
+
+
+def eligible(corpus):
+    """-> [(path, document)], by nothing but the files' text"""
+    chosen = []
+    for path in sorted(corpus.glob("**/*.json")):
+        text = path.read_text()
+        document = json.loads(text)
+        if not isinstance(document, dict) or "id" not in document or "kind" not in document:
+            continue
+        calls = {s["op"] for s in document.get("steps", ()) if s["service"] == "stepfunctions"}
+        if any(word in text for word in NOT_YET) or not calls <= ACTIONS:
+            continue
+        if all(is_lambda(need) for need in document.get("needs", ())):
+            chosen.append((path, document))
+    return chosen
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running(command, ready, log):
+    """a process, from when it answers at the URL `ready` until the end of the block"""
+    process = subprocess.Popen([str(word) for word in command], stdout=log, stderr=log)
+    open_url = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+    try:
+        limit = time.monotonic() + 20
+        while True:
+            if process.poll() is not None:
+                raise SystemExit("%s ended with status %d; see %s" % (command[0], process.returncode, log.name))
+            try:
+                open_url(ready, timeout=2).read()
+                break
+            except OSError:
+                if time.monotonic() > limit:
+                    raise SystemExit("%s does not answer at %s; see %s" % (command[0], ready, log.name))
+                time.sleep(0.02)
+        yield process
+        if process.poll() is not None:
+            raise SystemExit("%s ended within the run; see %s" % (command[0], log.name))
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise SystemExit("%s does not stop" % command[0])
+
+
+def replay(args, chosen, scratch):
+    """-> the rows replay.py wrote, by id"""
+    folder = scratch / "eligible"
+    for path, _ in chosen:
+        copy = folder / path.relative_to(args.corpus)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    stub, server, results = free_port(), free_port(), scratch / "results.json"
+    with open(scratch / "processes.log", "w") as log, \
+            running([sys.executable, args.corpus / "lambda_stub.py", "--port", stub],
+                    "http://127.0.0.1:%d/_stub" % stub, log), \
+            running([args.stepwell, "serve", "--port", server, "--data-dir", scratch / "data",
+                     "--lambda-endpoint", "http://127.0.0.1:%d" % stub],
+                    "http://127.0.0.1:%d/health" % server, log):
+        command = [sys.executable, args.corpus / "replay.py", "--endpoint", "http://127.0.0.1:%d" % server,
+                   "--dir", folder, "--lambda-stub", "http://127.0.0.1:%d" % stub, "--json", results, "--quiet",
+                   "--threads", args.threads, "--timeout", args.timeout]
+        for text in args.only:
+            command += ["--only", text]
+        # Its exit status is about all that ran; the baselines decide here.
+        subprocess.run([str(word) for word in command], check=False)
+    with open(results) as f:
+        return {row["id"]: row for row in json.load(f)["results"]}
+
+
+def regressions(rows, chosen, args):
+    bad = []
+    for grade, path in BASELINES.items():
+        listed = json.loads(path.read_text()) if path.exists() else []
+        for i in listed:
+            if args.only and i not in rows:
+                continue
+            if i not in rows:
+                bad.append("%s: %s is not in the eligible set" % (grade, i))
+            elif not rows[i][grade]:
+                bad.append("%s: %s\n       %s" % (grade, i, rows[i].get("difference", "")))
+        print("baseline %s: %d listed" % (grade, len(listed)))
+    return bad
+
+
+def percent(part, whole):
+    return "%d of %d (%.1f %%)" % (part, whole, 100.0 * part / whole if whole else 0)
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--corpus", type=pathlib.Path, required=True, help="the folder replay.py is in")
+    ap.add_argument("--stepwell", type=pathlib.Path, required=True, help="the binary to test")
+    ap.add_argument("--write", action="store_true", help="write the baselines from what passed")
+    ap.add_argument("--only", action="append", default=[], help="ids or paths that contain this (repeatable)")
+    ap.add_argument("--report", type=pathlib.Path, help="write what failed here, as JSON")
+    ap.add_argument("--threads", type=int, default=8)
+    ap.add_argument("--timeout", type=float, default=30)
+    args = ap.parse_args()
+
+    chosen = eligible(args.corpus)
+    needs = collections.Counter("with the Lambda stub" if d.get("needs") else "self-contained" for _, d in chosen)
+    print("eligible: %s" % ", ".join("%d %s" % (n, what) for what, n in sorted(needs.items())))
+    with tempfile.TemporaryDirectory(prefix="stepwell-parity-") as scratch:
+        rows = replay(args, chosen, pathlib.Path(scratch))
+    if not rows:
+        raise SystemExit("nothing ran")
+    for grade in BASELINES:
+        print("%s: %s" % (grade, percent(sum(r[grade] for r in rows.values()), len(rows))))
+    if args.report:
+        failed = [r for r in rows.values() if not r["history"]]
+        args.report.write_text(json.dumps(failed, indent=1) + "\n")
+    if args.write:
+        for grade, path in BASELINES.items():
+            path.write_text(json.dumps(sorted(i for i, r in rows.items() if r[grade]), indent=1) + "\n")
+        return 0
+    bad = regressions(rows, chosen, args)
+    for line in bad:
+        print("REGRESSION %s" % line)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Task tokens through boto3: success, failure, heartbeats, and tokens that are none."""
+import json
+import time
+import unittest
+
+from stepfunctions import Case, machine
+
+CALLBACK = {
+    "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "TimeoutSeconds": 300,
+    "HeartbeatSeconds": 60, "Parameters": {"FunctionName": "Accept", "Payload": {"token.$": "$$.Task.Token"}},
+    "End": True,
+}
+
+
+class Callbacks(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        made = cls.client.create_state_machine(
+            name="callback", definition=machine(Ask=CALLBACK), roleArn="arn:aws:iam::123456789012:role/any")
+        cls.machine = made["stateMachineArn"]
+
+    def asked(self):
+        """an execution that waits, and its token"""
+        execution = self.start(self.machine)
+        limit = time.monotonic() + 20
+        while True:
+            events = {e["type"]: e for e in self.events(execution)}
+            if "TaskSubmitted" in events:
+                scheduled = events["TaskScheduled"]["taskScheduledEventDetails"]
+                self.assertEqual((scheduled["timeoutInSeconds"], scheduled["heartbeatInSeconds"]), (300, 60))
+                return execution, json.loads(scheduled["parameters"])["Payload"]["token"]
+            self.assertLess(time.monotonic(), limit)
+            time.sleep(0.05)
+
+    def test_success_goes_on(self):
+        execution, token = self.asked()
+        self.client.send_task_heartbeat(taskToken=token)
+        self.client.send_task_success(taskToken=token, output='{"approved": true}')
+        described = self.finished(execution)
+        self.assertEqual((described["status"], json.loads(described["output"])), ("SUCCEEDED", {"approved": True}))
+        with self.assertRaises(self.client.exceptions.TaskTimedOut):
+            self.client.send_task_success(taskToken=token, output="{}")
+
+    def test_failure_fails(self):
+        execution, token = self.asked()
+        self.client.send_task_failure(taskToken=token, error="Refused", cause="no")
+        described = self.finished(execution)
+        self.assertEqual((described["status"], described["error"], described["cause"]), ("FAILED", "Refused", "no"))
+
+    def test_a_forged_token_or_output_is_refused(self):
+        execution, token = self.asked()
+        with self.assertRaises(self.client.exceptions.InvalidToken):
+            self.client.send_task_success(taskToken="forged", output="{}")
+        tampered = token[:20] + ("B" if token[20] == "A" else "A") + token[21:]
+        with self.assertRaises(self.client.exceptions.InvalidToken):
+            self.client.send_task_heartbeat(taskToken=tampered)
+        with self.assertRaises(self.client.exceptions.InvalidOutput):
+            self.client.send_task_success(taskToken=token, output="{")
+        self.assertEqual(self.client.describe_execution(executionArn=execution)["status"], "RUNNING")
+        self.client.stop_execution(executionArn=execution)
+
+
+if __name__ == "__main__":
+    unittest.main()

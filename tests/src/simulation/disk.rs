@@ -1,0 +1,194 @@
+//! What survives a crash: the journal, the machines and the kept starts, in memory.
+//!
+//! These are the ports without faults; [`super::ports`] puts the faults in front of them. They are held to the port
+//! contracts like every other adapter.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use interpreter::Timestamp;
+use service::ports::{
+    Appended, Direction, Journal, ListQuery, Listing, MachineItem, Machines, Record, Starts, StoreError,
+};
+use tokio::sync::Notify;
+
+/// A disk. Clones are the same disk.
+#[derive(Clone, Default)]
+pub struct Disk {
+    stored: Arc<Mutex<Stored>>,
+    closed: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Stored {
+    executions: BTreeMap<String, Vec<Record>>,
+    machines: BTreeMap<String, MachineItem>,
+    revisions: BTreeMap<String, String>,
+    starts: BTreeMap<String, String>,
+}
+
+impl Disk {
+    /// Every record of an execution.
+    pub fn records(&self, execution: &str) -> Vec<Record> {
+        self.lock().executions.get(execution).cloned().unwrap_or_default()
+    }
+
+    /// True when the execution has begun and is closed.
+    pub fn is_closed(&self, execution: &str) -> bool {
+        let stored = self.lock();
+        let last = stored.executions.get(execution).and_then(|records| records.last());
+        last.is_some_and(|last| !last.open)
+    }
+
+    /// Told at every record that closes an execution.
+    pub fn closings(&self) -> &Notify {
+        &self.closed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stored> {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Journal for Disk {
+    async fn append(&self, record: Record) -> Result<Appended, StoreError> {
+        let mut stored = self.lock();
+        let records = stored.executions.entry(record.execution.clone()).or_default();
+        let sequences = usize::try_from(record.sequence).map_err(|_| refused("a sequence beyond memory"))?;
+        if let Some(winner) = records.get(sequences) {
+            return Ok(Appended::Taken(Box::new(winner.clone())));
+        }
+        if records.len() != sequences {
+            return Err(refused("an append that leaves a gap"));
+        }
+        let closes = !record.open;
+        records.push(record);
+        if closes {
+            self.closed.notify_waiters();
+        }
+        Ok(Appended::Written)
+    }
+
+    async fn tail(&self, execution: &str) -> Result<Vec<Record>, StoreError> {
+        let records = self.records(execution);
+        let full = records.last().map_or(0, |last| last.full);
+        Ok(records.into_iter().filter(|record| record.sequence == 0 || record.sequence >= full).collect())
+    }
+
+    async fn ends(&self, execution: &str) -> Result<Option<(Record, Record)>, StoreError> {
+        let records = self.records(execution);
+        Ok(records.first().cloned().zip(records.last().cloned()))
+    }
+
+    async fn read(
+        &self,
+        execution: &str,
+        from: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        let records = self.records(execution);
+        Ok(match direction {
+            Direction::Ascending => records.into_iter().filter(|one| one.sequence >= from).take(limit).collect(),
+            Direction::Descending => records.into_iter().rev().filter(|one| one.sequence <= from).take(limit).collect(),
+        })
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Listing>, StoreError> {
+        let stored = self.lock();
+        let latest = stored.executions.values().filter_map(|records| {
+            records.iter().rev().find_map(|record| record.listing.clone())
+        });
+        let mut listings: Vec<Listing> = latest
+            .filter(|listing| listing.machine == query.machine)
+            .filter(|listing| query.status.is_none_or(|status| status == listing.status))
+            .filter(|listing| query.after.as_ref().is_none_or(|after| place(listing) < (after.0, after.1.as_str())))
+            .collect();
+        listings.sort_by(|one, other| place(other).cmp(&place(one)));
+        listings.truncate(query.limit);
+        Ok(listings)
+    }
+
+    async fn open(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Option<Timestamp>)>, StoreError> {
+        let stored = self.lock();
+        let open = stored.executions.iter().filter_map(|(execution, records)| {
+            let last = records.last().filter(|last| last.open)?;
+            Some((execution.clone(), last.due))
+        });
+        Ok(open.filter(|(execution, _)| after.is_none_or(|after| execution.as_str() > after)).take(limit).collect())
+    }
+
+    async fn forget(&self, execution: &str) -> Result<(), StoreError> {
+        self.lock().executions.remove(execution);
+        Ok(())
+    }
+}
+
+/// Where a listing stands in lists; the greatest comes first.
+fn place(listing: &Listing) -> (Timestamp, &str) {
+    (listing.started, listing.execution.as_str())
+}
+
+fn refused(what: &str) -> StoreError {
+    StoreError { message: what.to_owned(), retryable: false }
+}
+
+#[async_trait]
+impl Machines for Disk {
+    async fn get(&self, arn: &str) -> Result<Option<MachineItem>, StoreError> {
+        Ok(self.lock().machines.get(arn).cloned())
+    }
+
+    async fn put(&self, item: MachineItem) -> Result<bool, StoreError> {
+        let mut stored = self.lock();
+        let version = stored.machines.get(&item.arn).map_or(0, |old| old.version);
+        let fits = item.version == version + 1;
+        if fits {
+            stored.machines.insert(item.arn.clone(), item);
+        }
+        Ok(fits)
+    }
+
+    async fn remove(&self, arn: &str, version: u64) -> Result<bool, StoreError> {
+        let mut stored = self.lock();
+        let fits = stored.machines.get(arn).is_some_and(|item| item.version == version);
+        if fits {
+            stored.machines.remove(arn);
+        }
+        Ok(fits)
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<MachineItem>, StoreError> {
+        let stored = self.lock();
+        let items = stored.machines.values().filter(|item| after.is_none_or(|after| item.arn.as_str() > after));
+        Ok(items.take(limit).cloned().collect())
+    }
+
+    async fn put_revision(&self, hash: &str, definition: &str) -> Result<(), StoreError> {
+        self.lock().revisions.insert(hash.to_owned(), definition.to_owned());
+        Ok(())
+    }
+
+    async fn revision(&self, hash: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.lock().revisions.get(hash).cloned())
+    }
+}
+
+#[async_trait]
+impl Starts for Disk {
+    async fn keep(&self, id: &str, body: &str) -> Result<(), StoreError> {
+        self.lock().starts.entry(id.to_owned()).or_insert_with(|| body.to_owned());
+        Ok(())
+    }
+
+    async fn drop(&self, id: &str) -> Result<(), StoreError> {
+        self.lock().starts.remove(id);
+        Ok(())
+    }
+
+    async fn pending(&self) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(self.lock().starts.iter().map(|(id, body)| (id.clone(), body.clone())).collect())
+    }
+}

@@ -1,0 +1,164 @@
+//! Where a process is made to fail, and the gate through which all its port calls go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use service::ports::StoreError;
+use tokio::sync::Notify;
+
+use super::Chance;
+
+/// A process that makes more port calls than this is going round in circles.
+const MOST_POINTS: u64 = 200_000;
+
+/// The faults of one process. Points and calls are counted from 1.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The process dies at this point. Every port call has two: before its effect and after it.
+    pub crash_at: Option<u64>,
+    /// These calls of the store or the queue answer with an error.
+    pub failing: BTreeMap<u64, Failing>,
+    /// These messages never arrive.
+    pub lost: BTreeSet<u64>,
+    /// These messages arrive twice.
+    pub doubled: BTreeSet<u64>,
+}
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy)]
+pub struct Failing {
+    pub effect: Effect,
+    pub retryable: bool,
+}
+
+/// Whether a call that answers with an error did what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    None,
+    Happened,
+}
+
+impl Plan {
+    pub fn crash_at(point: u64) -> Plan {
+        Plan { crash_at: Some(point), ..Plan::default() }
+    }
+
+    /// Up to `most` failing calls among the first `calls`.
+    pub fn failing_calls(chance: &mut Chance, calls: u64, most: u64) -> BTreeMap<u64, Failing> {
+        (0..chance.up_to(most))
+            .map(|_| {
+                let effect = if chance.up_to(2) == 1 { Effect::None } else { Effect::Happened };
+                (chance.up_to(calls), Failing { effect, retryable: chance.up_to(3) > 1 })
+            })
+            .collect()
+    }
+}
+
+/// What a process did so far.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    /// Moments at which it could have crashed.
+    pub points: u64,
+    /// Calls of the store or the queue.
+    pub calls: u64,
+    pub messages: u64,
+    /// Bytes of each record that was offered to the journal.
+    pub appends: Vec<usize>,
+    /// Entries that were read back.
+    pub loads: u64,
+}
+
+/// The one way to the ports: counts, and fails where the plan says.
+pub struct Gate {
+    plan: Plan,
+    counts: Mutex<Counts>,
+    crashed: Mutex<Option<&'static str>>,
+    down: Notify,
+}
+
+impl Gate {
+    pub fn new(plan: Plan) -> Gate {
+        Gate { plan, counts: Mutex::default(), crashed: Mutex::new(None), down: Notify::new() }
+    }
+
+    /// Goes through with a call of the store or the queue.
+    pub async fn pass<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        self.point().await;
+        let number = self.count(|counts| {
+            counts.calls += 1;
+            counts.calls
+        });
+        let answer = match self.plan.failing.get(&number) {
+            None => call.await,
+            Some(Failing { effect, retryable }) => {
+                if *effect == Effect::Happened {
+                    let _the_caller_never_learns = call.await;
+                }
+                Err(StoreError { message: format!("planned for call {number}"), retryable: *retryable })
+            }
+        };
+        self.point().await;
+        answer
+    }
+
+    /// A moment at which the process may die: then this never returns, nor does any later point.
+    pub async fn point(&self) {
+        // Nothing in the world is immediate: others get their turn.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let point = self.count(|counts| {
+            counts.points += 1;
+            counts.points
+        });
+        if self.plan.crash_at == Some(point) {
+            self.go_down("crashed");
+        } else if point > MOST_POINTS {
+            self.go_down("goes round in circles");
+        }
+        if self.is_down().is_some() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// How often the next message arrives.
+    pub fn copies(&self) -> u64 {
+        let number = self.count(|counts| {
+            counts.messages += 1;
+            counts.messages
+        });
+        if self.plan.lost.contains(&number) {
+            return 0;
+        }
+        if self.plan.doubled.contains(&number) { 2 } else { 1 }
+    }
+
+    pub fn count<T>(&self, count: impl FnOnce(&mut Counts) -> T) -> T {
+        count(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until the process has died, and says how.
+    pub async fn death(&self) -> &'static str {
+        loop {
+            let mut down = std::pin::pin!(self.down.notified());
+            down.as_mut().enable();
+            if let Some(how) = self.is_down() {
+                return how;
+            }
+            down.await;
+        }
+    }
+
+    /// True when the plan loses messages, which nobody but a sweep makes good.
+    pub fn loses_messages(&self) -> bool {
+        !self.plan.lost.is_empty()
+    }
+
+    fn is_down(&self) -> Option<&'static str> {
+        *self.crashed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn go_down(&self, how: &'static str) {
+        *self.crashed.lock().unwrap_or_else(PoisonError::into_inner) = Some(how);
+        self.down.notify_waiters();
+    }
+}

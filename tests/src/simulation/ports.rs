@@ -1,0 +1,163 @@
+//! The ports as one process sees them: the disk, a queue and a clock, behind the process's gate.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use embedded::TimerQueue;
+use interpreter::Timestamp;
+use service::ports::{
+    Appended, Clock, Direction, Journal, ListQuery, Listing, MachineItem, Machines, Queue, Record, Starts, StoreError,
+};
+use tokio::time::Instant;
+
+use super::faults::Gate;
+use super::{Chance, Disk};
+
+/// The disk behind a gate.
+pub struct Gated {
+    pub disk: Disk,
+    pub gate: Arc<Gate>,
+}
+
+#[async_trait]
+impl Journal for Gated {
+    async fn append(&self, record: Record) -> Result<Appended, StoreError> {
+        self.gate.count(|counts| counts.appends.push(record.body.len()));
+        self.gate.pass(self.disk.append(record)).await
+    }
+
+    async fn tail(&self, execution: &str) -> Result<Vec<Record>, StoreError> {
+        self.gate.count(|counts| counts.loads += 1);
+        self.gate.pass(self.disk.tail(execution)).await
+    }
+
+    async fn ends(&self, execution: &str) -> Result<Option<(Record, Record)>, StoreError> {
+        self.gate.pass(self.disk.ends(execution)).await
+    }
+
+    async fn read(
+        &self,
+        execution: &str,
+        from: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.gate.pass(Journal::read(&self.disk, execution, from, direction, limit)).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Listing>, StoreError> {
+        self.gate.pass(Journal::list(&self.disk, query)).await
+    }
+
+    async fn open(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Option<Timestamp>)>, StoreError> {
+        self.gate.pass(self.disk.open(after, limit)).await
+    }
+
+    async fn forget(&self, execution: &str) -> Result<(), StoreError> {
+        self.gate.pass(self.disk.forget(execution)).await
+    }
+}
+
+#[async_trait]
+impl Machines for Gated {
+    async fn get(&self, arn: &str) -> Result<Option<MachineItem>, StoreError> {
+        self.gate.pass(self.disk.get(arn)).await
+    }
+
+    async fn put(&self, item: MachineItem) -> Result<bool, StoreError> {
+        self.gate.pass(self.disk.put(item)).await
+    }
+
+    async fn remove(&self, arn: &str, version: u64) -> Result<bool, StoreError> {
+        self.gate.pass(self.disk.remove(arn, version)).await
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<MachineItem>, StoreError> {
+        self.gate.pass(Machines::list(&self.disk, after, limit)).await
+    }
+
+    async fn put_revision(&self, hash: &str, definition: &str) -> Result<(), StoreError> {
+        self.gate.pass(self.disk.put_revision(hash, definition)).await
+    }
+
+    async fn revision(&self, hash: &str) -> Result<Option<String>, StoreError> {
+        self.gate.pass(self.disk.revision(hash)).await
+    }
+}
+
+#[async_trait]
+impl Starts for Gated {
+    async fn keep(&self, id: &str, body: &str) -> Result<(), StoreError> {
+        self.gate.pass(self.disk.keep(id, body)).await
+    }
+
+    async fn drop(&self, id: &str) -> Result<(), StoreError> {
+        self.gate.pass(Starts::drop(&self.disk, id)).await
+    }
+
+    async fn pending(&self) -> Result<Vec<(String, String)>, StoreError> {
+        self.gate.pass(self.disk.pending()).await
+    }
+}
+
+/// A process's queue: it dies with it, as that of `serve`.
+pub struct GatedQueue {
+    pub queue: Arc<TimerQueue>,
+    pub gate: Arc<Gate>,
+}
+
+#[async_trait]
+impl Queue for GatedQueue {
+    async fn send(&self, execution: &str, due: Option<Timestamp>) -> Result<(), StoreError> {
+        let arrive = async {
+            match self.gate.copies() {
+                0 => Ok(()),
+                1 => self.queue.send(execution, due).await,
+                _ => {
+                    // The second comes when the first has long been dealt with.
+                    let again = due.map(|due| due.plus_seconds(3));
+                    self.queue.send(execution, due).await?;
+                    self.queue.send(execution, again).await
+                }
+            }
+        };
+        self.gate.pass(arrive).await
+    }
+}
+
+/// Virtual time, and chance from a seed.
+pub struct VirtualClock {
+    base: Timestamp,
+    began: Instant,
+    chance: Mutex<Chance>,
+}
+
+impl VirtualClock {
+    /// A clock that shows `base` now. Only inside a runtime whose time is virtual.
+    pub fn new(base: Timestamp, seed: u64) -> VirtualClock {
+        VirtualClock { base, began: Instant::now(), chance: Mutex::new(Chance::new(seed)) }
+    }
+}
+
+#[async_trait]
+impl Clock for VirtualClock {
+    fn now(&self) -> Timestamp {
+        self.base.plus_millis(i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn seed(&self) -> [u8; 32] {
+        let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seed = [0; 32];
+        for eight in seed.chunks_mut(8) {
+            eight.copy_from_slice(&chance.next().to_le_bytes());
+        }
+        seed
+    }
+
+    async fn sleep_until(&self, time: Timestamp) {
+        while let Some(left) = u64::try_from(time.0.saturating_sub(self.now().0)).ok().filter(|left| *left > 0) {
+            tokio::time::sleep(Duration::from_millis(left)).await;
+        }
+    }
+}

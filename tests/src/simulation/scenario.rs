@@ -1,0 +1,70 @@
+//! A scenario: a definition, how its functions answer, and how it has to end.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Reply;
+
+/// A file of `tests/scenarios`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The name of its file, a sentence.
+    #[serde(skip)]
+    pub name: String,
+    pub definition: Value,
+    #[serde(default)]
+    pub input: Value,
+    /// By the state that calls: one reply per attempt, the last one for all that follow.
+    #[serde(default)]
+    pub functions: BTreeMap<String, Vec<Reply>>,
+    /// Somebody stops the execution.
+    #[serde(default)]
+    pub stop: Option<Stop>,
+    pub expected: Expected,
+    /// Events of a history, where AWS's limit is raised.
+    #[serde(default)]
+    pub events: Option<u64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    pub after_ms: u64,
+    pub error: String,
+    pub cause: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    pub status: String,
+    #[serde(default)]
+    pub output: Option<Value>,
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+impl Scenario {
+    /// The reference scenarios, in the order of their names.
+    pub fn all() -> Result<Vec<Scenario>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+        let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+            .with_context(|| folder.display().to_string())?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<_>>()?;
+        files.sort();
+        files.iter().map(|file| Scenario::read(file)).collect()
+    }
+
+    fn read(file: &Path) -> Result<Scenario> {
+        let text = std::fs::read_to_string(file)?;
+        let mut scenario: Scenario = serde_json::from_str(&text).with_context(|| file.display().to_string())?;
+        scenario.name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(scenario)
+    }
+}

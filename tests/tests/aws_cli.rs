@@ -1,0 +1,240 @@
+//! The unmodified aws CLI against the real server: every command README promises, and what a user sees of an error.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use stepwell_tests::client::{parsed, text};
+use stepwell_tests::lambda_server::{Answer, Dialect, LambdaServer};
+use stepwell_tests::python::Clients;
+use stepwell_tests::server::Server;
+use tempfile::TempDir;
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/any";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The CLI, a server for it to call, and the functions that one calls.
+struct Terminal {
+    clients: Clients,
+    server: Server,
+    _functions: LambdaServer,
+    _directory: TempDir,
+}
+
+impl Terminal {
+    /// `None` where the CLI cannot be had.
+    async fn open() -> Result<Option<Self>> {
+        let Some(clients) = Clients::find()? else { return Ok(None) };
+        let functions = LambdaServer::start(Dialect::Aws).await?;
+        functions.register("Charge", |_, _| Answer::raises("CardDeclined", "no funds"));
+        let directory = TempDir::new()?;
+        let data = directory.path().join("data");
+        let server = Server::start(&data, &["--lambda-endpoint", &functions.url()]).await?;
+        Ok(Some(Self { clients, server, _functions: functions, _directory: directory }))
+    }
+
+    /// `aws stepfunctions` with these arguments; what it prints, read as JSON.
+    fn aws(&self, arguments: &[&str]) -> Result<Value> {
+        let output = self.run(arguments)?;
+        ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        if output.stdout.trim_ascii().is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&output.stdout).with_context(|| format!("{arguments:?}"))
+    }
+
+    /// What the CLI says when the service refuses.
+    fn refusal(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.run(arguments)?;
+        ensure!(!output.status.success(), "{arguments:?} succeeded");
+        Ok(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<std::process::Output> {
+        let mut command = self.clients.aws(self.server.endpoint());
+        command.args(["stepfunctions", "--output", "json"]).args(arguments);
+        Ok(tokio::task::block_in_place(|| command.output())?)
+    }
+
+    fn create(&self, name: &str, definition: &Value) -> Result<String> {
+        let definition = definition.to_string();
+        let made =
+            self.aws(&["create-state-machine", "--name", name, "--role-arn", ROLE, "--definition", &definition])?;
+        ensure!(made["creationDate"].is_string() || made["creationDate"].is_number(), "{made}");
+        text(&made, "stateMachineArn")
+    }
+
+    fn start(&self, machine: &str, name: &str, input: &str) -> Result<String> {
+        let started =
+            self.aws(&["start-execution", "--state-machine-arn", machine, "--name", name, "--input", input])?;
+        text(&started, "executionArn")
+    }
+
+    async fn finished(&self, execution: &str) -> Result<()> {
+        self.server.client().finished(execution, PATIENCE).await.map(drop)
+    }
+}
+
+fn passes() -> Value {
+    json!({"StartAt": "Greet", "States": {"Greet": {"Type": "Pass", "Result": {"hello": "world"}, "End": true}}})
+}
+
+fn waits() -> Value {
+    json!({"StartAt": "Sleep", "States": {"Sleep": {"Type": "Wait", "Seconds": 3600, "End": true}}})
+}
+
+fn charges() -> Value {
+    let function = "arn:aws:lambda:us-east-1:123456789012:function:Charge";
+    json!({"StartAt": "Pay", "States": {"Pay": {"Type": "Task", "Resource": function, "End": true}}})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn state_machines_are_created_updated_listed_described_and_deleted() -> Result<()> {
+    let Some(terminal) = Terminal::open().await? else { return Ok(()) };
+    let arn = terminal.create("greeter", &passes())?;
+    assert_eq!(arn, "arn:aws:states:us-east-1:123456789012:stateMachine:greeter");
+
+    let described = terminal.aws(&["describe-state-machine", "--state-machine-arn", &arn])?;
+    assert_eq!(described["name"], "greeter");
+    assert_eq!(described["status"], "ACTIVE");
+    assert_eq!(described["type"], "STANDARD");
+    assert_eq!(described["roleArn"], ROLE);
+    assert_eq!(described["definition"], passes().to_string());
+
+    let new = waits().to_string();
+    let updated = terminal.aws(&["update-state-machine", "--state-machine-arn", &arn, "--definition", &new])?;
+    assert!(updated["updateDate"].is_string() || updated["updateDate"].is_number(), "{updated}");
+    let described = terminal.aws(&["describe-state-machine", "--state-machine-arn", &arn])?;
+    assert_eq!(described["definition"], new);
+
+    terminal.create("another", &passes())?;
+    let names = terminal.aws(&["list-state-machines", "--query", "stateMachines[].name"])?;
+    assert_eq!(names, json!(["another", "greeter"]));
+    let first = terminal.aws(&["list-state-machines", "--max-items", "1", "--page-size", "1"])?;
+    assert_eq!(first["stateMachines"][0]["name"], "another");
+    let token = text(&first, "NextToken")?;
+    let second = terminal.aws(&["list-state-machines", "--starting-token", &token])?;
+    assert_eq!(second["stateMachines"][0]["name"], "greeter");
+
+    assert_eq!(terminal.aws(&["delete-state-machine", "--state-machine-arn", &arn])?, Value::Null);
+    assert_eq!(
+        terminal.refusal(&["describe-state-machine", "--state-machine-arn", &arn])?,
+        format!(
+            "An error occurred (StateMachineDoesNotExist) when calling the DescribeStateMachine operation: \
+             State Machine Does Not Exist: '{arn}'"
+        )
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn executions_are_started_described_listed_and_stopped() -> Result<()> {
+    let Some(terminal) = Terminal::open().await? else { return Ok(()) };
+    let greeter = terminal.create("greeter", &passes())?;
+    let done = terminal.start(&greeter, "first", r#"{"name": "you"}"#)?;
+    assert_eq!(done, "arn:aws:states:us-east-1:123456789012:execution:greeter:first");
+    terminal.finished(&done).await?;
+    let described = terminal.aws(&["describe-execution", "--execution-arn", &done])?;
+    assert_eq!(described["status"], "SUCCEEDED");
+    assert_eq!(described["input"], r#"{"name": "you"}"#);
+    assert_eq!(parsed(&described["output"])?, json!({"hello": "world"}));
+
+    let unnamed = terminal.aws(&["start-execution", "--state-machine-arn", &greeter])?;
+    let name = text(&unnamed, "executionArn")?.rsplit(':').next().map(str::len);
+    assert_eq!(name, Some("01234567-89ab-cdef-0123-456789abcdef".len()));
+
+    let sleeper = terminal.create("sleeper", &waits())?;
+    let open = terminal.start(&sleeper, "long", "{}")?;
+    let list = |status: &str| {
+        terminal.aws(&["list-executions", "--state-machine-arn", &sleeper, "--status-filter", status])
+    };
+    assert_eq!(list("RUNNING")?["executions"][0]["executionArn"], open);
+    let stopped =
+        terminal.aws(&["stop-execution", "--execution-arn", &open, "--error", "Enough", "--cause", "not needed"])?;
+    assert!(stopped["stopDate"].is_string() || stopped["stopDate"].is_number(), "{stopped}");
+    assert_eq!(list("RUNNING")?["executions"], json!([]));
+    assert_eq!(list("ABORTED")?["executions"][0]["name"], "long");
+    let described = terminal.aws(&["describe-execution", "--execution-arn", &open])?;
+    assert_eq!([&described["error"], &described["cause"]], ["Enough", "not needed"]);
+
+    let again = ["start-execution", "--state-machine-arn", &greeter, "--name", "first", "--input", "{}"];
+    let refusal = terminal.refusal(&again)?;
+    assert!(refusal.starts_with("An error occurred (ExecutionAlreadyExists) when calling the StartExecution"), "{refusal}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_tasks_events_are_found_by_query() -> Result<()> {
+    let Some(terminal) = Terminal::open().await? else { return Ok(()) };
+    let machine = terminal.create("charger", &charges())?;
+    let execution = terminal.start(&machine, "declined", "{}")?;
+    terminal.finished(&execution).await?;
+    let history = ["get-execution-history", "--execution-arn", &execution];
+
+    let query = "events[?type==`LambdaFunctionFailed` || type==`ExecutionFailed`]";
+    let failures = terminal.aws(&[&history[..], &["--query", query]].concat())?;
+    assert_eq!(failures[0]["lambdaFunctionFailedEventDetails"]["error"], "CardDeclined");
+    assert_eq!(failures[1]["executionFailedEventDetails"]["error"], "CardDeclined");
+    assert_eq!(
+        parsed(&failures[1]["executionFailedEventDetails"]["cause"])?,
+        json!({"errorType": "CardDeclined", "errorMessage": "no funds"})
+    );
+
+    let query = "events[?type==`TaskFailed` || type==`ExecutionFailed`].type";
+    assert_eq!(terminal.aws(&[&history[..], &["--query", query]].concat())?, json!(["ExecutionFailed"]));
+
+    let backwards = terminal.aws(&[&history[..], &["--reverse-order", "--max-items", "1"]].concat())?;
+    assert_eq!(backwards["events"][0]["type"], "ExecutionFailed");
+    let bare = terminal.aws(&[&history[..], &["--no-include-execution-data"]].concat())?;
+    assert_eq!(bare["events"][0]["executionStartedEventDetails"].get("input"), None);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn task_failed_events_of_an_invoke_are_found_by_query() -> Result<()> {
+    let Some(terminal) = Terminal::open().await? else { return Ok(()) };
+    let task = json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
+        "Parameters": {"FunctionName": "Charge", "Payload.$": "$"}});
+    let machine = terminal.create("invoker", &json!({"StartAt": "Pay", "States": {"Pay": task}}))?;
+    let execution = terminal.start(&machine, "declined", "{}")?;
+    terminal.finished(&execution).await?;
+    let query = "events[?type==`TaskFailed` || type==`ExecutionFailed`]";
+    let failures = terminal.aws(&["get-execution-history", "--execution-arn", &execution, "--query", query])?;
+    assert_eq!(failures[0]["type"], "TaskFailed");
+    assert_eq!(failures[0]["taskFailedEventDetails"]["resourceType"], "lambda");
+    assert_eq!(failures[0]["taskFailedEventDetails"]["error"], "CardDeclined");
+    assert_eq!(failures[1]["type"], "ExecutionFailed");
+    assert_eq!(failures.as_array().map(Vec::len), Some(2));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn express_executions_answer_synchronously() -> Result<()> {
+    let Some(terminal) = Terminal::open().await? else { return Ok(()) };
+    let definition = passes().to_string();
+    let arguments =
+        ["create-state-machine", "--name", "quick", "--type", "EXPRESS", "--role-arn", ROLE, "--definition", &definition];
+    let machine = text(&terminal.aws(&arguments)?, "stateMachineArn")?;
+    let answer = terminal.aws(&["start-sync-execution", "--state-machine-arn", &machine, "--input", "{\"a\": 1}"])?;
+    assert_eq!(answer["status"], "SUCCEEDED");
+    assert_eq!(parsed(&answer["output"])?, json!({"hello": "world"}));
+    assert!(answer["executionArn"].as_str().is_some_and(|arn| arn.contains(":express:quick:")), "{answer}");
+    assert!(answer["billingDetails"]["billedDurationInMilliseconds"].is_u64(), "{answer}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn definitions_are_validated() -> Result<()> {
+    let Some(terminal) = Terminal::open().await? else { return Ok(()) };
+    let validate = |definition: &Value| {
+        terminal.aws(&["validate-state-machine-definition", "--definition", &definition.to_string()])
+    };
+    let good = validate(&passes())?;
+    assert_eq!(good["result"], "OK");
+    assert_eq!(good["diagnostics"], json!([]));
+    let bad = validate(&json!({"StartAt": "Nowhere", "States": {"Here": {"Type": "Succeed"}}}))?;
+    assert_eq!(bad["result"], "FAIL");
+    assert_eq!(bad["diagnostics"][0]["severity"], "ERROR");
+    assert!(bad["diagnostics"][0]["code"].is_string(), "{bad}");
+    Ok(())
+}
