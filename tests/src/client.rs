@@ -4,6 +4,8 @@
 //! thousands of calls, or have to know whether a call was refused, acknowledged, or cut off. Deliberately absent:
 //! signatures, which the server does not check, and types for requests and answers.
 
+#![expect(clippy::indexing_slicing, reason = "an index into JSON does not panic; any other that does fails the test")]
+
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -176,7 +178,9 @@ fn check_links(events: &[Value]) -> Result<()> {
         ensure!(event["id"] == place, "event {place} has the id {}", event["id"]);
         let previous = event["previousEventId"].as_u64().context("no previousEventId")?;
         ensure!(previous < place, "event {place} follows {previous}");
-        ensure!(previous > 0 || place <= 2, "event {place} follows nothing");
+        // AWS: what ends an execution from outside follows nothing.
+        let from_outside = event["type"] == "ExecutionAborted" || event["type"] == "ExecutionTimedOut";
+        ensure!(previous > 0 || place <= 2 || from_outside, "event {place} follows nothing");
     }
     Ok(())
 }

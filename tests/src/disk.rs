@@ -17,11 +17,23 @@ const SECTOR: usize = 512;
 /// Something a process did to a file of the directory; files are named within it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
-    Write { file: String, offset: usize, bytes: Vec<u8> },
-    Truncate { file: String, length: usize },
+    Write {
+        file: String,
+        offset: usize,
+        bytes: Vec<u8>,
+    },
+    Truncate {
+        file: String,
+        length: usize,
+    },
     /// An fsync or fdatasync that succeeded: it covers the operations before `from`, those that were over when it began.
-    Sync { file: String, from: usize },
-    Remove { file: String },
+    Sync {
+        file: String,
+        from: usize,
+    },
+    Remove {
+        file: String,
+    },
 }
 
 /// What happened to what the process had not synced.
@@ -72,7 +84,10 @@ impl Log {
 impl Operation {
     fn file(&self) -> &str {
         match self {
-            Self::Write { file, .. } | Self::Truncate { file, .. } | Self::Sync { file, .. } | Self::Remove { file } => file,
+            Self::Write { file, .. }
+            | Self::Truncate { file, .. }
+            | Self::Sync { file, .. }
+            | Self::Remove { file } => file,
         }
     }
 
@@ -125,7 +140,7 @@ impl Fate {
                 *state ^= *state << 13;
                 *state ^= *state >> 7;
                 *state ^= *state << 17;
-                *state % 2 == 0
+                state.is_multiple_of(2)
             }
         }
     }

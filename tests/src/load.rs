@@ -5,6 +5,8 @@
 //! checks. A call that is cut off is made again, under the same name or token, until there is an answer: that is what a
 //! client does. Deliberately absent: anything that hurts the server; that is for the tests.
 
+#![expect(clippy::indexing_slicing, reason = "an index into JSON does not panic; any other that does fails the test")]
+
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -46,8 +48,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] =
-        [Kind::Tasks, Kind::Map, Kind::Parallel, Kind::Callback, Kind::Stopped, Kind::Express];
+    pub const ALL: [Kind; 6] = [Kind::Tasks, Kind::Map, Kind::Parallel, Kind::Callback, Kind::Stopped, Kind::Express];
 
     pub fn name(self) -> &'static str {
         match self {

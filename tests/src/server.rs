@@ -83,6 +83,11 @@ impl Server {
         self.client.endpoint()
     }
 
+    /// The process's number.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What the servers of this directory wrote so far.
     pub fn log_text(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

@@ -31,7 +31,7 @@ impl Chance {
         Chance(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -40,6 +40,6 @@ impl Chance {
 
     /// A number from 1 to `most`.
     pub fn up_to(&mut self, most: u64) -> u64 {
-        1 + self.next() % most.max(1)
+        1 + self.draw() % most.max(1)
     }
 }

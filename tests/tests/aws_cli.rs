@@ -1,5 +1,7 @@
 //! The unmodified aws CLI against the real server: every command README promises, and what a user sees of an error.
 
+#![expect(clippy::indexing_slicing, reason = "an index into JSON does not panic; any other that does fails the test")]
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -145,9 +147,8 @@ async fn executions_are_started_described_listed_and_stopped() -> Result<()> {
 
     let sleeper = terminal.create("sleeper", &waits())?;
     let open = terminal.start(&sleeper, "long", "{}")?;
-    let list = |status: &str| {
-        terminal.aws(&["list-executions", "--state-machine-arn", &sleeper, "--status-filter", status])
-    };
+    let list =
+        |status: &str| terminal.aws(&["list-executions", "--state-machine-arn", &sleeper, "--status-filter", status]);
     assert_eq!(list("RUNNING")?["executions"][0]["executionArn"], open);
     let stopped =
         terminal.aws(&["stop-execution", "--execution-arn", &open, "--error", "Enough", "--cause", "not needed"])?;
@@ -159,7 +160,10 @@ async fn executions_are_started_described_listed_and_stopped() -> Result<()> {
 
     let again = ["start-execution", "--state-machine-arn", &greeter, "--name", "first", "--input", "{}"];
     let refusal = terminal.refusal(&again)?;
-    assert!(refusal.starts_with("An error occurred (ExecutionAlreadyExists) when calling the StartExecution"), "{refusal}");
+    assert!(
+        refusal.starts_with("An error occurred (ExecutionAlreadyExists) when calling the StartExecution"),
+        "{refusal}"
+    );
     Ok(())
 }
 
@@ -212,8 +216,17 @@ async fn task_failed_events_of_an_invoke_are_found_by_query() -> Result<()> {
 async fn express_executions_answer_synchronously() -> Result<()> {
     let Some(terminal) = Terminal::open().await? else { return Ok(()) };
     let definition = passes().to_string();
-    let arguments =
-        ["create-state-machine", "--name", "quick", "--type", "EXPRESS", "--role-arn", ROLE, "--definition", &definition];
+    let arguments = [
+        "create-state-machine",
+        "--name",
+        "quick",
+        "--type",
+        "EXPRESS",
+        "--role-arn",
+        ROLE,
+        "--definition",
+        &definition,
+    ];
     let machine = text(&terminal.aws(&arguments)?, "stateMachineArn")?;
     let answer = terminal.aws(&["start-sync-execution", "--state-machine-arn", &machine, "--input", "{\"a\": 1}"])?;
     assert_eq!(answer["status"], "SUCCEEDED");

@@ -28,7 +28,8 @@ async fn tasks_are_answered_by_token_as_at_aws() -> Result<()> {
 async fn run(file: &str) -> Result<()> {
     let Some(clients) = Clients::find()? else { return Ok(()) };
     let functions = LambdaServer::start(Dialect::Aws).await?;
-    functions.register("Double", |event, _| Answer::Returns(json!({"doubled": event["number"].as_i64().map(|n| n * 2)})));
+    functions
+        .register("Double", |event, _| Answer::Returns(json!({"doubled": event["number"].as_i64().map(|n| n * 2)})));
     functions.register("Break", |_, _| Answer::raises("Broken", "as asked"));
     functions.register("Accept", |_, _| Answer::Returns(Value::Null));
     let directory = TempDir::new()?;

@@ -1,5 +1,7 @@
 //! What a workflow costs at the store and the queue, counted through the deliver loop.
 
+#![allow(clippy::indexing_slicing, reason = "definitions are put together from JSON objects")]
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use stepwell_tests::simulation::{Ended, Expected, Plan, Process, Reply, Says, Scenario, World};
@@ -75,7 +77,8 @@ fn what_waits_for_nothing_is_one_write_and_no_message() -> Result<()> {
 #[test]
 fn a_wait_is_two_writes_and_one_message_however_long_it_is() -> Result<()> {
     for seconds in [10, 86_400 * 2] {
-        let counts = cost(chain([("Rest".to_owned(), json!({ "Type": "Wait", "Seconds": seconds }))]), json!({}))?.counts;
+        let counts =
+            cost(chain([("Rest".to_owned(), json!({ "Type": "Wait", "Seconds": seconds }))]), json!({}))?.counts;
         ensure!(counts.appends.len() == 2 && counts.messages == 1, "{seconds} s: {counts:?}");
     }
     Ok(())

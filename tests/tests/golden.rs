@@ -122,12 +122,12 @@ fn history(folder: &Path) -> Result<Vec<Event<Payload>>> {
         announced: 0,
         attempts: BTreeMap::new(),
     };
-    run.to_the_end()?;
+    run.finish()?;
     Ok(run.events)
 }
 
 impl Run<'_> {
-    fn to_the_end(&mut self) -> Result<()> {
+    fn finish(&mut self) -> Result<()> {
         if let Some(Stop { at_ms, error, cause }) = self.script.stop.take() {
             self.announce(at_ms, Stimulus::StopRequested(Failure { error, cause }));
         }

@@ -23,7 +23,12 @@ fn whatever_once_agreed_with_aws_still_does() -> Result<()> {
     }
     let Some(clients) = Clients::find()? else { return Ok(()) };
     let mut run = clients.python("");
-    run.env_remove("AWS_ENDPOINT_URL_SFN").arg(RUN).arg("--corpus").arg(corpus).arg("--stepwell").arg(server::binary()?);
+    run.env_remove("AWS_ENDPOINT_URL_SFN")
+        .arg(RUN)
+        .arg("--corpus")
+        .arg(corpus)
+        .arg("--stepwell")
+        .arg(server::binary()?);
     let output = run.output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     println!("{text}");

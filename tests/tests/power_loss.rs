@@ -62,7 +62,8 @@ async fn record(durability: &str) -> Result<(Log, Ledger)> {
     let root = directory.path().canonicalize()?;
     let data = root.join("data");
     let address = server::free_address()?;
-    let mut arguments: Vec<String> = ["serve", "--host", "127.0.0.1", "--durability", durability].map(Into::into).into();
+    let mut arguments: Vec<String> =
+        ["serve", "--host", "127.0.0.1", "--durability", durability].map(Into::into).into();
     arguments.extend(["--port".to_owned(), address.port().to_string()]);
     arguments.extend(["--lambda-endpoint".to_owned(), functions.url()]);
     arguments.extend(["--data-dir".to_owned(), data.display().to_string()]);

@@ -142,7 +142,8 @@ fn a_store_that_fails_or_whose_answers_get_lost_loses_nothing() -> Result<()> {
         for seed in 1..=60 {
             let failing = Plan::failing_calls(&mut Chance::new(seed), calls, 4);
             let plan = Plan { failing, ..Plan::default() };
-            let world = through(scenario, seed, &[plan.clone()]).with_context(|| format!("seed {seed}: {plan:?}"))?;
+            let world = through(scenario, seed, std::slice::from_ref(&plan))
+                .with_context(|| format!("seed {seed}: {plan:?}"))?;
             check(&world, scenario).with_context(|| format!("seed {seed}: {plan:?}"))?;
         }
         Ok(())
@@ -157,7 +158,8 @@ fn a_failing_store_and_a_crash_together_lose_nothing() -> Result<()> {
             let mut chance = Chance::new(seed);
             let failing = Plan::failing_calls(&mut chance, calls, 2);
             let plan = Plan { failing, ..Plan::crash_at(chance.up_to(points)) };
-            let world = through(scenario, seed, &[plan.clone()]).with_context(|| format!("seed {seed}: {plan:?}"))?;
+            let world = through(scenario, seed, std::slice::from_ref(&plan))
+                .with_context(|| format!("seed {seed}: {plan:?}"))?;
             check(&world, scenario).with_context(|| format!("seed {seed}: {plan:?}"))?;
         }
         Ok(())
@@ -172,7 +174,8 @@ fn messages_that_get_lost_or_come_twice_change_nothing() -> Result<()> {
             let lost = (1..=40).filter(|_| chance.up_to(3) == 1).collect();
             let doubled = (1..=40).filter(|_| chance.up_to(2) == 1).collect();
             let plan = Plan { lost, doubled, ..Plan::default() };
-            let world = through(scenario, seed, &[plan.clone()]).with_context(|| format!("seed {seed}: {plan:?}"))?;
+            let world = through(scenario, seed, std::slice::from_ref(&plan))
+                .with_context(|| format!("seed {seed}: {plan:?}"))?;
             check(&world, scenario).with_context(|| format!("seed {seed}: {plan:?}"))?;
         }
         Ok(())
@@ -188,4 +191,42 @@ fn the_same_seed_and_plan_give_the_same_run() -> Result<()> {
         ensure!(one.disk.records(one.execution()) == other.disk.records(other.execution()));
         Ok(())
     })
+}
+
+/// The simulated disk is held to what every adapter is held to, or the rest here says nothing.
+mod disk {
+    use stepwell_tests::contracts;
+    use stepwell_tests::simulation::Disk;
+
+    macro_rules! promises {
+        ($($promise:ident)*) => {
+            $(
+                #[tokio::test]
+                async fn $promise() -> anyhow::Result<()> {
+                    contracts::$promise(&Disk::default()).await
+                }
+            )*
+        };
+    }
+
+    promises! {
+        a_record_comes_back_as_it_was_written
+        an_execution_that_is_not_there_is_empty
+        the_loser_of_a_race_gets_the_winners_record
+        many_writers_of_one_execution_leave_no_gap_and_lose_nothing
+        writers_of_different_executions_do_not_disturb_each_other
+        a_tail_is_the_head_and_what_follows_the_last_full_set
+        the_ends_of_one_record_are_equal
+        reads_go_both_ways_from_any_place
+        lists_show_the_newest_start_first
+        lists_show_the_last_status_only
+        open_executions_come_in_order_with_their_due_times
+        a_forgotten_execution_leaves_its_name_free
+        a_machine_is_written_over_the_version_it_was_made_from
+        a_machine_is_removed_in_the_version_that_was_seen
+        one_of_many_writers_of_a_machine_wins
+        machines_come_in_the_order_of_their_arns
+        a_revision_is_kept_under_its_hash
+        a_start_is_pending_until_it_is_dropped
+    }
 }

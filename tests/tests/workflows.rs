@@ -3,6 +3,8 @@
 //! The definitions are `workflows/*.json`. What is checked is what a user sees: the end, the data, the calls the
 //! functions got, and the history where it carries the point.
 
+#![expect(clippy::indexing_slicing, reason = "an index into JSON does not panic; any other that does fails the test")]
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -91,11 +93,7 @@ fn counting(answer: impl Fn(u64) -> Answer) -> impl Fn() -> Answer {
 }
 
 fn throttled() -> Answer {
-    Answer::Refuses {
-        status: 429,
-        code: "TooManyRequestsException".to_owned(),
-        message: "Rate Exceeded.".to_owned(),
-    }
+    Answer::Refuses { status: 429, code: "TooManyRequestsException".to_owned(), message: "Rate Exceeded.".to_owned() }
 }
 
 async fn an_order_goes_through(dialect: Dialect) -> Result<()> {

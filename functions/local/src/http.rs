@@ -186,6 +186,9 @@ mod tests {
     const GOOD: [(&str, &str); 2] =
         [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "AWSStepFunctions.ListStateMachines")];
 
+    /// Method, path, headers, body, and the status of the answer.
+    type Case<'c> = (Method, &'c str, &'c [(&'c str, &'c str)], &'c str, u16);
+
     async fn received(method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Call, Answer> {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
@@ -198,14 +201,17 @@ mod tests {
     async fn a_request_of_an_sdk_is_a_call() {
         let headers = [GOOD[0], GOOD[1], ("amz-sdk-invocation-id", "i")];
         let call = received(Method::POST, "/", &headers, "{}").await.unwrap();
-        assert_eq!((&*call.action, &*call.body, call.invocation.as_deref()), ("ListStateMachines", &b"{}"[..], Some("i")));
+        assert_eq!(
+            (&*call.action, &*call.body, call.invocation.as_deref()),
+            ("ListStateMachines", &b"{}"[..], Some("i"))
+        );
     }
 
     #[tokio::test]
     async fn what_is_no_call_is_refused() {
         let (kind, target) = (GOOD[0], GOOD[1]);
         let large = "x".repeat(MOST_BYTES + 1);
-        let cases: [(Method, &str, &[(&str, &str)], &str, u16); 8] = [
+        let cases: [Case<'_>; 8] = [
             (Method::GET, "/", &GOOD, "", 404),
             (Method::POST, "/other", &GOOD, "", 404),
             (Method::POST, "/", &[kind], "{}", 404),

@@ -340,6 +340,10 @@ impl Assembly {
                 None => _ = self.frames.remove(&path),
             }
         }
+        if entry.closed.is_some() {
+            // Its end takes all threads along, without naming each.
+            self.frames.clear();
+        }
         self.known.insert(sequence, entry.payloads);
         self.closed = entry.closed;
         self.last_event = entry.last_event;

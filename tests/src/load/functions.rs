@@ -25,7 +25,7 @@ pub fn register(functions: &LambdaServer, ledger: &Arc<Mutex<Ledger>>) -> mpsc::
     functions.register("Work", move |event, _| {
         let attempt = note(&noted, event);
         let chance = mixed(&attempt);
-        if attempt.retry == 0 && chance % 6 == 0 {
+        if attempt.retry == 0 && chance.is_multiple_of(6) {
             return after(chance, Answer::raises("Flaky", "the first time only"));
         }
         after(chance, Answer::Returns(json!({"did": attempt.state})))

@@ -98,9 +98,10 @@ impl Journal for Disk {
 
     async fn list(&self, query: &ListQuery) -> Result<Vec<Listing>, StoreError> {
         let stored = self.lock();
-        let latest = stored.executions.values().filter_map(|records| {
-            records.iter().rev().find_map(|record| record.listing.clone())
-        });
+        let latest = stored
+            .executions
+            .values()
+            .filter_map(|records| records.iter().rev().find_map(|record| record.listing.clone()));
         let mut listings: Vec<Listing> = latest
             .filter(|listing| listing.machine == query.machine)
             .filter(|listing| query.status.is_none_or(|status| status == listing.status))

@@ -34,7 +34,10 @@ pub enum Says {
     Returns(Value),
     /// Returns what stands in its arguments' `item`.
     Echoes,
-    Fails { error: String, cause: Option<String> },
+    Fails {
+        error: String,
+        cause: Option<String>,
+    },
     /// The code that makes the call panics.
     Panics,
 }

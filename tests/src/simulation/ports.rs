@@ -150,7 +150,7 @@ impl Clock for VirtualClock {
         let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seed = [0; 32];
         for eight in seed.chunks_mut(8) {
-            eight.copy_from_slice(&chance.next().to_le_bytes());
+            eight.copy_from_slice(&chance.draw().to_le_bytes());
         }
         seed
     }

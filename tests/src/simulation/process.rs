@@ -101,7 +101,8 @@ impl World {
         let gate = Arc::new(Gate::new(plan));
         let runtime = runtime()?;
         let (ended, now) = runtime.block_on(async {
-            let clock = Arc::new(VirtualClock::new(self.now, self.seed.wrapping_mul(1_000).wrapping_add(self.processes)));
+            let clock =
+                Arc::new(VirtualClock::new(self.now, self.seed.wrapping_mul(1_000).wrapping_add(self.processes)));
             let life = self.live(gate.clone(), clock.clone());
             let ended = tokio::select! {
                 biased;

@@ -72,7 +72,9 @@ fn problems_of_events(events: &[Event<Payload>]) -> Vec<String> {
             problems.push(format!("event {} was answered twice", event.previous));
         }
     }
-    if events.iter().rev().skip(1).any(|event| closes(&event.detail)) || !events.last().is_some_and(|event| closes(&event.detail)) {
+    if events.iter().rev().skip(1).any(|event| closes(&event.detail))
+        || !events.last().is_some_and(|event| closes(&event.detail))
+    {
         problems.push("the history does not end with the one event that closes it".to_owned());
     }
     problems

@@ -1,0 +1,98 @@
+//! Any valid machine, told anything in any order: never a panic, always an end, always a sound history.
+//!
+//! The modules say `cfg(test)` so that the lints know them as tests. The service's tests share them.
+
+#[cfg(test)]
+mod machines;
+#[cfg(test)]
+mod world;
+
+use std::collections::BTreeMap;
+
+use asl::StateMachine;
+use interpreter::{Frame, Payload, Snapshot, Step, Stimulus, ThreadPath, Timestamp};
+use proptest::prelude::*;
+
+/// Few, so that loops end.
+const EVENTS: u64 = 400;
+
+/// Threads as a reader knows them who is told only what each step changed.
+#[derive(Default)]
+struct Told(BTreeMap<ThreadPath, Frame<Payload>>);
+
+impl Told {
+    fn hear(&mut self, step: &Step) {
+        for path in &step.changed {
+            match step.snapshot.frame(path) {
+                Some(frame) => _ = self.0.insert(path.clone(), frame.clone()),
+                None => _ = self.0.remove(path),
+            }
+        }
+        if !step.snapshot.is_open() {
+            self.0.clear();
+        }
+    }
+
+    fn knows(&self, snapshot: &Snapshot) -> bool {
+        self.0.iter().eq(snapshot.frames())
+    }
+}
+
+fn check_events(before: &Snapshot, step: &Step) {
+    for (id, event) in (before.last_event + 1..).zip(&step.events) {
+        assert_eq!(event.id, id, "ids without a gap");
+        assert!(event.previous < id, "event {id} follows {}", event.previous);
+    }
+    assert_eq!(step.snapshot.last_event, before.last_event + step.events.len() as u64);
+    assert!(step.snapshot.last_event <= EVENTS, "{} events", step.snapshot.last_event);
+    assert!(step.snapshot.last_turn >= before.last_turn, "numbers of waits are not used twice");
+}
+
+/// The same again: nothing happens, unless a long run was cut and goes on.
+fn check_repetition(machine: &StateMachine, stimulus: &Stimulus, now: Timestamp, step: &Step) {
+    if step.snapshot.ready().next().is_some() {
+        return;
+    }
+    let again = world::stepped(machine, step.snapshot.clone(), stimulus.clone(), now);
+    assert!(again.events.is_empty(), "{stimulus:?} once more: {:#?}", again.events);
+    assert_eq!(again.snapshot, step.snapshot, "{stimulus:?} once more");
+}
+
+fn check_replay(machine: &StateMachine, before: &Snapshot, stimulus: &Stimulus, now: Timestamp, step: &Step) {
+    let replayed = world::stepped(machine, before.clone(), stimulus.clone(), now);
+    assert_eq!(replayed.events, step.events);
+    assert_eq!(replayed.snapshot, step.snapshot);
+    assert_eq!(replayed.changed, step.changed);
+}
+
+fn check_waiting(snapshot: &Snapshot) {
+    if snapshot.is_open() {
+        assert!(snapshot.frame(&ThreadPath::root()).is_some(), "an open execution has its own thread");
+        assert!(snapshot.due().is_some(), "time ends it at last");
+    } else {
+        assert_eq!(snapshot.frames().count(), 0, "a closed execution has no threads");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_machine_told_anything_ends_with_a_sound_history(
+        machine in machines::machine(),
+        actions in world::actions(),
+    ) {
+        let begin = world::begin(&machine, machines::input(), EVENTS);
+        let mut told = Told::default();
+        told.0.extend(begin.frames().map(|(path, frame)| (path.clone(), frame.clone())));
+        let ends = world::play(&machine, begin, &actions, |before, stimulus, now, step| {
+            check_events(before, step);
+            check_replay(&machine, before, stimulus, now, step);
+            check_repetition(&machine, stimulus, now, step);
+            check_waiting(&step.snapshot);
+            told.hear(step);
+            assert!(told.knows(&step.snapshot), "a change that was not told after {stimulus:?}");
+        });
+        prop_assert!(ends, "it does not end");
+    }
+}

@@ -1,0 +1,114 @@
+//! What is written down of an execution, read again, is the execution: whatever it did, however commits fold its steps
+//! and wherever full sets lie.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails that way")]
+
+#[cfg(test)]
+#[path = "../../interpreter/tests/any_machine/machines.rs"]
+mod machines;
+#[cfg(test)]
+#[path = "../../interpreter/tests/any_machine/world.rs"]
+mod world;
+
+use std::collections::BTreeSet;
+
+use interpreter::{Event, Payload, Snapshot, ThreadPath, Timestamp};
+use proptest::prelude::*;
+use service::entry::{Assembly, Draft, Entry, Head, decode, encode};
+
+const EVENTS: u64 = 400;
+
+/// A journal of one execution.
+#[derive(Default)]
+struct Journal {
+    bodies: Vec<Vec<u8>>,
+    full: usize,
+    events: Vec<Event<Payload>>,
+    changed: BTreeSet<ThreadPath>,
+}
+
+impl Journal {
+    fn commit(&mut self, snapshot: &Snapshot, at: Timestamp, full: bool) {
+        let sequence = self.bodies.len() as u64;
+        let first = sequence == 0;
+        let seconds = (snapshot.deadline.0 - snapshot.execution.started.0) / 1_000;
+        let head = first.then(|| Head::new(&snapshot.execution, seconds as u64, "revision".into()));
+        let full = full || first;
+        let draft = Draft { sequence, at, head, snapshot, events: &self.events, changed: &self.changed, full };
+        let encoded = encode(draft).unwrap();
+        self.bodies.push(encoded.body.clone());
+        encoded.settle();
+        if full {
+            self.full = self.bodies.len() - 1;
+        }
+        self.events.clear();
+        self.changed.clear();
+    }
+
+    fn entry(&self, sequence: usize) -> (u64, Entry) {
+        (sequence as u64, decode(sequence as u64, &self.bodies[sequence]).unwrap())
+    }
+
+    /// As a worker loads it: the head, what follows the last full set, and what those name.
+    fn read(&self) -> Snapshot {
+        let tail = (0..self.bodies.len()).filter(|sequence| *sequence == 0 || *sequence >= self.full);
+        let mut assembly = Assembly::of(tail.map(|sequence| self.entry(sequence)).collect()).unwrap();
+        for sequence in assembly.missing() {
+            let (_, entry) = self.entry(sequence as usize);
+            assembly.supply(sequence, entry);
+        }
+        assembly.finish().unwrap().1
+    }
+
+    fn all_events(&self) -> Vec<Event<Payload>> {
+        (0..self.bodies.len()).flat_map(|sequence| self.entry(sequence).1.events).collect()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_down_reads_as_what_was_in_hand(
+        machine in machines::machine(),
+        actions in world::actions(),
+        folds in prop::collection::vec((any::<bool>(), prop::bool::weighted(0.1)), 1..20),
+    ) {
+        let begin = world::begin(&machine, machines::input(), EVENTS);
+        let mut journal = Journal::default();
+        let (mut all, mut folds) = (Vec::new(), folds.into_iter().cycle());
+        world::play(&machine, begin, &actions, |_, stimulus, now, step| {
+            all.extend(step.events.iter().cloned());
+            journal.events.extend(step.events.iter().cloned());
+            journal.changed.extend(step.changed.iter().cloned());
+            let (commit, full) = folds.next().unwrap_or((true, false));
+            if commit || journal.bodies.is_empty() || !step.snapshot.is_open() {
+                journal.commit(&step.snapshot, now, full);
+                assert_eq!(journal.read(), step.snapshot, "after {stimulus:?}");
+            }
+        });
+        prop_assert_eq!(journal.all_events(), all);
+    }
+
+    #[test]
+    fn no_bytes_make_reading_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), at in any::<prop::sample::Index>()) {
+        let _unreadable = decode(0, &bytes);
+        // A good entry with one byte changed.
+        let machine = asl::parse(
+            r#"{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":5,"End":true}}}"#,
+            asl::MachineType::Standard,
+        );
+        let mut journal = Journal::default();
+        let begin = world::begin(&machine.machine.unwrap(), machines::input(), EVENTS);
+        journal.commit(&begin, begin.execution.started, true);
+        let mut body = journal.bodies.remove(0);
+        let place = at.index(body.len());
+        body[place] = bytes.first().copied().unwrap_or(b'9');
+        if let Ok(entry) = decode(0, &body)
+            && let Ok(assembly) = Assembly::of(vec![(0, entry)])
+        {
+            let _unreadable = assembly.missing();
+            let _unreadable = assembly.finish();
+        }
+    }
+}
