@@ -19,7 +19,7 @@ use serde_json::Value;
 pub use problem::PathError;
 
 use crate::error::{EvaluationError, Invalid};
-use crate::reference_path::unable_to_apply;
+use crate::reference_path::{CONFLICT, unable_to_apply};
 use crate::scope::Scope;
 use filter::Filter;
 use function::Function;
@@ -103,7 +103,7 @@ impl Path {
 
     /// Like [`read`](Self::read), for fields that AWS follows step by step, such as `ItemsPath`: what is missing, an
     /// index past the end included, is `States.ReferencePathConflict`.
-    // AWS: error name and cause from reports about ItemsPath; not recorded.
+    // AWS: name and cause from public reports about ItemsPath; no recording has it.
     pub fn follow<'v>(&self, scope: &'v Scope<'v>) -> Result<Cow<'v, Value>, EvaluationError> {
         let document = self.document(scope).map_err(|problem| EvaluationError::runtime(problem.to_string()))?;
         if !self.is_reference() {
@@ -117,7 +117,7 @@ impl Path {
             Err(obstacle) => obstacle.at(),
         };
         Err(EvaluationError {
-            error: "States.ReferencePathConflict",
+            error: CONFLICT,
             cause: unable_to_apply(&self.steps, stopped_at, document),
         })
     }

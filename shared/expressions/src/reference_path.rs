@@ -11,10 +11,10 @@ use crate::error::{EvaluationError, Invalid};
 use crate::json;
 use crate::path::{Path, Root, Step};
 
-/// The error of a result that cannot be put in its place.
-// AWS: this is the name in the specification; executions on AWS were reported to fail with
-// States.ReferencePathConflict instead, with the cause given here.
-const MISMATCH: &str = "States.ResultPathMatchFailure";
+/// The error of a path that cannot be followed step by step.
+// AWS: the specification and the documentation say States.ResultPathMatchFailure; executions fail with this name and the
+// cause given here (many public reports, for ResultPath and ItemsPath alike).
+pub(crate) const CONFLICT: &str = "States.ReferencePathConflict";
 
 /// A compiled reference path into the input.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,12 +37,12 @@ impl ReferencePath {
 
     /// The document with the result at this place.
     ///
-    /// Fails with `States.ResultPathMatchFailure` where the document has something else than an object or array on
+    /// Fails with `States.ReferencePathConflict` where the document has something else than an object or array on
     /// the way, or an array is too short; the document is not changed then.
     pub fn write(&self, mut document: Value, result: Value) -> Result<Value, EvaluationError> {
         let steps = self.path.steps();
         if let Some(at) = conflict(&document, steps) {
-            return Err(EvaluationError { error: MISMATCH, cause: unable_to_apply(steps, at, &document) });
+            return Err(EvaluationError { error: CONFLICT, cause: unable_to_apply(steps, at, &document) });
         }
         if steps.len() + json::depth(&result) > json::DEEPEST {
             return Err(EvaluationError::runtime(json::too_deep(json::DEEPEST + 1)));

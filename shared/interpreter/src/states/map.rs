@@ -1,6 +1,6 @@
 //! Map, inline: one thread per item, some at a time; its result is the list of theirs, in the order of the items.
 
-use asl::{Limit, Map, Percentage, State};
+use asl::{Limit, Map, Percentage, Selection, State};
 use expressions::Scope;
 use serde_json::Value;
 
@@ -75,15 +75,15 @@ fn start_iterations(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &M
 }
 
 fn items(run: &Run<'_>, path: &ThreadPath, state: &State, map: &Map, input: &Payload) -> Result<Payload, Raised> {
-    let items = run.select(path, state, &map.items_path, input.clone())?;
-    if items.value().is_array() {
-        return Ok(items);
-    }
-    let text = match &map.items_path {
-        asl::Selection::At(at) => at.text(),
-        asl::Selection::Everything | asl::Selection::Nothing => "$",
-    };
-    run.with_scope(path, state, input.value(), &Extra::default(), |_| {
+    run.with_scope(path, state, input.value(), &Extra::default(), |scope| {
+        let (items, text) = match &map.items_path {
+            Selection::At(at) => (Payload::from_value(at.follow(scope)?.into_owned()), at.text()),
+            Selection::Nothing => (Payload::from_value(Value::Object(serde_json::Map::new())), "$"),
+            Selection::Everything => (input.clone(), "$"),
+        };
+        if items.value().is_array() {
+            return Ok(items);
+        }
         Err(Raised::runtime(format!("Reference path \"{text}\" must point to array.")))
     })
 }
