@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use embedded::{Directory, Options};
 use futures_util::future::try_join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use service::ports::{ExecutionStatus, Journal, Listing, Record};
 use stepwell_tests::client::Client;
 use stepwell_tests::server::Server;
@@ -89,32 +89,54 @@ fn head(number: u64) -> Record {
         started,
         stopped: Some(started),
     };
-    Record { execution, sequence: 0, nonce: number, full: 0, due: None, open: false, listing: Some(listing), body: Vec::new() }
+    Record {
+        execution,
+        sequence: 0,
+        nonce: number,
+        full: 0,
+        due: None,
+        open: false,
+        listing: Some(listing),
+        body: Vec::new(),
+    }
 }
 
-/// StartExecution of three states to the durable end: the answer comes when the last event is on disk.
+/// StartExecution to the durable end: the answer comes when the last event is on disk.
 async fn executions(server: &Server) -> Result<()> {
-    let definition = json!({ "StartAt": "A", "States": {
+    let three = json!({ "StartAt": "A", "States": {
         "A": { "Type": "Pass", "Result": { "a": 1 }, "ResultPath": "$.a", "Next": "B" },
         "B": { "Type": "Pass", "Parameters": { "b.$": "$.a.a", "c": "d" }, "Next": "C" },
         "C": { "Type": "Pass", "End": true } } });
-    let machine = server.client().create("three-states", &definition).await?;
+    load(server, "three states", &three, r#"{"order":{"id":"o-1","items":[1,2,3]}}"#, 3).await?;
+    let counting = json!({ "StartAt": "Count", "States": {
+        "Count": { "Type": "Pass", "Parameters": { "n.$": "States.MathAdd($.n, 1)" }, "Next": "More" },
+        "More": { "Type": "Choice", "Default": "Done",
+            "Choices": [{ "Variable": "$.n", "NumericLessThan": 50, "Next": "Count" }] },
+        "Done": { "Type": "Succeed" } } });
+    load(server, "101 states", &counting, r#"{"n":0}"#, 101).await
+}
+
+async fn load(server: &Server, what: &str, definition: &Value, input: &str, transitions: u32) -> Result<()> {
+    let machine = server.client().create(&what.replace(' ', "-"), definition).await?;
+    let call = json!({ "stateMachineArn": machine, "input": input });
     let (cpu, begin) = (cpu_seconds(server)?, Instant::now());
-    let counts = try_join_all((0..CONNECTIONS).map(|_| starts(server.endpoint(), &machine, begin))).await?;
+    let counts = try_join_all((0..CONNECTIONS).map(|_| starts(server.endpoint(), &call, begin))).await?;
     let (elapsed, done) = (begin.elapsed().as_secs_f64(), counts.iter().sum::<usize>() as f64);
     let cpu = cpu_seconds(server)? - cpu;
-    let last = server.client().call("ListExecutions", &json!({ "stateMachineArn": machine, "statusFilter": "RUNNING" })).await?;
-    anyhow::ensure!(last["executions"] == json!([]), "an execution is still running");
-    println!("{:<58} {:>12.0} /s", "serve: durable executions of three states, 64 connections", done / elapsed);
-    println!("{:<58} {:>12.1} µs", "serve: CPU per transition, all included", cpu * 1e6 / (done * 3.0));
+    let running = json!({ "stateMachineArn": machine, "statusFilter": "RUNNING" });
+    let running = server.client().call("ListExecutions", &running).await?;
+    anyhow::ensure!(running["executions"] == json!([]), "an execution is still running");
+    let rate = format!("serve: durable executions of {what}, 64 connections");
+    println!("{rate:<58} {:>12.0} /s", done / elapsed);
+    let cost = format!("serve: CPU per transition of {what}, all included");
+    println!("{cost:<58} {:>12.1} µs", cpu * 1e6 / (done * f64::from(transitions)));
     Ok(())
 }
 
-async fn starts(endpoint: &str, machine: &str, begin: Instant) -> Result<usize> {
+async fn starts(endpoint: &str, call: &Value, begin: Instant) -> Result<usize> {
     let (client, mut count) = (Client::new(endpoint), 0);
-    let call = json!({ "stateMachineArn": machine, "input": "{\"order\":{\"id\":\"o-1\",\"items\":[1,2,3]}}" });
     while begin.elapsed() < LOAD {
-        client.call("StartExecution", &call).await?;
+        client.call("StartExecution", call).await?;
         count += 1;
     }
     Ok(count)
@@ -169,7 +191,8 @@ fn millis(time: Duration) -> f64 {
 fn cpu_seconds(server: &Server) -> Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid()))?;
     let after_name = stat.rsplit(") ").next().context("no stat")?;
-    let ticks = |at: usize| after_name.split(' ').nth(at).and_then(|ticks| ticks.parse::<f64>().ok()).context("no ticks");
+    let ticks =
+        |at: usize| after_name.split(' ').nth(at).and_then(|ticks| ticks.parse::<f64>().ok()).context("no ticks");
     Ok((ticks(11)? + ticks(12)?) / TICKS)
 }
 

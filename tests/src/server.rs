@@ -162,11 +162,15 @@ fn find_or_build() -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// True when no source the binary was made of is newer; cargo lists them beside it.
+/// True when the binary was made of this checkout's sources and none is newer; cargo lists them beside it.
 fn is_fresh(binary: &Path) -> bool {
     let Ok(built) = modified(binary) else { return false };
     let Ok(listed) = fs::read_to_string(binary.with_extension("d")) else { return false };
     let Some((_, sources)) = listed.split_once(": ") else { return false };
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_string_lossy);
+    if here.is_none_or(|here| !sources.contains(&*here)) {
+        return false;
+    }
     // A space within a path is written as `\ `; such a source is taken as changed, which costs one look by cargo.
     sources.split_whitespace().all(|source| modified(Path::new(source)).is_ok_and(|time| time <= built))
 }
@@ -180,11 +184,12 @@ fn build(profile: &Path) -> Result<()> {
     let name = if name == "debug" { "dev" } else { name };
     let target = profile.parent().context("a profile in no folder")?;
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--package", "stepwell", "--profile", name])
+        // The whole workspace, as the tests' own build mostly is: other features of dependencies would build them again.
+        .args(["build", "--quiet", "--workspace", "--bins", "--profile", name])
         .arg("--target-dir")
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()?;
-    ensure!(status.success(), "cargo build --package stepwell: {status}");
+    ensure!(status.success(), "cargo build --workspace --bins: {status}");
     Ok(())
 }

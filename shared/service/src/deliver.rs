@@ -10,6 +10,7 @@ mod calls;
 mod express;
 mod hold;
 mod ledger;
+mod round;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::or_raise;
 use crate::context::Extra;
 use crate::data::read;
-use crate::failure::{DATA_LIMIT_EXCEEDED, TIMEOUT, too_large};
+use crate::failure::{DATA_LIMIT_EXCEEDED, RUNTIME, TIMEOUT, too_large};
 use crate::run::{Outcome, Run};
 use crate::{
     Answer, Attempt, Call, Detail, Failure, Handling, Payload, Phase, Raised, TaskResource, ThreadPath, Timestamp,
@@ -152,13 +152,14 @@ fn timed_out(run: &mut Run<'_>, path: &ThreadPath, task: &Task, handling: Handli
 
 /// Records the attempt's result and goes on with it.
 fn settle(run: &mut Run<'_>, path: &ThreadPath, task: &Task, answer: Answer<Payload>) -> Outcome {
-    let most = run.snapshot.execution.limits.payload_bytes;
     let failure = match answer {
-        Answer::Succeeded { output } if output.bytes() <= most => {
-            run.emit_on(path, succeeded(&task.resource, output.clone()));
-            return Outcome::Leave { result: output, then: task.transition };
-        }
-        Answer::Succeeded { .. } => Failure::new(DATA_LIMIT_EXCEEDED, too_large(size_name(&task.resource))),
+        Answer::Succeeded { output } => match unfit(run, &task.resource, &output) {
+            None => {
+                run.emit_on(path, succeeded(&task.resource, output.clone()));
+                return Outcome::Leave { result: output, then: task.transition };
+            }
+            Some(failure) => failure,
+        },
         Answer::Failed(failure) => failure,
     };
     let detail = match &task.resource {
@@ -167,6 +168,16 @@ fn settle(run: &mut Run<'_>, path: &ThreadPath, task: &Task, answer: Answer<Payl
     };
     run.emit_on(path, detail);
     Outcome::Raise(Raised::by_name(failure))
+}
+
+/// Why a result cannot be taken, if it cannot.
+fn unfit(run: &Run<'_>, resource: &Resource, output: &Payload) -> Option<Failure> {
+    let limits = &run.snapshot.execution.limits;
+    if output.bytes() > limits.payload_bytes {
+        return Some(Failure::new(DATA_LIMIT_EXCEEDED, too_large(size_name(resource))));
+    }
+    let nests = output.depth() > limits.nesting;
+    nests.then(|| Failure::new(RUNTIME, format!("The result nests deeper than {} levels.", limits.nesting)))
 }
 
 fn change_attempt(run: &mut Run<'_>, wait: &Wait, change: impl FnOnce(&mut Attempt<Payload>)) {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use asl::StateMachine;
-use interpreter::{Closing, Event, Moment, Payload, Snapshot, Stimulus, Timestamp, step};
+use interpreter::{Closing, Event, Payload, Snapshot, Stimulus, Timestamp};
 
-use super::calls::{Calls, Claim};
+use super::calls::Calls;
+use super::round::Round;
 use super::{Deliver, Start};
 
 /// How an express execution ended.
@@ -19,67 +19,37 @@ pub struct ExpressEnd {
 impl Deliver {
     /// Runs an execution to its end. Nothing is stored.
     pub async fn express(self: &Arc<Self>, start: Start) -> ExpressEnd {
-        let snapshot = Snapshot::begin(&start.machine, start.execution);
-        let mut run = InMemory { deliver: self, machine: start.machine, snapshot, events: Vec::new() };
-        let mut calls = Calls::default();
+        let Start { machine, execution, .. } = start;
+        let mut snapshot = Snapshot::begin(&machine, execution);
+        let (mut round, mut calls) = (Round::default(), Calls::default());
         let mut stimuli = vec![Stimulus::Started];
         loop {
             let now = self.world.clock.now();
-            for stimulus in stimuli.drain(..) {
-                run.step(stimulus, now);
+            for stimulus in stimuli.drain(..).chain([Stimulus::Looked]) {
+                self.step(&machine, &mut snapshot, stimulus, now, &mut round);
             }
-            run.step(Stimulus::Looked, now);
-            let claims = run.claim(now);
-            calls.cut_stale(&run.snapshot);
+            let claims = self.claim(&machine, &mut snapshot, now, &mut round);
+            calls.cut_stale(&snapshot);
             for claim in claims {
                 calls.begin(self, claim);
             }
-            if let Some((closing, stopped)) = run.snapshot.closed.clone() {
-                return ExpressEnd { closing, stopped, events: run.events };
+            if let Some((closing, stopped)) = snapshot.closed.clone() {
+                return ExpressEnd { closing, stopped, events: round.events };
             }
-            if run.snapshot.ready().next().is_some() {
+            if snapshot.ready().next().is_some() {
+                // A long run was cut: others get their turn first.
+                tokio::task::yield_now().await;
                 continue;
             }
-            let starved = run.snapshot.unclaimed().next().is_some();
+            let starved = snapshot.unclaimed().next().is_some();
             tokio::select! {
+                // The same world gives the same run.
+                biased;
                 stimulus = calls.next() => stimuli.push(stimulus),
-                () = self.world.clock.sleep_until(run.snapshot.due().unwrap_or(now)) => {}
+                () = self.world.clock.sleep_until(snapshot.due().unwrap_or(now)) => {}
                 _ = self.calls.acquire(), if starved => {}
             }
             stimuli.extend(calls.ready());
         }
-    }
-}
-
-struct InMemory<'a> {
-    deliver: &'a Deliver,
-    machine: Arc<StateMachine>,
-    snapshot: Snapshot,
-    events: Vec<Event<Payload>>,
-}
-
-impl InMemory<'_> {
-    fn step(&mut self, stimulus: Stimulus, now: Timestamp) {
-        let execution = self.snapshot.execution.clone();
-        let token = |wait: &interpreter::Wait| self.deliver.seal.task_token(&execution.arn, wait);
-        let moment = Moment { now, seed: self.deliver.world.clock.seed(), token: &token };
-        let snapshot = std::mem::replace(&mut self.snapshot, Snapshot::bare(execution.clone(), 0));
-        let step = step(&self.machine, snapshot, stimulus, &moment);
-        self.snapshot = step.snapshot;
-        self.events.extend(step.events);
-    }
-
-    fn claim(&mut self, now: Timestamp) -> Vec<Claim> {
-        let mut claims = Vec::new();
-        let open: Vec<_> = self.snapshot.unclaimed().collect();
-        for wait in open {
-            let Ok(permit) = self.deliver.calls.clone().try_acquire_owned() else { break };
-            let claim = Claim::of(self.deliver, &self.machine, &self.snapshot, wait.clone(), now, permit);
-            let Some(claim) = claim else { continue };
-            let (owner, lease) = (self.deliver.owner.clone(), claim.lease);
-            self.step(Stimulus::TaskClaimed { wait, owner, lease }, now);
-            claims.push(claim);
-        }
-        claims
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use interpreter::{Moment, Snapshot, Stimulus, Timestamp, step};
+use interpreter::{Snapshot, Stimulus, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
-use super::calls::{Calls, Claim};
-use super::ledger::{Committed, Held, Round};
+use super::calls::Calls;
+use super::ledger::{Committed, Held};
+use super::round::Round;
 use super::{Deliver, DeliverError, Delivered, Desk, Letter, Said, Start, Started};
 use crate::Role;
 use crate::ports::{Record, StoreError};
@@ -237,7 +238,10 @@ impl Holder {
         if self.held.sequence.is_some() {
             self.step(Stimulus::Looked, now, &mut round);
         }
-        let claims = self.claim(now, &mut round);
+        let claims = match self.deliver.performs() {
+            true => self.deliver.claim(&self.held.machine, &mut self.held.snapshot, now, &mut round),
+            false => Vec::new(),
+        };
         if round.events.is_empty() && round.changed.is_empty() && self.held.sequence.is_some() {
             return Ok(Rounded::Durable(counted));
         }
@@ -256,36 +260,8 @@ impl Holder {
         Ok(Rounded::Durable(counted))
     }
 
-    /// One step; what it did joins the round.
     fn step(&mut self, stimulus: Stimulus, now: Timestamp, round: &mut Round) {
-        let deliver = &self.deliver;
-        let execution = self.held.snapshot.execution.clone();
-        let token = |wait: &interpreter::Wait| deliver.seal.task_token(&execution.arn, wait);
-        let moment = Moment { now, seed: deliver.world.clock.seed(), token: &token };
-        let empty = Snapshot::bare(execution.clone(), 0);
-        let snapshot = std::mem::replace(&mut self.held.snapshot, empty);
-        let step = step(&self.held.machine, snapshot, stimulus, &moment);
-        self.held.snapshot = step.snapshot;
-        round.events.extend(step.events);
-        round.changed.extend(step.changed);
-    }
-
-    /// Claims what is unclaimed, as far as calls may begin.
-    fn claim(&mut self, now: Timestamp, round: &mut Round) -> Vec<Claim> {
-        let mut claims = Vec::new();
-        if !self.deliver.performs() {
-            return claims;
-        }
-        let open: Vec<_> = self.held.snapshot.unclaimed().collect();
-        for wait in open {
-            let Ok(permit) = self.deliver.calls.clone().try_acquire_owned() else { break };
-            let claim = Claim::of(&self.deliver, &self.held.machine, &self.held.snapshot, wait.clone(), now, permit);
-            let Some(claim) = claim else { continue };
-            let (owner, lease) = (self.deliver.owner.clone(), claim.lease);
-            self.step(Stimulus::TaskClaimed { wait, owner, lease }, now, round);
-            claims.push(claim);
-        }
-        claims
+        self.deliver.step(&self.held.machine, &mut self.held.snapshot, stimulus, now, round);
     }
 
     async fn give_up_dead_claims(&mut self) {

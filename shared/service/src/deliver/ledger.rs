@@ -1,12 +1,12 @@
 //! Where a holder's commits go: the journal of a standard execution, or nowhere for an express one.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use asl::StateMachine;
-use interpreter::{Closing, Event, Payload, Snapshot, ThreadPath, Timestamp};
+use interpreter::{Closing, Snapshot, Timestamp};
 
+use super::round::Round;
 use super::{Deliver, DeliverError};
 use crate::definitions::Missing;
 use crate::entry::{self, Assembly, Draft, Entry, Head};
@@ -32,13 +32,6 @@ pub(super) struct Held {
     full: u64,
     full_bytes: usize,
     bytes_since: usize,
-}
-
-/// What a round of steps did, until it is committed.
-#[derive(Default)]
-pub(super) struct Round {
-    pub events: Vec<Event<Payload>>,
-    pub changed: BTreeSet<ThreadPath>,
 }
 
 /// What became of a commit.
