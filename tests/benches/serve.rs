@@ -125,7 +125,7 @@ async fn load(server: &Server, what: &str, definition: &Value, input: &str, tran
     let cpu = cpu_seconds(server)? - cpu;
     let running = json!({ "stateMachineArn": machine, "statusFilter": "RUNNING" });
     let running = server.client().call("ListExecutions", &running).await?;
-    anyhow::ensure!(running["executions"] == json!([]), "an execution is still running");
+    anyhow::ensure!(running.get("executions") == Some(&json!([])), "an execution is still running");
     let rate = format!("serve: durable executions of {what}, 64 connections");
     println!("{rate:<58} {:>12.0} /s", done / elapsed);
     let cost = format!("serve: CPU per transition of {what}, all included");
@@ -169,7 +169,7 @@ async fn waits(server: &Server) -> Result<()> {
         server.client().finished(execution, Duration::from_secs(30)).await?;
         let events = server.client().history(execution).await?;
         let at = |name: &str| {
-            events.iter().find(|event| event["type"] == name).and_then(|event| event["timestamp"].as_f64())
+            events.iter().find(|event| event.get("type").is_some_and(|found| found == name))?.get("timestamp")?.as_f64()
         };
         let (entered, exited) = at("WaitStateEntered").zip(at("WaitStateExited")).context("no Wait in the history")?;
         late.push((exited - entered - WAIT_SECONDS) * 1000.0);

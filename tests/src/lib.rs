@@ -6,6 +6,7 @@ pub mod disk;
 pub mod lambda_server;
 pub mod load;
 pub mod python;
+pub mod raw_http;
 pub mod server;
 pub mod simulation;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -41,6 +41,6 @@ async fn run(file: &str) -> Result<()> {
     let output = tokio::time::timeout(Duration::from_secs(120), output).await???;
     let report = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{report}");
-    ensure!(report.contains("\nOK"), "nothing ran:\n{report}");
+    ensure!(report.contains("\nOK") && !report.contains("Ran 0 tests"), "nothing ran:\n{report}");
     Ok(())
 }

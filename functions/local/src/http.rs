@@ -5,6 +5,7 @@
 //! machine. Any signature is accepted; absent: TLS, HTTP/2, authentication.
 
 use std::convert::Infallible;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -25,6 +27,10 @@ const MOST_BYTES: usize = 2 << 20;
 /// For the head of a request, and between two requests on one connection.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 const BODY_TIME: Duration = Duration::from_secs(30);
+/// What is read and thrown away of a body that is too large: a client that is still sending would otherwise find its
+/// connection reset and never see why.
+const OVERFLOW_BYTES: usize = 16 << 20;
+const OVERFLOW_TIME: Duration = Duration::from_secs(1);
 /// What requests in hand have left once the server is told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 /// Pause after a connection could not be accepted: most likely there are too many.
@@ -61,9 +67,7 @@ impl Stop {
 
 /// Answers connections until told to stop, then finishes the requests in hand.
 pub async fn serve(listener: TcpListener, service: Arc<Service>, mut stop: Stop) {
-    let graceful = GracefulShutdown::new();
-    let mut server = hyper::server::conn::http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+    let (graceful, server) = (GracefulShutdown::new(), protocol());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -92,6 +96,12 @@ pub async fn serve(listener: TcpListener, service: Arc<Service>, mut stop: Stop)
     if tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were not finished in time");
     }
+}
+
+fn protocol() -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+    protocol
 }
 
 async fn exchange(service: Arc<Service>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -133,15 +143,29 @@ where
     })?;
     let invocation = head.headers.get("amz-sdk-invocation-id").and_then(|value| value.to_str().ok());
     let (action, invocation) = (action.to_owned(), invocation.map(str::to_owned));
-    let body = match tokio::time::timeout(BODY_TIME, Limited::new(body, MOST_BYTES).collect()).await {
+    let mut body = pin!(body);
+    let body = match tokio::time::timeout(BODY_TIME, Limited::new(body.as_mut(), MOST_BYTES).collect()).await {
         Ok(Ok(body)) => Vec::from(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let _in_vain = tokio::time::timeout(OVERFLOW_TIME, throw_away(body)).await;
             return Err(ApiError::RequestTooLarge { limit: MOST_BYTES }.into());
         }
         Ok(Err(_)) => return Err(refused(400, "IncompleteBodyException", "The body of the request broke off.")),
         Err(_) => return Err(refused(408, "RequestTimeoutException", "The body of the request came too slowly.")),
     };
     Ok(Call { action, body, invocation })
+}
+
+/// Reads on without keeping anything, up to a limit.
+async fn throw_away(mut body: Pin<&mut impl Body<Data = Bytes>>) {
+    let mut left = OVERFLOW_BYTES;
+    while let Some(Ok(frame)) = body.as_mut().frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
 }
 
 fn action(headers: &HeaderMap) -> Option<&str> {
@@ -181,6 +205,8 @@ fn healthy() -> Response<Full<Bytes>> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     const GOOD: [(&str, &str); 2] =
@@ -205,6 +231,35 @@ mod tests {
             (&*call.action, &*call.body, call.invocation.as_deref()),
             ("ListStateMachines", &b"{}"[..], Some("i"))
         );
+    }
+
+    /// What a client gets that sends `begun` and then nothing, in virtual time, and when the server hangs up.
+    async fn answer_to_silence_after(begun: &str) -> (String, Duration) {
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        let answer = service_fn(|request| async {
+            let answer = receive(request).await.map_or_else(|answer| answer, |_| panic!("a whole request"));
+            Ok::<_, Infallible>(response(answer, "id"))
+        });
+        let connection = tokio::spawn(protocol().serve_connection(TokioIo::new(server), answer));
+        let begin = tokio::time::Instant::now();
+        client.write_all(begun.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        let _broken_or_closed = connection.await.unwrap();
+        (answer, begin.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_sending_is_hung_up_on() {
+        let head = "POST / HTTP/1.1\r\nhost: h\r\ncontent-type: application/x-amz-json-1.0\r\n";
+        let whole = format!("{head}x-amz-target: AWSStepFunctions.ListStateMachines\r\ncontent-length: 9\r\n\r\n{{");
+        for (begun, limit, expected) in
+            [("", HEAD_TIME, ""), (head, HEAD_TIME, ""), (&*whole, BODY_TIME, "RequestTimeoutException")]
+        {
+            let (answer, after) = answer_to_silence_after(begun).await;
+            assert!(answer.contains(expected) && answer.is_empty() == expected.is_empty(), "{begun}: {answer}");
+            assert!(after >= limit && after < limit + Duration::from_secs(1), "{begun}: {after:?}");
+        }
     }
 
     #[tokio::test]

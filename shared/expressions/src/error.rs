@@ -18,6 +18,11 @@ impl EvaluationError {
         EvaluationError { error: "States.Runtime", cause: cause.into() }
     }
 
+    // AWS: unverified wording; the name is that of a payload over its limit, which this is many times over.
+    pub(crate) fn too_large() -> Self {
+        EvaluationError { error: "States.DataLimitExceeded", cause: "The rendered value is too large".to_owned() }
+    }
+
     pub(crate) fn intrinsic(cause: impl Into<String>) -> Self {
         EvaluationError { error: "States.IntrinsicFailure", cause: cause.into() }
     }

@@ -15,6 +15,9 @@ pub(crate) use problem::too_deep;
 
 /// Deepest nesting of a document, and of any value an expression makes.
 pub const DEEPEST: usize = 128;
+/// About the bytes of all values that one template, or the arguments of one call, may hold at a time. A payload has
+/// 262,144 bytes; only what repeats its input many times over comes near.
+pub(crate) const MOST_WEIGHT: usize = 4 << 20;
 
 /// Why a text is not JSON, in Jackson's words, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,28 @@ pub fn parse(text: &str) -> Result<Value, JsonError> {
 // AWS: unverified: doubles outside of 1e-3 to 1e7 may be printed as Java prints them (1.0E10).
 pub fn to_text(value: &Value) -> String {
     value.to_string()
+}
+
+/// About how many bytes a value has as text; counting ends at `most`, so that looking at it costs no more than that.
+pub(crate) fn weight(value: &Value, most: usize) -> usize {
+    let mut weight = 0usize;
+    let mut waiting = vec![value];
+    while let Some(value) = waiting.pop() {
+        weight = weight.saturating_add(match value {
+            Value::String(text) => text.len() + 2,
+            Value::Object(object) => object.keys().map(|key| key.len() + 4).sum::<usize>() + 2,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => 4,
+        });
+        if weight > most {
+            return weight;
+        }
+        match value {
+            Value::Array(items) => waiting.extend(items),
+            Value::Object(object) => waiting.extend(object.values()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    weight
 }
 
 /// How deep a value is nested; a scalar is 0, `[]` is 1.

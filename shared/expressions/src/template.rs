@@ -48,7 +48,8 @@ impl Template {
     }
 
     pub fn render(&self, scope: &Scope) -> Result<Value, EvaluationError> {
-        let value = render(&self.node, scope)?;
+        let mut room = json::MOST_WEIGHT;
+        let value = render(&self.node, scope, &mut room)?;
         // Values that grow deeper with every round of a loop would one day not be readable any more.
         let depth = json::depth(&value);
         if depth > json::DEEPEST {
@@ -124,18 +125,26 @@ fn is_constant(node: &Node) -> bool {
     matches!(node, Node::Constant(_))
 }
 
-fn render(node: &Node, scope: &Scope) -> Result<Value, EvaluationError> {
+/// Renders a node into what room there is left.
+fn render(node: &Node, scope: &Scope, room: &mut usize) -> Result<Value, EvaluationError> {
     match node {
+        // Constants are no larger than the definition.
         Node::Constant(value) => Ok(value.clone()),
-        Node::Array(nodes) => nodes.iter().map(|node| render(node, scope)).collect::<Result<_, _>>().map(Value::Array),
+        Node::Array(nodes) => {
+            nodes.iter().map(|node| render(node, scope, room)).collect::<Result<_, _>>().map(Value::Array)
+        }
         Node::Object(fields) => {
             let mut object = Map::with_capacity(fields.len());
             for (name, node) in fields {
-                object.insert(name.clone(), render(node, scope)?);
+                object.insert(name.clone(), render(node, scope, room)?);
             }
             Ok(Value::Object(object))
         }
-        Node::Expression(key, expression) => expression.evaluate(scope, key),
+        Node::Expression(key, expression) => {
+            let value = expression.evaluate(scope, key)?;
+            *room = room.checked_sub(json::weight(&value, *room)).ok_or_else(EvaluationError::too_large)?;
+            Ok(value)
+        }
     }
 }
 

@@ -10,6 +10,10 @@ use crate::context::Extra;
 use crate::run::{Run, type_of};
 use crate::{Detail, Payload, Raised, ThreadPath, Trouble};
 
+/// Bytes of all variables that a thread sees, as one JSON object; those of one Assign are limited as a payload is.
+// AWS: the limit is one for the whole execution; here threads inside threads each have it.
+const ALL_VARIABLES: usize = 10 << 20;
+
 impl Run<'_> {
     /// The state's raw input.
     pub fn raw_input(&self, path: &ThreadPath) -> Payload {
@@ -69,8 +73,10 @@ impl Run<'_> {
         if let Err(raised) = self.fits(path, state, &output) {
             return self.raise(path, raised);
         }
-        if let Some(assigned) = &assigned {
-            self.assign(path, assigned);
+        if let Some(assigned) = &assigned
+            && let Err(raised) = self.assign(path, state, assigned)
+        {
+            return self.raise(path, raised);
         }
         let name = state.name.to_string();
         self.emit_on(path, Detail::StateExited { state: type_of(state), name, output: output.clone(), assigned });
@@ -126,15 +132,20 @@ impl Run<'_> {
     }
 
     /// Gives the thread's variables the values assigned.
-    fn assign(&mut self, path: &ThreadPath, assigned: &Payload) {
-        let Value::Object(new) = assigned.value() else { return };
+    fn assign(&mut self, path: &ThreadPath, state: &State, assigned: &Payload) -> Result<(), Raised> {
+        let Value::Object(new) = assigned.value() else { return Ok(()) };
         let mut all = match self.snapshot.frame(path).and_then(|frame| frame.variables.as_ref()).map(Payload::value) {
             Some(Value::Object(old)) => old.clone(),
             _ => Map::new(),
         };
         all.extend(new.iter().map(|(name, value)| (name.clone(), value.clone())));
         let variables = Payload::from_value(Value::Object(all));
+        let most = self.snapshot.execution.limits.payload_bytes;
+        if assigned.bytes() > most || variables.bytes() > ALL_VARIABLES {
+            return Err(Raised::variables_too_large(&state.name));
+        }
         self.change(path, |frame| frame.variables = Some(variables));
+        Ok(())
     }
 }
 

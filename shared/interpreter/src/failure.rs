@@ -8,6 +8,10 @@ pub const TIMEOUT: &str = "States.Timeout";
 pub const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
 
+/// Characters of a cause, as the API has it. An expression that is told in its error may be longer.
+// AWS: unverified that what is longer is cut there.
+const LONGEST_CAUSE: usize = 32_768;
+
 /// An error name and a cause. AWS allows both to be missing.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
@@ -19,7 +23,14 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Failure {
-        Failure { error: Some(error.into()), cause: Some(cause.into()) }
+        let mut cause = cause.into();
+        // No text has more characters than bytes: the cheap look comes first.
+        if cause.len() > LONGEST_CAUSE
+            && let Some((end, _)) = cause.char_indices().nth(LONGEST_CAUSE)
+        {
+            cause.truncate(end);
+        }
+        Failure { error: Some(error.into()), cause: Some(cause) }
     }
 
     /// A failure of which AWS tells the name only: a timeout.
@@ -71,6 +82,12 @@ impl Raised {
     /// The state's own output is too large. AWS: this cannot be caught, and its cause names no event.
     pub fn output_too_large(state: &str) -> Raised {
         Raised { failure: Failure::new(DATA_LIMIT_EXCEEDED, too_large(state)), handling: Handling::Never }
+    }
+
+    /// What the state assigns is too large. AWS: unverified: name, wording, and that it cannot be caught.
+    pub fn variables_too_large(state: &str) -> Raised {
+        let cause = format!("The state '{state}' assigns variables with a size exceeding the maximum number of bytes.");
+        Raised { failure: Failure::new(DATA_LIMIT_EXCEEDED, cause), handling: Handling::Never }
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{arrays, format, math, text};
 use crate::error::EvaluationError;
 use crate::expression;
+use crate::json;
 use crate::path::Path;
 use crate::scope::Scope;
 
@@ -60,12 +61,17 @@ impl Call {
     /// Recursion is as deep as calls are nested, which the parser bounds.
     pub(super) fn evaluate(&self, scope: &Scope) -> Result<Value, EvaluationError> {
         let mut values = Vec::with_capacity(self.arguments.len());
+        let mut room = json::MOST_WEIGHT;
         for argument in &self.arguments {
-            values.push(match argument {
+            let value = match argument {
                 Argument::Literal(value) | Argument::Text { value, .. } => value.clone(),
                 Argument::Path(path) => self.read(path, scope)?,
                 Argument::Call(call) => call.evaluate(scope)?,
-            });
+            };
+            room = room
+                .checked_sub(json::weight(&value, room))
+                .ok_or_else(|| EvaluationError::intrinsic(self.framed("The arguments are too long")))?;
+            values.push(value);
         }
         self.apply(&values, scope).map_err(|failure| EvaluationError::intrinsic(self.framed(&failure)))
     }

@@ -1,0 +1,63 @@
+//! The `stepwell` command as a person types it: what it prints and with which code it ends.
+
+use std::fs;
+use std::io;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const GOOD: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#;
+const BAD: &str = "StartAt: A\nStates:\n  A:\n    Type: Pass\n    Next: B\n";
+
+fn stepwell(directory: &Path, arguments: &[&str]) -> io::Result<Output> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
+    command.args(arguments).current_dir(directory).output()
+}
+
+fn printed(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn it_tells_its_version() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = stepwell(directory.path(), &["--version"]).unwrap();
+    assert!(output.status.success());
+    assert_eq!(printed(&output.stdout), format!("stepwell {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let output = stepwell(directory.path(), &["serve", "--port", &port]).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = printed(&output.stderr);
+    assert!(told.contains(&port) && told.contains("taken") && told.contains("--port"), "{told}");
+}
+
+#[test]
+fn validate_ends_with_0_for_what_is_fine() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("good.json"), GOOD).unwrap();
+    let output = stepwell(directory.path(), &["validate", "good.json"]).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", printed(&output.stdout));
+}
+
+#[test]
+fn validate_ends_with_1_and_shows_the_place_of_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("bad.yaml"), BAD).unwrap();
+    let output = stepwell(directory.path(), &["validate", "bad.yaml"]).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let shown = printed(&output.stdout);
+    assert!(shown.contains("bad.yaml:5:11") && shown.contains("Missing 'Next' target: B"), "{shown}");
+}
+
+#[test]
+fn validate_ends_with_2_for_a_file_that_is_not_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = stepwell(directory.path(), &["validate", "nothing.json"]).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", printed(&output.stdout));
+}
