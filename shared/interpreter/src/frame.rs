@@ -72,8 +72,12 @@ pub enum Phase<P> {
     Retrying { until: Timestamp },
     /// In a Task.
     Task(Attempt<P>),
-    /// In a Parallel, with that many branches open.
-    Parallel { open: u32 },
+    /// In a Parallel, with that many branches open; those that are done hold that many bytes.
+    Parallel {
+        open: u32,
+        #[serde(default)]
+        held: u64,
+    },
     /// In a Map.
     Map(Iterations<P>),
     /// A branch or iteration that is done, until its siblings are.
@@ -130,8 +134,10 @@ pub struct Iterations<P> {
     pub total: u32,
     /// The first index that has not been started.
     pub next: u32,
-    /// How many are done.
+    /// How many are done, and how many bytes their outputs have.
     pub done: u32,
+    #[serde(default)]
+    pub held: u64,
 }
 
 /// How long after its lease an attempt without an answer counts as lost, in milliseconds.
@@ -169,7 +175,7 @@ impl<P> Phase<P> {
             Phase::Ready => Phase::Ready,
             Phase::Waiting { until } => Phase::Waiting { until },
             Phase::Retrying { until } => Phase::Retrying { until },
-            Phase::Parallel { open } => Phase::Parallel { open },
+            Phase::Parallel { open, held } => Phase::Parallel { open, held },
             Phase::Finished { output } => Phase::Finished { output: f(output)? },
             Phase::Map(map) => Phase::Map(Iterations {
                 input: f(map.input)?,
@@ -177,6 +183,7 @@ impl<P> Phase<P> {
                 total: map.total,
                 next: map.next,
                 done: map.done,
+                held: map.held,
             }),
             Phase::Task(attempt) => Phase::Task(Attempt {
                 arguments: f(attempt.arguments)?,

@@ -4,8 +4,14 @@ use std::sync::Arc;
 
 use asl::{Kind, Map, Parallel, State, StateId};
 
+use crate::failure::{DATA_LIMIT_EXCEEDED, too_large};
 use crate::run::{Outcome, Run, type_of};
-use crate::{Detail, Frame, Iteration, Payload, Phase, Raised, StateType, ThreadPath, states};
+use crate::{Detail, Failure, Frame, Iteration, Iterations, Payload, Phase, Raised, StateType, ThreadPath, states};
+
+/// Payloads of the largest size that the finished threads of one state may hold until they are joined. The joined result
+/// has to fit one; a ResultSelector may make it fit, so AWS's own limit is unknown. This one bounds memory.
+// AWS: unverified.
+const HELD_PAYLOADS: usize = 256;
 
 impl Run<'_> {
     /// A thread that starts at `state` with `input`, its first event following `chain`.
@@ -30,8 +36,16 @@ impl Run<'_> {
             return self.succeed_execution(output, previous);
         };
         let last = self.chain(path);
-        self.change(path, |frame| frame.phase = Phase::Finished { output });
         let Some(state) = self.outer_state(&outer) else { return };
+        if !self.hold_output(&outer, &output) {
+            let failure = Failure::new(DATA_LIMIT_EXCEEDED, too_large(&state.name));
+            return self.fail_thread(path, Raised::by_name(failure));
+        }
+        self.change(path, |frame| {
+            // What it began with is not needed any more.
+            frame.input = output.clone();
+            frame.phase = Phase::Finished { output };
+        });
         let outcome = match &state.kind {
             Kind::Parallel(parallel) => states::parallel::branch_done(self, &outer, parallel, last),
             Kind::Map(map) => states::map::iteration_done(self, &outer, &state, map, index, last),
@@ -41,6 +55,21 @@ impl Run<'_> {
             }
         };
         self.follow(&outer, &state, outcome);
+    }
+
+    /// Counts what finished threads hold for their join; false when that is more than a result could be many times over.
+    fn hold_output(&mut self, outer: &ThreadPath, output: &Payload) -> bool {
+        let most = self.snapshot.execution.limits.payload_bytes.saturating_mul(HELD_PAYLOADS) as u64;
+        let (bytes, mut total) = (output.bytes() as u64, 0);
+        self.change(outer, |frame| match &mut frame.phase {
+            Phase::Parallel { held, .. } | Phase::Map(Iterations { held, .. }) => {
+                *held = held.saturating_add(bytes);
+                total = *held;
+            }
+            Phase::Ready | Phase::Waiting { .. } | Phase::Retrying { .. } => {}
+            Phase::Task(_) | Phase::Finished { .. } => {}
+        });
+        total <= most
     }
 
     /// A thread failed for good: the execution does, or the state around it.

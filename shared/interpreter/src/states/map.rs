@@ -20,7 +20,7 @@ pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &M
     if total == 0 {
         return leave(run, path, map);
     }
-    run.change(path, |frame| frame.phase = Phase::Map(Iterations { input, items, total, next: 0, done: 0 }));
+    run.change(path, |frame| frame.phase = Phase::Map(Iterations { input, items, total, next: 0, done: 0, held: 0 }));
     let started = run.chain(path);
     start_iterations(run, path, state, map, started)
 }

@@ -18,19 +18,19 @@ pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, paralle
         let thread = run.new_thread(path, branch.start_at, input.clone(), started);
         run.spawn(path.child(index), thread);
     }
-    Outcome::Wait(Phase::Parallel { open: u32::try_from(parallel.branches.len()).unwrap_or(u32::MAX) })
+    Outcome::Wait(Phase::Parallel { open: u32::try_from(parallel.branches.len()).unwrap_or(u32::MAX), held: 0 })
 }
 
 /// A branch ended; `last` is its last event.
 pub(crate) fn branch_done(run: &mut Run<'_>, path: &ThreadPath, parallel: &Parallel, last: u64) -> Outcome {
-    let left = match run.snapshot.frame(path).map(|frame| &frame.phase) {
-        Some(Phase::Parallel { open }) => open.saturating_sub(1),
-        _ => return Outcome::Done,
+    let Some(&Phase::Parallel { open, held }) = run.snapshot.frame(path).map(|frame| &frame.phase) else {
+        return Outcome::Done;
     };
+    let left = open.saturating_sub(1);
     // AWS: ParallelStateSucceeded and ParallelStateExited both follow the branch that ended last.
     run.change(path, |frame| frame.chain = last);
     if left > 0 {
-        return Outcome::Wait(Phase::Parallel { open: left });
+        return Outcome::Wait(Phase::Parallel { open: left, held });
     }
     run.emit(last, Detail::ParallelStateSucceeded);
     Outcome::Leave { result: run.join(path), then: parallel.transition }

@@ -10,6 +10,9 @@ use interpreter::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+/// The number of a wait that no execution gets to.
+const NEVER: u64 = 1_000_000;
+
 const BEGIN: i64 = 1_700_000_000_000;
 /// Steps after which an execution that only gets sensible answers has to have ended.
 const MOST_STEPS: usize = 5_000;
@@ -119,7 +122,7 @@ impl Action {
     fn stimulus(&self, seen: &BTreeSet<Wait>, now: Timestamp) -> Stimulus {
         let waits: Vec<&Wait> = seen.iter().collect();
         let wait = if waits.is_empty() {
-            Wait { path: ThreadPath::root(), turn: 1 }
+            Wait { path: ThreadPath::root(), turn: NEVER }
         } else {
             (*self.about.get(&waits)).clone()
         };
@@ -135,7 +138,10 @@ impl Action {
             What::Beat => Stimulus::TaskHeartbeat { wait },
             What::Lose => Stimulus::TaskLost { wait },
             What::Nonsense(path, turn) => {
-                let wait = Wait { path: ThreadPath(path.clone()), turn: *turn };
+                // A number that has not been given yet may become real by what the step does first.
+                let given = seen.iter().any(|wait| wait.turn == *turn);
+                let turn = if given { *turn } else { NEVER };
+                let wait = Wait { path: ThreadPath(path.clone()), turn };
                 Stimulus::TaskAnswered { wait, answer: succeeded() }
             }
             What::Stop => Stimulus::StopRequested(Failure::default()),
