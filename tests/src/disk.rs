@@ -75,6 +75,19 @@ impl Log {
         Ok(())
     }
 
+    /// The moment at the end of the longest run of operations without a sync: the worst one to lose power at.
+    pub fn longest_unsynced(&self) -> usize {
+        let syncs =
+            self.operations.iter().enumerate().filter(|(_, operation)| matches!(operation, Operation::Sync { .. }));
+        let ends = syncs.map(|(place, _)| place).chain([self.operations.len()]);
+        let (mut begin, mut longest) = (0, (0, self.operations.len()));
+        for end in ends {
+            longest = longest.max((end - begin, end));
+            begin = end + 1;
+        }
+        longest.1
+    }
+
     /// How many operations on files were synced before they were over, of how many: to tell a log from an empty one.
     pub fn syncs(&self) -> usize {
         self.operations.iter().filter(|operation| matches!(operation, Operation::Sync { .. })).count()
