@@ -75,10 +75,6 @@ impl Raised {
         Trouble::new(RUNTIME, cause)
     }
 
-    pub fn heartbeat() -> Raised {
-        Raised { failure: Failure::named(TIMEOUT), handling: Handling::Heartbeat }
-    }
-
     /// The state's own output is too large. AWS: this cannot be caught, and its cause names no event.
     pub fn output_too_large(state: &str) -> Raised {
         Raised { failure: Failure::new(DATA_LIMIT_EXCEEDED, too_large(state)), handling: Handling::Never }

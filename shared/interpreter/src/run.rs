@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
         let outcome = match (&frame.phase, &state.kind) {
             (Phase::Waiting { .. }, Kind::Wait(wait)) => states::wait::resume(self, &path, &state, wait),
             (Phase::Retrying { .. }, _) => self.work(&path, &state),
-            (Phase::Task(attempt), Kind::Task(task)) => states::task::overdue(self, &path, &state, task, attempt),
+            (Phase::Task(attempt), Kind::Task(task)) => states::task::overdue(self, &path, task, attempt),
             _ => return self.broken("a thread waits for what its state does not do"),
         };
         self.follow(&path, &state, outcome);

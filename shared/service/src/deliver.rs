@@ -210,7 +210,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// Gives the place up if no letter is waiting; false when one is.
+    /// Gives the place up, unless a letter is waiting: then here it is.
     fn leave(&self, letters: &mut mpsc::UnboundedReceiver<Letter>) -> Option<Letter> {
         let mut desks = self.deliver.desks.lock().unwrap_or_else(PoisonError::into_inner);
         match letters.try_recv() {

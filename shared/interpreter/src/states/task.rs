@@ -1,7 +1,5 @@
 //! Task: one attempt at a time, made outside; here is what is recorded of it and what an answer leads to.
 
-use std::sync::Arc;
-
 use asl::{Integration, Pattern, Resource, Seconds, State, Task};
 use serde_json::Value;
 
@@ -120,13 +118,7 @@ pub(crate) fn lost(run: &mut Run<'_>, wait: &Wait, task: &Task, attempt: &Attemp
 }
 
 /// Something of the attempt is due: its timeout, its heartbeat, or the end of a lease that nobody answered for.
-pub(crate) fn overdue(
-    run: &mut Run<'_>,
-    path: &ThreadPath,
-    _state: &Arc<State>,
-    task: &Task,
-    attempt: &Attempt<Payload>,
-) -> Outcome {
+pub(crate) fn overdue(run: &mut Run<'_>, path: &ThreadPath, task: &Task, attempt: &Attempt<Payload>) -> Outcome {
     let now = run.moment.now;
     let passed = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
     if passed(attempt.deadline) {

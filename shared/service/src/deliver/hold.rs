@@ -238,9 +238,10 @@ impl Holder {
         if self.held.sequence.is_some() {
             self.step(Stimulus::Looked, now, &mut round);
         }
-        let claims = match self.deliver.performs() {
-            true => self.deliver.claim(&self.held.machine, &mut self.held.snapshot, now, &mut round),
-            false => Vec::new(),
+        let claims = if self.deliver.performs() {
+            self.deliver.claim(&self.held.machine, &mut self.held.snapshot, now, &mut round)
+        } else {
+            Vec::new()
         };
         if round.events.is_empty() && round.changed.is_empty() && self.held.sequence.is_some() {
             return Ok(Rounded::Durable(counted));
