@@ -1,5 +1,7 @@
 //! `Catch`: where a state hands on to when it failed.
 
+use expressions::jsonata::Sees;
+
 use crate::cursor::Node;
 use crate::definition::Reading;
 use crate::state::Sheet;
@@ -21,9 +23,10 @@ fn catcher<'v>(sheet: &Sheet<'v, '_>, node: Node<'v, '_>, last: bool, reading: &
     fields::check(&entry, &[fields::CATCHER], findings);
     let error_equals = retry::error_equals(&entry, last, findings);
     let result_path = data_flow::result_path(&entry, findings);
-    let assign = data_flow::assign(&entry, findings);
+    let assign = data_flow::assign(&entry, Sees::ErrorOutput, findings);
+    let output = data_flow::output(&entry, Sees::ErrorOutput, findings);
     entry.text("Comment", findings);
     let target = entry.text("Next", findings)?;
     let next = reading.sibling(sheet.siblings, target)?;
-    Some(Catcher { error_equals: error_equals?, result_path, assign, next })
+    Some(Catcher { error_equals: error_equals?, result_path, assign, output, next })
 }

@@ -1,12 +1,15 @@
 //! The rules of a Choice state: one condition each, of comparisons under And, Or and Not.
 
+use expressions::jsonata::Sees;
 use expressions::{Comparison, Condition};
 
-use crate::QueryLanguage;
+use serde_json::Value;
+
 use crate::cursor::{Node, Object, Roots};
 use crate::diagnostics::Findings;
 use crate::fields::In;
-use crate::hints::did_you_mean;
+use crate::hints::{did_you_mean, missing_path};
+use crate::{QueryLanguage, Test};
 
 /// What says which kind of condition an object is.
 const SELECTORS: [&str; 5] = ["And", "Or", "Not", "Variable", "Condition"];
@@ -16,13 +19,32 @@ const BESIDE: [&str; 4] = ["Comment", "Next", "Assign", "Output"];
 
 /// Where a condition stands: only the outermost one carries the transition.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
+enum Depth {
     Rule,
     Nested,
 }
 
+/// When a rule holds.
+pub(crate) fn test(rule: &Object<'_, '_>, findings: &mut Findings) -> Option<Test> {
+    match rule.language {
+        QueryLanguage::JsonPath => condition(rule, Depth::Rule, findings).map(Test::Compare),
+        QueryLanguage::Jsonata => {
+            condition(rule, Depth::Rule, findings);
+            let node = rule.get("Condition")?;
+            match node.value {
+                // AWS: true and false are taken as well (observed).
+                Value::Bool(always) => Some(Test::Always(*always)),
+                _ if node.means_expression() => node.expression(Sees::Input, findings).map(Test::Jsonata),
+                // AWS: unverified wording
+                Value::String(_) => node.unpaired(findings),
+                _ => node.wrong_type("[STRING]", findings),
+            }
+        }
+    }
+}
+
 /// Reads a condition. Nesting is bounded by the JSON reader.
-pub(crate) fn condition(object: &Object<'_, '_>, depth: Depth, findings: &mut Findings) -> Option<Condition> {
+fn condition(object: &Object<'_, '_>, depth: Depth, findings: &mut Findings) -> Option<Condition> {
     check_fields(object, depth, findings);
     let present: Vec<&str> = SELECTORS.iter().copied().filter(|key| object.has(key)).collect();
     let [selector] = present.as_slice() else {
@@ -40,13 +62,7 @@ pub(crate) fn condition(object: &Object<'_, '_>, depth: Depth, findings: &mut Fi
         }
         "Variable" => comparison(object, node, findings),
         // JSONata's Condition; in JSONPath it has been reported as a field of the other language.
-        _ => {
-            // AWS: true and false are taken as well (observed).
-            if !node.value.is_boolean() {
-                node.text(findings);
-            }
-            None
-        }
+        _ => None,
     }
 }
 
@@ -76,6 +92,10 @@ fn comparison(object: &Object<'_, '_>, variable: Node<'_, '_>, findings: &mut Fi
     let operand = object.get(operator)?;
     if operator.ends_with("Path") {
         operand.reference_path(Roots::Any, findings)?;
+    }
+    let twin = format!("{operator}Path");
+    if Comparison::is_operator(&twin) {
+        missing_path(operand, &twin, findings);
     }
     match Comparison::parse(operator, operand.value) {
         Ok(comparison) => Some(Condition::Test { variable: variable?, comparison }),
@@ -135,5 +155,10 @@ fn report(object: &Object<'_, '_>, key: &str, language: Option<In>, findings: &m
     let message = format!(
         "The QueryLanguage is set to '{own}', but field '{key}' is only supported for the '{other}' QueryLanguage"
     );
-    findings.schema(object.at, message);
+    let help = match (own, key) {
+        ("JSONata", _) => Some("write Condition with an expression that answers true or false"),
+        (_, "Condition") => Some("write Variable and a comparison, or set QueryLanguage to JSONata"),
+        _ => None,
+    };
+    findings.schema_with_help(object.at, message, help.map(str::to_owned));
 }

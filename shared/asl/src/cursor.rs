@@ -5,13 +5,14 @@
 
 use std::fmt;
 
-use expressions::{Path, Root, Template};
+use expressions::jsonata::Sees;
+use expressions::{Path, Root};
 use serde_json::{Map, Value};
 
-use crate::QueryLanguage;
 use crate::diagnostics::Findings;
-use crate::hints::{did_you_mean, missing_dollars};
+use crate::hints::{did_you_mean, misplaced_jsonata, missing_dollars};
 use crate::place::Place;
+use crate::{QueryLanguage, Template};
 
 /// A value and where it stands.
 #[derive(Clone, Copy)]
@@ -105,13 +106,18 @@ impl<'v, 'p> Node<'v, 'p> {
         }
     }
 
-    /// A payload template.
-    pub fn template(self, findings: &mut Findings) -> Option<Template> {
-        if self.language == QueryLanguage::Jsonata {
-            return None;
+    /// A payload with expressions of the state's language in it.
+    pub fn template(self, sees: Sees, findings: &mut Findings) -> Option<Template> {
+        match self.language {
+            QueryLanguage::JsonPath => self.paths(findings).map(Template::JsonPath),
+            QueryLanguage::Jsonata => self.payload(sees, findings).map(Template::Jsonata),
         }
+    }
+
+    /// A payload template, with `.$` keys.
+    pub fn paths(self, findings: &mut Findings) -> Option<expressions::Template> {
         missing_dollars(self, findings);
-        match Template::compile(self.value) {
+        match expressions::Template::compile(self.value) {
             Ok(template) => Some(template),
             Err(wrong) => {
                 for one in wrong {
@@ -124,14 +130,10 @@ impl<'v, 'p> Node<'v, 'p> {
         }
     }
 
-    pub fn is_expression(&self) -> bool {
-        let whole = |text: &str| text.starts_with("{%") && text.ends_with("%}");
-        self.language == QueryLanguage::Jsonata && self.value.as_str().is_some_and(whole)
-    }
-
     pub fn wrong_type<T>(self, expected: &str, findings: &mut Findings) -> Option<T> {
         // AWS: [STRING] and Integer are observed; the other names follow the first. AWS: unverified
-        findings.schema(self.at, format!("Expected value of type {expected}"));
+        let help = misplaced_jsonata(self);
+        findings.schema_with_help(self.at, format!("Expected value of type {expected}"), help);
         None
     }
 }
@@ -152,9 +154,6 @@ impl<'v, 'p> Object<'v, 'p> {
 
     pub fn integer(&self, key: &str, range: Between<u64>, findings: &mut Findings) -> Option<u64> {
         let node = self.get(key)?;
-        if node.is_expression() {
-            return None;
-        }
         let Some(number) = node.value.as_number() else { return node.wrong_type("Integer", findings) };
         match number.as_u64() {
             Some(value) => in_range(value, range, node.at, findings),
@@ -165,17 +164,10 @@ impl<'v, 'p> Object<'v, 'p> {
 
     pub fn number(&self, key: &str, range: Between<f64>, findings: &mut Findings) -> Option<f64> {
         let node = self.get(key)?;
-        if node.is_expression() {
-            return None;
-        }
         match node.value.as_f64() {
             Some(value) => in_range(value, range, node.at, findings),
             None => node.wrong_type("Float", findings),
         }
-    }
-
-    pub fn template(&self, key: &str, findings: &mut Findings) -> Option<Template> {
-        self.get(key)?.template(findings)
     }
 
     /// Reports the fields that are missing, all in one finding as AWS does.

@@ -1,7 +1,7 @@
 //! From text to a state machine: the entry of this crate and the top level of a definition.
 //!
 //! A definition is read in this order, which is also the order of its diagnostics: the schema from top to bottom, names,
-//! transitions, labels; then what Stepwell cannot do yet; then warnings.
+//! transitions, labels, variables; then what Stepwell cannot do yet; then warnings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::cursor::{Between, MOST_SECONDS, Node, Object};
 use crate::diagnostics::{Code, Diagnostic, Findings, Severity};
 use crate::place::Place;
 use crate::{MachineType, QueryLanguage, State, StateId, StateMachine};
-use crate::{fields, flow, reach};
+use crate::{fields, flow, reach, variables};
 
 /// What [`parse`] found.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,12 +130,17 @@ fn read_machine(document: &Value, machine_type: MachineType) -> Parsed {
     flow::check_names(&repeated, root, &mut reading.findings);
     reach::check(root, &mut reading.findings);
     flow::check_labels(root, &mut reading.findings);
+    variables::check_scopes(root, &mut reading.findings);
 
     let Reading { findings, states, .. } = reading;
     let diagnostics = findings.finish();
     let wrong = diagnostics.iter().any(|one| one.severity == Severity::Error);
     let states: Option<Vec<Arc<State>>> = states.into_iter().collect();
-    let machine = header.zip(states).filter(|_| !wrong).map(|(header, states)| StateMachine { states, ..header });
+    let machine = header.zip(states).filter(|_| !wrong).map(|(header, states)| StateMachine {
+        evaluates_jsonata: states.iter().any(|state| state.query_language == QueryLanguage::Jsonata),
+        states,
+        ..header
+    });
     Parsed { machine, diagnostics }
 }
 
@@ -144,10 +149,7 @@ fn read_top_level<'v>(object: &Object<'v, '_>, reading: &mut Reading<'v>) -> Opt
     object.require(&["States", "StartAt"], &mut reading.findings);
     fields::check(object, &[fields::MACHINE], &mut reading.findings);
     if let Some(node) = object.get("QueryLanguage") {
-        let language = node.word(&["JSONPath", "JSONata"], &mut reading.findings);
-        if language == Some("JSONata") {
-            crate::state::jsonata_is_not_available(node.at, &mut reading.findings);
-        }
+        node.word(&["JSONPath", "JSONata"], &mut reading.findings);
     }
     if let Some(version) = object.get("Version") {
         version.word(&["1.0"], &mut reading.findings);
@@ -156,7 +158,8 @@ fn read_top_level<'v>(object: &Object<'v, '_>, reading: &mut Reading<'v>) -> Opt
     // AWS: 0 is accepted here, unlike in a Task.
     let timeout_seconds = object.integer("TimeoutSeconds", Between(0, Some(MOST_SECONDS)), &mut reading.findings);
     let flow = flow::read(object, reading)?;
-    Some(StateMachine { comment, query_language: reading.language, timeout_seconds, flow, states: Vec::new() })
+    let (query_language, states, evaluates_jsonata) = (reading.language, Vec::new(), false);
+    Some(StateMachine { comment, query_language, timeout_seconds, flow, states, evaluates_jsonata })
 }
 
 // AWS: only the exact text is JSONPath; `jsonpath`, `foo` and 5 make the machine a JSONata one, and are reported.

@@ -27,8 +27,8 @@ pub enum Severity {
     Warning,
 }
 
-/// AWS's codes, as the API reference of ValidateStateMachineDefinition lists them; the two about variables are not listed
-/// there but answered by the service.
+/// AWS's codes, as the API reference of ValidateStateMachineDefinition lists them; those about variables and JSONata are
+/// not listed there but answered by the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     SchemaValidationFailed,
@@ -41,7 +41,11 @@ pub enum Code {
     InvalidLabelName,
     ReservedVariableName,
     InvalidVariableName,
+    DuplicateVariableName,
+    InvalidJsonataExpression,
+    UnsupportedJsonataExpression,
     NoDollar,
+    NoPath,
     PassResultIsStatic,
 }
 
@@ -82,7 +86,11 @@ impl fmt::Display for Code {
             Code::InvalidLabelName => "INVALID_LABEL_NAME",
             Code::ReservedVariableName => "RESERVED_VARIABLE_NAME",
             Code::InvalidVariableName => "INVALID_VARIABLE_NAME",
+            Code::DuplicateVariableName => "DUPLICATE_VARIABLE_NAME",
+            Code::InvalidJsonataExpression => "INVALID_JSONATA_EXPRESSION",
+            Code::UnsupportedJsonataExpression => "UNSUPPORTED_JSONATA_EXPRESSION",
             Code::NoDollar => "NO_DOLLAR",
+            Code::NoPath => "NO_PATH",
             Code::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
         })
     }

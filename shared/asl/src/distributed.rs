@@ -2,6 +2,8 @@
 //!
 //! They are checked as AWS checks them; then the Map is refused, because Stepwell cannot run it yet.
 
+use expressions::jsonata::Sees;
+
 use crate::cursor::Object;
 use crate::definition::Reading;
 use crate::diagnostics::Findings;
@@ -49,40 +51,40 @@ const PROCESSOR_CONFIG: &[Field] = &[("Mode", In::Both), ("ExecutionType", In::B
 const MOST_ITEMS: u64 = 100_000_000;
 const MOST_BATCH_BYTES: u64 = 262_144;
 
-/// Checks the processor's mode and what may only stand beside the distributed one.
+/// Whether a Map has a field that only a distributed one can do with.
+pub(crate) fn has_fields(map: &Object<'_, '_>) -> bool {
+    ["ItemReader", "ItemBatcher", "ResultWriter"].iter().any(|key| map.has(key))
+}
+
+/// Checks the processor's mode and the fields of a distributed Map.
+// AWS: an inline Map may have them, and fails when it runs (from public reports).
 pub(crate) fn check(map: &Object<'_, '_>, reading: &mut Reading<'_>) {
-    let distributed = check_processor_config(map, reading);
+    check_processor_config(map, reading);
     let findings = &mut reading.findings;
-    let only_distributed = ["ItemReader", "ItemBatcher", "ResultWriter"];
-    if !distributed && only_distributed.iter().any(|key| map.has(key)) {
-        let message = "The ItemReader, ItemBatcher and ResultWriter fields are not supported for INLINE maps";
-        let help = "set ItemProcessor.ProcessorConfig.Mode to DISTRIBUTED".to_owned();
-        findings.schema_with_help(map.at, message, Some(help));
-        return;
-    }
     check_reader(map, findings);
     check_batcher(map, findings);
     check_writer(map, findings);
 }
 
-/// Whether the mode is DISTRIBUTED.
-fn check_processor_config(map: &Object<'_, '_>, reading: &mut Reading<'_>) -> bool {
+fn check_processor_config(map: &Object<'_, '_>, reading: &mut Reading<'_>) {
     let findings = &mut reading.findings;
-    let Some(processor) = map.get("ItemProcessor").or_else(|| map.get("Iterator")) else { return false };
-    let Some(fields) = processor.value.as_object() else { return false };
+    let Some(processor) = map.get("ItemProcessor").or_else(|| map.get("Iterator")) else { return };
+    let Some(fields) = processor.value.as_object() else { return };
     let processor = Object { map: fields, at: processor.at, language: map.language };
-    let Some(node) = processor.get("ProcessorConfig") else { return false };
-    let Some(config) = node.object(findings) else { return false };
+    let Some(node) = processor.get("ProcessorConfig") else { return };
+    let Some(config) = node.object(findings) else { return };
     fields::check(&config, &[PROCESSOR_CONFIG], findings);
     let mode = config.get("Mode").and_then(|mode| mode.word(&["INLINE", "DISTRIBUTED"], findings));
-    let distributed = mode == Some("DISTRIBUTED");
-    if !distributed {
-        if config.has("ExecutionType") {
-            let help = "an INLINE Map runs its states in the execution itself".to_owned();
-            findings.schema_with_help(config.at, "Field 'ExecutionType' is not supported", Some(help));
-        }
-        return false;
+    if mode == Some("DISTRIBUTED") {
+        check_distributed(&config, reading);
+    } else if config.has("ExecutionType") {
+        let help = "an INLINE Map runs its states in the execution itself".to_owned();
+        findings.schema_with_help(config.at, "Field 'ExecutionType' is not supported", Some(help));
     }
+}
+
+fn check_distributed(config: &Object<'_, '_>, reading: &mut Reading<'_>) {
+    let findings = &mut reading.findings;
     config.require(&["ExecutionType"], findings);
     if let Some(execution_type) = config.get("ExecutionType") {
         execution_type.word(&["STANDARD", "EXPRESS"], findings);
@@ -95,7 +97,6 @@ fn check_processor_config(map: &Object<'_, '_>, reading: &mut Reading<'_>) -> bo
         let message = "Distributed Map is not available in this version of Stepwell yet".to_owned();
         findings.unavailable(mode.at, message, "use an INLINE Map".to_owned());
     }
-    true
 }
 
 fn check_reader(map: &Object<'_, '_>, findings: &mut Findings) {
@@ -104,7 +105,7 @@ fn check_reader(map: &Object<'_, '_>, findings: &mut Findings) {
     reader.require(&["Resource"], findings);
     fields::check(&reader, &[READER], findings);
     check_resource(&reader, &["s3:getObject", "s3:listObjectsV2"], findings);
-    reader.template("Parameters", findings);
+    payload(&reader, findings);
     let Some(node) = reader.get("ReaderConfig") else { return };
     let Some(config) = node.object(findings) else { return };
     fields::check(&config, &[READER_CONFIG], findings);
@@ -144,7 +145,9 @@ fn check_batcher(map: &Object<'_, '_>, findings: &mut Findings) {
     fields::check(&batcher, &[BATCHER], findings);
     limit(&batcher, "MaxItemsPerBatch", "MaxItemsPerBatchPath", None, findings);
     limit(&batcher, "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", Some(MOST_BATCH_BYTES), findings);
-    batcher.template("BatchInput", findings);
+    if let Some(input) = batcher.get("BatchInput") {
+        input.template(Sees::Input, findings);
+    }
 }
 
 fn check_writer(map: &Object<'_, '_>, findings: &mut Findings) {
@@ -156,7 +159,7 @@ fn check_writer(map: &Object<'_, '_>, findings: &mut Findings) {
     }
     fields::check(&writer, &[WRITER], findings);
     check_resource(&writer, &["s3:putObject"], findings);
-    writer.template("Parameters", findings);
+    payload(&writer, findings);
     let Some(node) = writer.get("WriterConfig") else { return };
     let Some(config) = node.object(findings) else { return };
     fields::check(&config, &[WRITER_CONFIG], findings);
@@ -174,10 +177,22 @@ fn check_resource(object: &Object<'_, '_>, calls: &[&str], findings: &mut Findin
     }
 }
 
+/// `Parameters` or `Arguments`.
+fn payload(object: &Object<'_, '_>, findings: &mut Findings) {
+    let key = match object.language {
+        QueryLanguage::JsonPath => "Parameters",
+        QueryLanguage::Jsonata => "Arguments",
+    };
+    if let Some(node) = object.get(key) {
+        node.template(Sees::Input, findings);
+    }
+}
+
 /// A word of an enumeration, which in JSONata may be an expression.
 fn word(object: &Object<'_, '_>, key: &str, words: &[&'static str], findings: &mut Findings) -> Option<&'static str> {
     let node = object.get(key)?;
-    if object.language == QueryLanguage::Jsonata && node.is_expression() {
+    if node.means_expression() {
+        node.expression(Sees::Input, findings);
         return None;
     }
     node.word(words, findings)

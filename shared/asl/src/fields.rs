@@ -5,7 +5,7 @@
 use crate::QueryLanguage;
 use crate::cursor::Object;
 use crate::diagnostics::Findings;
-use crate::hints::did_you_mean;
+use crate::hints::{did_you_mean, instead_of_field};
 
 /// The eight state types, in the order in which AWS lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +142,11 @@ impl StateType {
         }
     }
 
+    /// Whether such a state has work whose result `$states.result` is.
+    pub fn has_result(self) -> bool {
+        self.handles_errors()
+    }
+
     /// Whether such a state has `Retry` and `Catch`.
     pub fn handles_errors(self) -> bool {
         match self {
@@ -168,7 +173,8 @@ pub(crate) fn check_languages(object: &Object<'_, '_>, tables: &[&[Field]], find
             let message = format!(
                 "The QueryLanguage is set to '{own}', but field '{name}' is only supported for the '{other}' QueryLanguage"
             );
-            findings.schema(object.at, message);
+            let help = instead_of_field(name, object.language, tables);
+            findings.schema_with_help(object.at, message, help);
         }
     }
 }
@@ -184,6 +190,6 @@ pub(crate) fn check_names(object: &Object<'_, '_>, tables: &[&[Field]], findings
     }
 }
 
-fn language_of(name: &str, tables: &[&[Field]]) -> Option<In> {
+pub(crate) fn language_of(name: &str, tables: &[&[Field]]) -> Option<In> {
     tables.iter().flat_map(|table| table.iter()).find(|(known, _)| *known == name).map(|(_, language)| *language)
 }

@@ -1,10 +1,13 @@
 //! What a reader of a definition may have meant: spelling suggestions, and the warnings about paths that will not be
 //! read as paths.
 
+use expressions::jsonata::{Jsonata, Refused};
 use serde_json::Value;
 
+use crate::QueryLanguage;
 use crate::cursor::Node;
 use crate::diagnostics::{Code, Findings};
+use crate::fields::{Field, language_of};
 use crate::place::Place;
 
 /// `did you mean 'Next'?`, if one of the known names is close to what was written.
@@ -102,4 +105,70 @@ pub(crate) fn static_result(result: Node<'_, '_>, findings: &mut Findings) {
 
 fn looks_like_a_path(text: &str) -> bool {
     ["$.", "$$.", "$[", "States."].iter().any(|start| text.starts_with(start))
+}
+
+/// What to write instead of an expression that AWS refuses.
+pub(crate) fn instead_of_expression(refused: &Refused) -> Option<String> {
+    let Refused::Unsupported(message) = refused else { return None };
+    if let Some(rest) = message.strip_prefix("Reference to '") {
+        return match rest.split_once("' at the top level") {
+            Some(("$", _)) => Some("the input of the state is $states.input".to_owned()),
+            Some(("States", _)) => {
+                Some("intrinsic functions belong to JSONPath; JSONata has functions of its own".to_owned())
+            }
+            Some((name, _)) => Some(format!("write $states.input.{name} for the input, ${name} for a variable")),
+            None => Some("the context object is $states.context, the input of the state $states.input".to_owned()),
+        };
+    }
+    if message.starts_with("Field '$states.result'") {
+        return Some("a result is there in Output and Assign of Task, Parallel and Map".to_owned());
+    }
+    let error_output = message.starts_with("Field '$states.errorOutput'");
+    error_output.then(|| "an error is there in Output and Assign of a Catcher".to_owned())
+}
+
+/// What is the matter with an expression where none can stand.
+pub(crate) fn misplaced_jsonata(node: Node<'_, '_>) -> Option<String> {
+    let expression = node.value.as_str().is_some_and(Jsonata::is_expression);
+    let help = match node.language {
+        QueryLanguage::JsonPath => "an expression needs \"QueryLanguage\": \"JSONata\" in its state",
+        QueryLanguage::Jsonata => "this field takes no expression",
+    };
+    expression.then(|| help.to_owned())
+}
+
+/// What to write instead of a field that belongs to the other language.
+pub(crate) fn instead_of_field(name: &str, language: QueryLanguage, tables: &[&[Field]]) -> Option<String> {
+    let known = |name: &str| language_of(name, tables).is_some();
+    let help = match (language, name) {
+        (QueryLanguage::Jsonata, "Parameters") if known("Arguments") => "write Arguments".to_owned(),
+        (QueryLanguage::Jsonata, "Parameters") if known("ItemSelector") => "write ItemSelector".to_owned(),
+        (QueryLanguage::Jsonata, "InputPath") => "expressions choose what they need from $states.input".to_owned(),
+        (QueryLanguage::Jsonata, "OutputPath" | "ResultPath" | "ResultSelector" | "Result" | "Parameters") => {
+            "write Output".to_owned()
+        }
+        (QueryLanguage::Jsonata, "ItemsPath") => "write Items with an expression".to_owned(),
+        (QueryLanguage::Jsonata, path) => match path.strip_suffix("Path") {
+            Some(literal) if known(literal) => format!("write {literal} with an expression"),
+            Some(_) | None => return None,
+        },
+        (QueryLanguage::JsonPath, "Arguments") => "write Parameters, or set QueryLanguage to JSONata".to_owned(),
+        (QueryLanguage::JsonPath, "Items") => "write ItemsPath, or set QueryLanguage to JSONata".to_owned(),
+        (QueryLanguage::JsonPath, "Output") => {
+            let paths = ["ResultSelector", "ResultPath", "OutputPath"].into_iter().filter(|path| known(path));
+            format!("write {}, or set QueryLanguage to JSONata", paths.collect::<Vec<_>>().join(" or "))
+        }
+        (QueryLanguage::JsonPath, _) => return None,
+    };
+    Some(help)
+}
+
+/// Warns about a text of a field that looks like a path, where a twin of the field takes one.
+// AWS: the code and its meaning are listed in the API reference. AWS: unverified which fields it is said of
+pub(crate) fn missing_path(node: Node<'_, '_>, twin: &str, findings: &mut Findings) {
+    let is_path = |text: &str| ["$.", "$$.", "$["].iter().any(|start| text.starts_with(start));
+    if node.language == QueryLanguage::JsonPath && node.value.as_str().is_some_and(is_path) {
+        let message = "Field value looks like a path, but field name does not end with 'Path'.".to_owned();
+        findings.warning(Code::NoPath, node.at, message, Some(format!("write {twin} to have it followed")));
+    }
 }

@@ -14,6 +14,7 @@ mod distributed;
 mod fields;
 mod flow;
 mod hints;
+mod jsonata;
 mod machine;
 mod optimised;
 mod place;
@@ -24,6 +25,7 @@ pub mod source;
 
 mod state;
 mod states;
+mod variables;
 
 pub use definition::{Parsed, parse};
 pub use diagnostics::{Code, Diagnostic, Severity, invalid_definition_message};

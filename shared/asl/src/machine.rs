@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use expressions::{Condition, Expression, Path, ReferencePath, Template};
+use expressions::jsonata::{self, Jsonata};
+use expressions::{Condition, Expression, Path, ReferencePath};
 use serde_json::Value;
 
 use crate::Resource;
@@ -20,6 +21,8 @@ pub struct StateMachine {
     pub flow: Flow,
     /// All states of all nestings, in document order.
     pub states: Vec<Arc<State>>,
+    /// Whether any of them is a JSONata state, whose expressions may take seconds.
+    pub evaluates_jsonata: bool,
 }
 
 impl StateMachine {
@@ -67,16 +70,35 @@ pub struct State {
     pub kind: Kind,
 }
 
-/// What a state does with its data, in the order in which it is applied.
+/// What a state does with its data, in the order in which it is applied. The fields of the other language hold their
+/// defaults, which change nothing: so a state is run in one way, whatever its language.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DataFlow {
     pub input_path: Selection,
-    /// `Parameters`; of a Map this is the deprecated spelling of `ItemSelector` and lands in [`Map::item_selector`].
-    pub parameters: Option<Template>,
-    pub result_selector: Option<Template>,
+    /// `Parameters` or `Arguments`; a Map's `Parameters` are the deprecated spelling of `ItemSelector` and land in
+    /// [`Map::item_selector`].
+    pub arguments: Option<Template>,
+    pub result_selector: Option<expressions::Template>,
     pub result_path: ResultPath,
     pub assign: Option<Template>,
     pub output_path: Selection,
+    /// `Output`: takes the place of what the fields above answer.
+    pub output: Option<jsonata::Template>,
+}
+
+/// JSON with expressions in it, in the language of its state.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Template {
+    JsonPath(expressions::Template),
+    Jsonata(jsonata::Template),
+}
+
+/// A value that stands in the definition, or where it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Given<T> {
+    Literal(T),
+    Path(Path),
+    Jsonata(Jsonata),
 }
 
 /// `InputPath`, `OutputPath`, `ItemsPath`.
@@ -123,18 +145,12 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
     pub resource: Resource,
-    pub timeout: Option<Seconds>,
-    pub heartbeat: Option<Seconds>,
-    /// `Credentials`, an object with `RoleArn` (or `RoleArn.$`).
+    /// In seconds.
+    pub timeout: Option<Given<u64>>,
+    pub heartbeat: Option<Given<u64>>,
+    /// `Credentials`, an object with `RoleArn` (or `RoleArn.$`), or an expression that answers one.
     pub credentials: Option<Template>,
     pub transition: Transition,
-}
-
-/// A number of seconds, or where in the input it stands.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Seconds {
-    Literal(u64),
-    Path(Path),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -146,26 +162,27 @@ pub struct Parallel {
 /// An inline Map. Distributed maps are validated and refused by [`crate::parse`] for now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Map {
-    pub items_path: Selection,
+    pub items: Items,
     pub item_selector: Option<Template>,
     pub processor: Flow,
+    /// Whether it has `ItemReader`, `ItemBatcher` or `ResultWriter`.
+    // AWS: an inline Map that has fails when it runs, with `States.Runtime`: "The ItemReader, ItemBatcher and ResultWriter
+    // fields are not supported for INLINE maps" (public reports).
+    pub has_distributed_fields: bool,
     /// 0 is no limit of the definition's own.
-    pub max_concurrency: Limit,
-    pub tolerated_failure_count: Option<Limit>,
-    pub tolerated_failure_percentage: Option<Percentage>,
+    pub max_concurrency: Given<u64>,
+    pub tolerated_failure_count: Option<Given<u64>>,
+    pub tolerated_failure_percentage: Option<Given<f64>>,
     pub transition: Transition,
 }
 
+/// What a Map iterates.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Limit {
-    Literal(u64),
-    Path(Path),
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Percentage {
-    Literal(f64),
-    Path(Path),
+pub enum Items {
+    /// `ItemsPath`
+    Path(Selection),
+    /// `Items`
+    Jsonata(jsonata::Template),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -182,10 +199,8 @@ pub struct Wait {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum WaitUntil {
-    Seconds(u64),
-    SecondsPath(Path),
-    Timestamp(jiff::Timestamp),
-    TimestampPath(Path),
+    Seconds(Given<u64>),
+    Timestamp(Given<jiff::Timestamp>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -196,9 +211,20 @@ pub struct Choice {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
-    pub condition: Condition,
+    pub test: Test,
     pub assign: Option<Template>,
+    pub output: Option<jsonata::Template>,
     pub next: StateId,
+}
+
+/// When a rule of a Choice holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    Compare(Condition),
+    /// `Condition`
+    Jsonata(Jsonata),
+    /// `"Condition": true`
+    Always(bool),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -207,11 +233,12 @@ pub struct Fail {
     pub cause: Option<Text>,
 }
 
-/// `Error` or `ErrorPath`, `Cause` or `CausePath`.
+/// `Error` or `ErrorPath`, `Cause` or `CausePath`; in JSONata `Error` and `Cause` may be expressions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Text {
     Literal(String),
     From(Expression),
+    Jsonata(Jsonata),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -236,5 +263,6 @@ pub struct Catcher {
     pub error_equals: Vec<String>,
     pub result_path: ResultPath,
     pub assign: Option<Template>,
+    pub output: Option<jsonata::Template>,
     pub next: StateId,
 }

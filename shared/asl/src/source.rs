@@ -1,16 +1,27 @@
-//! The text a definition was written in: where in it a diagnostic's location lies, and YAML read as JSON.
+//! The text a definition was written in: where in it a diagnostic's location lies, YAML read as JSON, placeholders filled
+//! in or left open, and definitions within templates.
 //!
 //! JSON has a reader of places of its own, since not every JSON text is YAML (`"\ud83d\ude00"`, `"\/"`). Pure: a text
-//! comes in, a JSON text and spans come out.
+//! comes in, a JSON text and spans come out; reading files is the caller's.
 
+mod align;
 mod json;
+mod judge;
+mod origin;
+mod placeholder;
 mod scalar;
 mod spot;
+pub mod template;
 mod yaml;
 
 use std::ops::Range;
 
-use crate::{Code, Diagnostic};
+use serde_json::Value;
+
+use crate::{Code, Diagnostic, MachineType};
+use origin::Derived;
+use placeholder::Filling;
+pub use placeholder::{Placeholders, Substitutions};
 use spot::{Spot, Step};
 
 /// How a definition is written.
@@ -23,13 +34,21 @@ pub enum Format {
 /// A definition as JSON, and where its parts stand in the text it was read from.
 #[derive(Debug, Clone)]
 pub struct Source {
-    json: String,
-    length: usize,
-    lines: Vec<usize>,
+    json: Json,
     root: Option<Spot>,
+    placeholders: Placeholders,
 }
 
-/// A text that is no YAML, and the byte where that shows.
+/// The JSON text of a definition.
+#[derive(Debug, Clone)]
+enum Json {
+    /// It was written as JSON: spots are places in it, which lead back to the file.
+    Written(Derived),
+    /// It was written otherwise: spots are places in the file.
+    Made(String),
+}
+
+/// A text that cannot be read, and the bytes where that shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceError {
     pub message: String,
@@ -48,20 +67,51 @@ impl Format {
     }
 }
 
-/// Reads a text. A JSON text is always read, right or wrong: [`crate::parse`] says better what is wrong with it.
+/// Reads a text and leaves its placeholders open. A JSON text is always read, right or wrong: [`crate::parse`] says better
+/// what is wrong with it.
 pub fn read(text: &str, format: Format) -> Result<Source, SourceError> {
-    let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-    let source = |json, root| Source { json, length: text.len(), lines, root };
+    read_with(text, format, &Substitutions::default())
+}
+
+/// Reads a text and fills in placeholders.
+pub fn read_with(text: &str, format: Format, values: &Substitutions) -> Result<Source, SourceError> {
+    let mut filling = Filling::new(values);
     match format {
-        Format::Json => Ok(source(text.to_owned(), json::read(text))),
-        Format::Yaml => yaml::read(text).map(|(value, spot)| source(expressions::json::to_text(&value), Some(spot))),
+        Format::Json => {
+            let filled = filling.json(&Derived::whole(text, 0))?;
+            Ok(Source::written(filled, filling.seen))
+        }
+        Format::Yaml => {
+            let (value, spot) = yaml::read(text, yaml::Tags::Nothing, &mut filling)?;
+            Ok(Source::made(&value, spot, filling.seen))
+        }
     }
 }
 
 impl Source {
-    /// The definition as a JSON text.
+    fn written(text: Derived, placeholders: Placeholders) -> Source {
+        Source { root: json::read(text.text()), json: Json::Written(text), placeholders }
+    }
+
+    fn made(value: &Value, root: Spot, placeholders: Placeholders) -> Source {
+        Source { json: Json::Made(expressions::json::to_text(value)), root: Some(root), placeholders }
+    }
+
+    /// The definition as a JSON text. A value that is a placeholder is text in it.
     pub fn json(&self) -> &str {
-        &self.json
+        match &self.json {
+            Json::Written(text) => text.text(),
+            Json::Made(text) => text,
+        }
+    }
+
+    pub fn placeholders(&self) -> &Placeholders {
+        &self.placeholders
+    }
+
+    /// What [`crate::parse`] says about the definition, as far as it is true whatever the open placeholders hide.
+    pub fn check(&self, machine_type: MachineType) -> Vec<Diagnostic> {
+        judge::findings(self, machine_type)
     }
 
     /// The bytes of the text to show for a diagnostic.
@@ -70,54 +120,82 @@ impl Source {
         if diagnostic.code == Code::InvalidJsonDescription {
             return self.span_at(location);
         }
-        // AWS locates a field that should not be there at its object; the reader wants to see the field.
-        if let Some(name) = named_field(&diagnostic.message) {
-            let field = format!("{}/{name}", location.trim_end_matches('/'));
-            if let Some((spot, "")) = self.walk(&field) {
-                return Some(spot.key.clone().unwrap_or_else(|| spot.value.clone()));
-            }
+        let (trail, rest) = self.trail(location);
+        let (_, spot) = trail.last()?;
+        if !rest.is_empty() {
+            return Some(self.shown(spot));
         }
-        self.span(location)
+        // AWS locates a field that should not be there, and a wrong one in a template, at its object; the reader wants to
+        // see the field.
+        if let Some((_, field)) = foreign_field(&diagnostic.message).and_then(|name| spot.child(name)) {
+            return Some(self.origin(field.key.clone().unwrap_or_else(|| field.value.clone())));
+        }
+        Some(self.shown(named_fields(&diagnostic.message, spot).next().unwrap_or(spot)))
     }
 
     /// The bytes of what stands at a location, or of the nearest thing around it: the key of an object or a list, which
-    /// may be long, and the value of everything else.
+    /// may be long (the whole has none: where it begins), and the value of everything else.
     pub fn span(&self, location: &str) -> Option<Range<usize>> {
-        let (spot, _) = self.walk(location)?;
-        let start = spot.value.start;
-        Some(match &spot.key {
+        let (trail, _) = self.trail(location);
+        trail.last().map(|(_, spot)| self.shown(spot))
+    }
+
+    fn shown(&self, spot: &Spot) -> Range<usize> {
+        self.origin(match &spot.key {
             Some(key) if spot.is_container => key.clone(),
             Some(_) => spot.value.clone(),
-            None if spot.is_container => start..(start + 1).min(self.length),
+            None if spot.is_container => spot.value.start..spot.value.start,
             None => spot.value.clone(),
         })
     }
 
-    /// The place that leads furthest along a location, and what of the location is left.
-    fn walk<'l>(&self, location: &'l str) -> Option<(&Spot, &'l str)> {
+    /// The places that lead furthest along a location, the whole first, and what of the location is left.
+    fn trail<'l>(&self, location: &'l str) -> (Trail<'_>, &'l str) {
         let rest = if location == "/" { "" } else { location };
+        let Some(root) = &self.root else { return (Trail::new(), rest) };
         let mut probes = MOST_PROBES;
-        self.root.as_ref().map(|root| furthest(root, rest, &mut probes))
+        let (mut trail, rest) = furthest(None, root, rest, &mut probes);
+        trail.reverse();
+        (trail, rest)
+    }
+
+    /// Where in the file a spot is.
+    fn origin(&self, spot: Range<usize>) -> Range<usize> {
+        match &self.json {
+            Json::Written(text) => text.origin(spot),
+            Json::Made(_) => spot,
+        }
     }
 
     /// The byte that Jackson's `line: 1, column: 4` means.
     fn span_at(&self, location: &str) -> Option<Range<usize>> {
+        let Json::Written(written) = &self.json else { return None };
         let (_, place) = location.rsplit_once("line: ")?;
         let (line, column) = place.trim_end_matches(']').split_once(", column: ")?;
         let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
-        let line = *self.lines.get(line.checked_sub(1)?)?;
-        let mut letters = self.json.get(line..)?.char_indices().skip(column.saturating_sub(1));
-        let (start, next) = letters.next().map_or((self.length, 0), |(at, letter)| (line + at, letter.len_utf8()));
-        Some(start..start + next)
+        let text = written.text();
+        let mut starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+        let line = starts.nth(line.checked_sub(1)?)?;
+        let mut letters = text.get(line..)?.char_indices().skip(column.saturating_sub(1));
+        let (start, next) = letters.next().map_or((text.len(), 0), |(at, letter)| (line + at, letter.len_utf8()));
+        Some(written.origin(start..start + next))
     }
 }
+
+/// A place and those around it, each with the step that leads there.
+type Trail<'s> = Vec<(Option<&'s Step>, &'s Spot)>;
 
 /// Names may contain slashes, so a location can be read in several ways; this many steps are tried.
 const MOST_PROBES: usize = 20_000;
 
-/// Recursion is as deep as the document, which is bounded.
-fn furthest<'s, 'l>(spot: &'s Spot, location: &'l str, probes: &mut usize) -> (&'s Spot, &'l str) {
-    let mut best = (spot, location);
+/// The trail from its end. Recursion is as deep as the document, which is bounded.
+fn furthest<'s, 'l>(
+    taken: Option<&'s Step>,
+    spot: &'s Spot,
+    location: &'l str,
+    probes: &mut usize,
+) -> (Trail<'s>, &'l str) {
+    let mut best = (Trail::new(), location);
     // The last of several fields of one name counts, as in JSON.
     for (step, child) in spot.children.iter().rev() {
         if best.1.is_empty() || *probes == 0 {
@@ -132,16 +210,23 @@ fn furthest<'s, 'l>(spot: &'s Spot, location: &'l str, probes: &mut usize) -> (&
         };
         let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with(['/', '['])) else { continue };
         *probes -= 1;
-        let found = furthest(child, rest, probes);
+        let found = furthest(Some(step), child, rest, probes);
         if found.1.len() < best.1.len() {
             best = found;
         }
     }
+    best.0.push((taken, spot));
     best
 }
 
-/// The field that a message is about, if it names one.
-fn named_field(message: &str) -> Option<&str> {
+/// The field that a message says should not be there.
+fn foreign_field(message: &str) -> Option<&str> {
     let rest = message.strip_prefix("Field '").or_else(|| Some(message.split_once("but field '")?.1))?;
     rest.split_once('\'').map(|(name, _)| name)
+}
+
+/// The fields of an object that a message names.
+fn named_fields<'s>(message: &str, spot: &'s Spot) -> impl Iterator<Item = &'s Spot> {
+    let quoted = message.split('\'').skip(1).step_by(2);
+    quoted.filter_map(|name| spot.child(name)).map(|(_, field)| field)
 }

@@ -9,7 +9,6 @@ use crate::definition::Reading;
 use crate::diagnostics::Findings;
 use crate::fields::{self, StateType};
 use crate::hints::did_you_mean;
-use crate::place::Place;
 use crate::states::{choice, fail, map, parallel, pass, task, wait};
 use crate::{Kind, QueryLanguage, State, Transition, catch, data_flow, retry};
 
@@ -70,12 +69,6 @@ pub(crate) fn transition(sheet: &Sheet<'_, '_>, reading: &mut Reading<'_>) -> Op
     }
 }
 
-/// Says that a definition is right but cannot run here yet.
-pub(crate) fn jsonata_is_not_available(at: Place<'_>, findings: &mut Findings) {
-    let message = "JSONata is not available in this version of Stepwell yet".to_owned();
-    findings.unavailable(at, message, "write the state in JSONPath".to_owned());
-}
-
 fn read_type(object: &Object<'_, '_>, findings: &mut Findings) -> Option<StateType> {
     if !object.require(&["Type"], findings) {
         return None;
@@ -94,7 +87,7 @@ fn read_type(object: &Object<'_, '_>, findings: &mut Findings) -> Option<StateTy
 
 // AWS: what is absent is inherited from the machine, not from the Map or Parallel around; what is there and is not
 // exactly `JSONPath` is JSONata, even where the value is reported as wrong.
-fn effective_language(state: &Map<String, Value>, machine: QueryLanguage) -> QueryLanguage {
+pub(crate) fn effective_language(state: &Map<String, Value>, machine: QueryLanguage) -> QueryLanguage {
     match state.get("QueryLanguage") {
         None => machine,
         Some(Value::String(text)) if text == "JSONPath" => QueryLanguage::JsonPath,
@@ -114,10 +107,7 @@ fn check_fields(object: &Object<'_, '_>, state_type: StateType, reading: &mut Re
     }
     fields::check_names(object, tables, findings);
     if let Some(node) = object.get("QueryLanguage") {
-        let language = node.word(&["JSONPath", "JSONata"], findings);
-        if language == Some("JSONata") && reading.language == QueryLanguage::JsonPath {
-            jsonata_is_not_available(node.at, findings);
-        }
+        node.word(&["JSONPath", "JSONata"], findings);
     }
 }
 

@@ -67,6 +67,35 @@ fn refuses_aliases_that_multiply_and_depth_without_end() {
     assert!(source::read("a: &a [*a]", Format::Yaml).is_err());
 }
 
+#[test]
+fn reads_expressions_that_are_long_or_deep_in_bounded_time() {
+    let machine = |expression: String| {
+        let state = json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": expression, "End": true});
+        json!({"StartAt": "A", "States": {"A": state}}).to_string()
+    };
+    for (open, close) in [("(", ")"), ("[", "]"), ("{'a':", "}"), ("-", ""), ("$f(", ")"), ("function(){", "}")] {
+        let deep = format!("{{% {}1{} %}}", open.repeat(20_000), close.repeat(20_000));
+        let parsed = parse(&machine(deep), MachineType::Standard);
+        assert_eq!(parsed.machine.is_none(), parsed.diagnostics.iter().any(|one| one.severity == Severity::Error));
+    }
+    let long = format!("{{% {}1 %}}", "1 + ".repeat(50_000));
+    parse(&machine(long), MachineType::Standard);
+    assert_refused(&machine(format!("{{% {} %}}", vec!["name"; 50_000].join(" + "))));
+}
+
+#[test]
+fn bounds_what_scopes_within_scopes_cost() {
+    let assign: serde_json::Map<String, Value> = (0..2_000).map(|i| (format!("v{i}"), Value::Null)).collect();
+    let mut level = json!({"StartAt": "Leaf", "States": {"Leaf": {"Type": "Pass", "Assign": assign, "End": true}}});
+    for depth in 0..20 {
+        level = json!({"StartAt": format!("P{depth}"), "States": {
+            format!("P{depth}"): {"Type": "Parallel", "Assign": assign, "Branches": [level], "End": true}}});
+    }
+    let parsed = parse(&level.to_string(), MachineType::Standard);
+    assert!(parsed.machine.is_none());
+    assert!(parsed.diagnostics.len() <= 1_001);
+}
+
 /// A definition with something of everything.
 fn definition() -> Value {
     json!({
@@ -88,6 +117,31 @@ fn definition() -> Value {
                 "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}, "StartAt": "Y",
                     "States": {"Y": {"Type": "Succeed"}}}, "End": true},
             "F": {"Type": "Fail", "ErrorPath": "$.e", "Cause": "c"}
+        }
+    })
+}
+
+/// A definition with something of everything that JSONata has.
+fn definition_in_jsonata() -> Value {
+    json!({
+        "QueryLanguage": "JSONata", "StartAt": "T", "States": {
+            "T": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "TimeoutSeconds": "{% $states.input.t %}",
+                "Arguments": {"FunctionName": "f", "Payload": ["{% $states.input %}", {"a": "{% $v %}"}]},
+                "Credentials": {"RoleArn": "{% $states.input.r %}"}, "Assign": {"v": "{% $states.result.v %}"},
+                "Output": "{% $merge([$states.input, $states.result]) %}",
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput %}", "Assign": {"e": 1},
+                    "Next": "F"}], "Next": "M"},
+            "M": {"Type": "Map", "Items": [1, "{% 2 %}"], "MaxConcurrency": "{% 3 %}", "ItemSelector": {"v": "{% $v %}"},
+                "ToleratedFailurePercentage": "{% 4 %}", "ItemProcessor": {"StartAt": "P", "States": {
+                    "P": {"Type": "Parallel", "Arguments": "{% $states.input %}", "Branches": [
+                        {"StartAt": "W", "States": {"W": {"Type": "Wait", "Timestamp": "{% $now() %}", "End": true}}},
+                        {"StartAt": "X", "States": {"X": {"Type": "Pass", "Assign": {"w": 1}, "End": true}}}],
+                        "End": true}}}, "Next": "C"},
+            "C": {"Type": "Choice", "Assign": {"v": 2}, "Output": [1], "Choices": [
+                {"Condition": "{% $v = 1 %}", "Output": {"a": "{% 'x' %}"}, "Next": "S"}, {"Condition": true, "Next": "F"}],
+                "Default": "F"},
+            "S": {"Type": "Succeed", "Output": "{% $states.context.Execution.Id %}"},
+            "F": {"Type": "Fail", "Error": "{% $e %}", "Cause": "c"}
         }
     })
 }
@@ -132,6 +186,12 @@ fn replacements() -> impl Strategy<Value = Value> {
         "$v",
         "States.Format('",
         "{% 1 %}",
+        "{% a %}",
+        "{% $states.errorOutput %}",
+        "{% (",
+        "{%}",
+        "v",
+        "states",
         "JSONata",
         "JSONPath",
         "Task",
@@ -164,8 +224,9 @@ proptest! {
     fn damaged_definitions_are_machines_or_have_errors(
         damages in prop::collection::vec((0usize..220, replacements()), 1..5),
         express in any::<bool>(),
+        jsonata in any::<bool>(),
     ) {
-        let mut broken = definition();
+        let mut broken = if jsonata { definition_in_jsonata() } else { definition() };
         for (mut which, with) in damages {
             damage(&mut broken, &mut which, &with);
         }

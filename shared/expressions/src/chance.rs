@@ -19,6 +19,13 @@ impl Chance {
         Chance { generator: RefCell::new(ChaCha12Rng::from_seed(seed)) }
     }
 
+    /// Another source that goes its own way from here, for what cannot borrow this one.
+    pub(crate) fn fork(&self) -> Chance {
+        let mut seed = [0; 32];
+        self.generator.borrow_mut().fill_bytes(&mut seed);
+        Chance::from_seed(seed)
+    }
+
     pub fn next_u64(&self) -> u64 {
         self.generator.borrow_mut().next_u64()
     }

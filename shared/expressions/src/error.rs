@@ -11,20 +11,28 @@ use std::fmt;
 pub struct EvaluationError {
     pub error: &'static str,
     pub cause: String,
+    /// The field to blame, where history names one: `Output/v[0]`.
+    pub location: Option<String>,
 }
 
 impl EvaluationError {
     pub(crate) fn runtime(cause: impl Into<String>) -> Self {
-        EvaluationError { error: "States.Runtime", cause: cause.into() }
+        EvaluationError { error: "States.Runtime", cause: cause.into(), location: None }
     }
 
     // AWS: unverified wording; the name is that of a payload over its limit, which this is many times over.
     pub(crate) fn too_large() -> Self {
-        EvaluationError { error: "States.DataLimitExceeded", cause: "The rendered value is too large".to_owned() }
+        let cause = "The rendered value is too large".to_owned();
+        EvaluationError { error: "States.DataLimitExceeded", cause, location: None }
+    }
+
+    /// A JSONata expression went wrong at `field`.
+    pub fn query(field: &str, cause: impl Into<String>) -> Self {
+        EvaluationError { error: "States.QueryEvaluationError", cause: cause.into(), location: Some(field.to_owned()) }
     }
 
     pub(crate) fn intrinsic(cause: impl Into<String>) -> Self {
-        EvaluationError { error: "States.IntrinsicFailure", cause: cause.into() }
+        EvaluationError { error: "States.IntrinsicFailure", cause: cause.into(), location: None }
     }
 }
 

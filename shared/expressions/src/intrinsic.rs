@@ -16,6 +16,8 @@ use crate::error::{EvaluationError, Invalid};
 use crate::scope::Scope;
 use call::Call;
 
+pub(crate) use text::digest;
+
 /// A compiled call of an intrinsic function.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Intrinsic {

@@ -1,8 +1,8 @@
-//! Values from documents: JSONPath, intrinsic functions, payload templates, Choice conditions.
+//! Values from documents: JSONPath, intrinsic functions, payload templates, Choice conditions, and [`jsonata`].
 //!
 //! Everything here is compiled once from a definition and then read against a [`Scope`] without touching
-//! the world: the same expression, scope and seed give the same bytes. Deliberately absent: JSONata (its own
-//! adapter), fields of states (the `asl` crate) and the order in which a state applies them (the interpreter).
+//! the world: the same expression, scope and seed give the same bytes. Deliberately absent: fields of states (the `asl`
+//! crate) and the order in which a state applies them (the interpreter).
 
 mod chance;
 mod condition;
@@ -11,6 +11,7 @@ mod error;
 mod expression;
 mod intrinsic;
 pub mod json;
+pub mod jsonata;
 mod number;
 mod path;
 mod reference_path;

@@ -116,7 +116,11 @@ impl Path {
             Ok(Hit::Made(_) | Hit::PastTheEnd) => last,
             Err(obstacle) => obstacle.at(),
         };
-        Err(EvaluationError { error: CONFLICT, cause: unable_to_apply(&self.steps, stopped_at, document) })
+        Err(EvaluationError {
+            error: CONFLICT,
+            cause: unable_to_apply(&self.steps, stopped_at, document),
+            location: None,
+        })
     }
 
     /// Whether there is something to read; an index past the end is nothing.

@@ -42,7 +42,11 @@ impl ReferencePath {
     pub fn write(&self, mut document: Value, result: Value) -> Result<Value, EvaluationError> {
         let steps = self.path.steps();
         if let Some(at) = conflict(&document, steps) {
-            return Err(EvaluationError { error: CONFLICT, cause: unable_to_apply(steps, at, &document) });
+            return Err(EvaluationError {
+                error: CONFLICT,
+                cause: unable_to_apply(steps, at, &document),
+                location: None,
+            });
         }
         if steps.len() + json::depth(&result) > json::DEEPEST {
             return Err(EvaluationError::runtime(json::too_deep(json::DEEPEST + 1)));

@@ -4,15 +4,14 @@
 //! built at the first look because most expressions never read `$$`.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::chance::Chance;
 
 /// The variables an expression can see, by name without `$`.
-pub type Variables = BTreeMap<String, Value>;
+pub type Variables = Map<String, Value>;
 
 /// Everything an expression may look at.
 #[derive(Clone, Copy, Debug)]

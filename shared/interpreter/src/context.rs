@@ -3,18 +3,10 @@
 use asl::{Kind, State};
 use serde_json::{Map, Value, json};
 
+use crate::evaluation::Sight;
 use crate::{Execution, Frame, Payload};
 
-/// What a state adds to the context object.
-#[derive(Default)]
-pub(crate) struct Extra<'a> {
-    /// `$$.Task.Token`, in a task that waits for one.
-    pub token: Option<&'a str>,
-    /// `$$.Map.Item`, while a Map shapes the input of an iteration.
-    pub item: Option<(u32, &'a Value)>,
-}
-
-pub(crate) fn context_object(execution: &Execution, state: &State, frame: &Frame<Payload>, extra: &Extra<'_>) -> Value {
+pub(crate) fn context_object(execution: &Execution, state: &State, frame: &Frame<Payload>, sight: Sight<'_>) -> Value {
     let mut object = json!({
         "Execution": {
             "Id": execution.arn,
@@ -31,10 +23,10 @@ pub(crate) fn context_object(execution: &Execution, state: &State, frame: &Frame
     if let (true, Some(Value::Object(shown))) = (counts_retries(state), members.get_mut("State")) {
         shown.insert("RetryCount".into(), json!(frame.retries.iter().sum::<u64>()));
     }
-    if let Some(token) = extra.token {
+    if let Some(token) = sight.token {
         members.insert("Task".into(), json!({ "Token": token }));
     }
-    if let Some((index, value)) = extra.item {
+    if let Some((index, value)) = sight.item {
         members.insert("Map".into(), Value::Object(Map::from_iter([("Item".into(), item(index, value))])));
     }
     object

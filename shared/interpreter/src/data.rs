@@ -1,18 +1,85 @@
-//! The data flow that all states share: InputPath, ResultSelector, Assign, ResultPath, OutputPath, in AWS's order.
+//! The data flow that all states share, in AWS's order and in both languages.
+//!
+//! JSONPath: InputPath, (the work), ResultSelector, Assign, ResultPath, OutputPath. JSONata: Assign and Output. The fields
+//! of the other language hold their defaults, which change nothing, so there is one way through all of them.
 
 use std::sync::Arc;
 
-use asl::{ResultPath, Selection, State, Transition};
-use expressions::{Scope, Template};
+use asl::{Catcher, Kind, ResultPath, Rule, Selection, State, Template, Transition};
+use expressions::jsonata;
 use serde_json::{Map, Value};
 
-use crate::context::Extra;
+use crate::evaluation::Sight;
+use crate::failure::{RUNTIME, Raised, Trouble};
 use crate::run::{Run, type_of};
-use crate::{Detail, Payload, Raised, ThreadPath, Trouble};
+use crate::{Detail, Payload, ThreadPath};
 
 /// Bytes of all variables that a thread sees, as one JSON object; those of one Assign are limited as a payload is.
 // AWS: the limit is one for the whole execution; here threads inside threads each have it.
 const ALL_VARIABLES: usize = 10 << 20;
+
+/// One way out of a state, and what becomes of its data there.
+pub(crate) struct Exit<'s> {
+    result_selector: Option<&'s expressions::Template>,
+    assign: Option<&'s Template>,
+    output: Option<&'s jsonata::Template>,
+    result_path: &'s ResultPath,
+    output_path: &'s Selection,
+    by: By,
+}
+
+/// Which entry of the state an exit is of, which the names of its fields begin with in error texts.
+enum By {
+    Itself,
+    Rule(usize),
+    Catcher(usize),
+}
+
+impl By {
+    fn field(&self, name: &str) -> String {
+        match self {
+            By::Itself => name.to_owned(),
+            By::Rule(index) => format!("Choices[{index}]/{name}"),
+            By::Catcher(index) => format!("Catch[{index}]/{name}"),
+        }
+    }
+}
+
+impl<'s> Exit<'s> {
+    /// When its work is done, or no rule of a Choice holds.
+    pub fn of(state: &'s State) -> Exit<'s> {
+        Exit {
+            result_selector: state.data.result_selector.as_ref(),
+            assign: state.data.assign.as_ref(),
+            output: state.data.output.as_ref(),
+            result_path: &state.data.result_path,
+            output_path: &state.data.output_path,
+            by: By::Itself,
+        }
+    }
+
+    /// By a rule of a Choice. AWS: what the state itself assigns and outputs is for its Default.
+    pub fn by_rule(state: &'s State, index: usize, rule: &'s Rule) -> Exit<'s> {
+        Exit { assign: rule.assign.as_ref(), output: rule.output.as_ref(), by: By::Rule(index), ..Exit::of(state) }
+    }
+
+    pub fn by_catcher(index: usize, catcher: &'s Catcher) -> Exit<'s> {
+        Exit {
+            result_selector: None,
+            assign: catcher.assign.as_ref(),
+            output: catcher.output.as_ref(),
+            result_path: &catcher.result_path,
+            output_path: &Selection::Everything,
+            by: By::Catcher(index),
+        }
+    }
+}
+
+/// What a state hands on: its output and what it assigned.
+pub(crate) struct HandedOn {
+    output: Payload,
+    assigned: Option<Payload>,
+}
 
 impl Run<'_> {
     /// The state's raw input.
@@ -22,54 +89,104 @@ impl Run<'_> {
 
     /// The state's input after InputPath.
     pub fn effective_input(&self, path: &ThreadPath, state: &State) -> Result<Payload, Raised> {
-        self.select(path, state, &state.data.input_path, self.raw_input(path))
+        self.select(path, &state.data.input_path, self.raw_input(path))
     }
 
     /// What a path of the state picks from `from`.
-    pub fn select(
-        &self,
-        path: &ThreadPath,
-        state: &State,
-        selection: &Selection,
-        from: Payload,
-    ) -> Result<Payload, Raised> {
+    fn select(&self, path: &ThreadPath, selection: &Selection, from: Payload) -> Result<Payload, Raised> {
         match selection {
             Selection::Everything => Ok(from),
             Selection::Nothing => Ok(Payload::from_value(Value::Object(Map::new()))),
-            Selection::At(at) => self.with_scope(path, state, from.value(), &Extra::default(), |scope| {
-                Ok(Payload::from_value(read(at, scope)?.into_owned()))
+            Selection::At(at) => self.evaluate(path, Sight::of(from.value()), |look| {
+                Ok(Payload::from_value(read(at, look.paths())?.into_owned()))
             }),
         }
     }
 
-    pub fn render(
-        &self,
-        path: &ThreadPath,
-        state: &State,
-        template: &Template,
-        input: &Value,
-        extra: &Extra<'_>,
-    ) -> Result<Payload, Raised> {
-        self.with_scope(path, state, input, extra, |scope| Ok(Payload::from_value(template.render(scope)?)))
+    /// The input as `Parameters` or `Arguments` shape it, for states that need nothing else evaluated.
+    pub fn arguments(&self, path: &ThreadPath, state: &State) -> Result<Payload, Raised> {
+        let input = self.effective_input(path, state)?;
+        match &state.data.arguments {
+            None => Ok(input),
+            Some(template) => {
+                self.evaluate(path, Sight::of(input.value()), |look| look.render(template, arguments_field(template)))
+            }
+        }
     }
 
     /// Leaves the state with the result of its work.
     pub fn leave(&mut self, path: &ThreadPath, state: &Arc<State>, result: Payload, then: Transition) {
-        match self.shape(path, state, result) {
-            Ok((output, assigned)) => self.exit(path, state, output, assigned, then),
+        self.leave_by(path, state, &Exit::of(state), result, then);
+    }
+
+    pub fn leave_by(
+        &mut self,
+        path: &ThreadPath,
+        state: &Arc<State>,
+        exit: &Exit<'_>,
+        result: Payload,
+        then: Transition,
+    ) {
+        let shaped = {
+            let sight = Sight::of(result.value());
+            let sight = if has_result(state) { Sight { result: Some(result.value()), ..sight } } else { sight };
+            self.shape(path, exit, sight, &result)
+        };
+        match shaped {
+            Ok(handed_on) => self.hand_on(path, state, handed_on, then),
             Err(raised) => self.raise(path, raised),
         }
     }
 
-    /// Leaves the state: checks its output, records it and hands on.
-    pub fn exit(
-        &mut self,
+    /// What an exit makes of a result. Assign and Output see the same variables: those from before.
+    pub fn shape(
+        &self,
         path: &ThreadPath,
-        state: &Arc<State>,
-        output: Payload,
-        assigned: Option<Payload>,
-        then: Transition,
-    ) {
+        exit: &Exit<'_>,
+        sight: Sight<'_>,
+        result: &Payload,
+    ) -> Result<HandedOn, Raised> {
+        let selected = match exit.result_selector {
+            Some(template) => {
+                self.evaluate(path, sight, |look| Ok(Payload::from_value(template.render(look.paths())?)))?
+            }
+            None => result.clone(),
+        };
+        let (mut assigned, mut output) = (None, None);
+        if exit.assign.is_some() || exit.output.is_some() {
+            let sight = Sight { document: selected.value(), ..sight };
+            (assigned, output) = self.evaluate(path, sight, |look| {
+                let assigned =
+                    exit.assign.map(|template| look.render(template, &exit.by.field("Assign"))).transpose()?;
+                let output =
+                    exit.output.map(|template| look.payload(template, &exit.by.field("Output"))).transpose()?;
+                Ok((assigned, output))
+            })?;
+        }
+        let output = match output {
+            Some(output) => output,
+            None => self.select(path, exit.output_path, self.place(path, exit.result_path, selected)?)?,
+        };
+        Ok(HandedOn { output, assigned })
+    }
+
+    /// Puts a result into the state's raw input.
+    fn place(&self, path: &ThreadPath, result_path: &ResultPath, result: Payload) -> Result<Payload, Raised> {
+        match result_path {
+            ResultPath::Replace => Ok(result),
+            ResultPath::Discard => Ok(self.raw_input(path)),
+            ResultPath::At(at) => {
+                let raw = self.raw_input(path);
+                self.evaluate(path, Sight::of(raw.value()), |_| {
+                    Ok(Payload::from_value(at.write(raw.value().clone(), result.value().clone())?))
+                })
+            }
+        }
+    }
+
+    /// Ends the state: checks its output, records it and goes on.
+    pub fn hand_on(&mut self, path: &ThreadPath, state: &Arc<State>, handed_on: HandedOn, then: Transition) {
+        let HandedOn { output, assigned } = handed_on;
         if let Err(raised) = self.fits(path, state, &output) {
             return self.raise(path, raised);
         }
@@ -83,41 +200,6 @@ impl Run<'_> {
         self.go(path, output, then);
     }
 
-    /// ResultSelector, Assign, ResultPath, OutputPath.
-    fn shape(&self, path: &ThreadPath, state: &State, result: Payload) -> Result<(Payload, Option<Payload>), Raised> {
-        let selected = match &state.data.result_selector {
-            Some(template) => self.render(path, state, template, result.value(), &Extra::default())?,
-            None => result,
-        };
-        let assigned = match &state.data.assign {
-            Some(template) => Some(self.render(path, state, template, selected.value(), &Extra::default())?),
-            None => None,
-        };
-        let placed = self.place(path, state, &state.data.result_path, selected)?;
-        let output = self.select(path, state, &state.data.output_path, placed)?;
-        Ok((output, assigned))
-    }
-
-    /// Puts a result into the state's raw input.
-    pub fn place(
-        &self,
-        path: &ThreadPath,
-        state: &State,
-        result_path: &ResultPath,
-        result: Payload,
-    ) -> Result<Payload, Raised> {
-        match result_path {
-            ResultPath::Replace => Ok(result),
-            ResultPath::Discard => Ok(self.raw_input(path)),
-            ResultPath::At(at) => {
-                let raw = self.raw_input(path);
-                self.with_scope(path, state, raw.value(), &Extra::default(), |_| {
-                    Ok(Payload::from_value(at.write(raw.value().clone(), result.value().clone())?))
-                })
-            }
-        }
-    }
-
     fn fits(&self, path: &ThreadPath, state: &State, output: &Payload) -> Result<(), Raised> {
         let limits = &self.snapshot.execution.limits;
         if output.bytes() > limits.payload_bytes {
@@ -126,7 +208,7 @@ impl Run<'_> {
         if output.depth() > limits.nesting {
             let entered = self.snapshot.frame(path).map_or(0, |frame| frame.entered);
             let cause = format!("The output nests deeper than {} levels.", limits.nesting);
-            return Err(Raised::runtime(cause).in_state(&state.name, entered));
+            return Err(Trouble::runtime(cause).in_state(&state.name, entered));
         }
         Ok(())
     }
@@ -149,8 +231,26 @@ impl Run<'_> {
     }
 }
 
+/// Whether the state's work has a result that is not its input.
+fn has_result(state: &State) -> bool {
+    match state.kind {
+        Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_) => true,
+        Kind::Pass(_) | Kind::Wait(_) | Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => false,
+    }
+}
+
+/// How error texts name a state's arguments.
+pub(crate) fn arguments_field(template: &Template) -> &'static str {
+    match template {
+        Template::JsonPath(_) => "Parameters",
+        Template::Jsonata(_) => "Arguments",
+    }
+}
+
 /// Reads a path; AWS's words when there is nothing.
-pub(crate) fn read<'v>(path: &expressions::Path, scope: &'v Scope<'v>) -> Result<std::borrow::Cow<'v, Value>, Trouble> {
-    path.read(scope)
-        .map_err(|error| Trouble::new(crate::failure::RUNTIME, format!("Invalid path '{}' : {error}", path.text())))
+pub(crate) fn read<'v>(
+    path: &expressions::Path,
+    scope: &'v expressions::Scope<'v>,
+) -> Result<std::borrow::Cow<'v, Value>, Trouble> {
+    path.read(scope).map_err(|error| Trouble::new(RUNTIME, format!("Invalid path '{}' : {error}", path.text())))
 }

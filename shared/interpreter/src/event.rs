@@ -76,6 +76,13 @@ pub enum Detail<P> {
         state: StateType,
     },
 
+    /// A JSONata expression of a state went wrong, or what it answered makes no sense.
+    EvaluationFailed {
+        state: String,
+        location: Option<String>,
+        failure: Failure,
+    },
+
     LambdaFunctionScheduled {
         resource: String,
         input: P,
@@ -159,6 +166,9 @@ impl<P> Detail<P> {
             Detail::ExecutionAborted(failure) => Detail::ExecutionAborted(failure),
             Detail::ExecutionTimedOut(failure) => Detail::ExecutionTimedOut(failure),
             Detail::StateAborted { state } => Detail::StateAborted { state },
+            Detail::EvaluationFailed { state, location, failure } => {
+                Detail::EvaluationFailed { state, location, failure }
+            }
             Detail::LambdaFunctionStarted => Detail::LambdaFunctionStarted,
             Detail::LambdaFunctionFailed(failure) => Detail::LambdaFunctionFailed(failure),
             Detail::LambdaFunctionTimedOut(failure) => Detail::LambdaFunctionTimedOut(failure),

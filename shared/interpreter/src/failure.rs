@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 pub const RUNTIME: &str = "States.Runtime";
 pub const TIMEOUT: &str = "States.Timeout";
 pub const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
+pub const QUERY_EVALUATION: &str = "States.QueryEvaluationError";
 pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
 
 /// Characters of a cause, as the API has it. An expression that is told in its error may be longer.
@@ -23,14 +24,12 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Failure {
-        let mut cause = cause.into();
-        // No text has more characters than bytes: the cheap look comes first.
-        if cause.len() > LONGEST_CAUSE
-            && let Some((end, _)) = cause.char_indices().nth(LONGEST_CAUSE)
-        {
-            cause.truncate(end);
-        }
-        Failure { error: Some(error.into()), cause: Some(cause) }
+        Failure::of(Some(error.into()), Some(cause.into()))
+    }
+
+    /// A failure of which either part may be missing.
+    pub fn of(error: Option<String>, cause: Option<String>) -> Failure {
+        Failure { error, cause: cause.map(cut) }
     }
 
     /// A failure of which AWS tells the name only: a timeout.
@@ -48,11 +47,40 @@ impl Failure {
     }
 }
 
+/// A cause that the API can show.
+fn cut(mut cause: String) -> String {
+    // No text has more characters than bytes: the cheap look comes first.
+    if cause.len() > LONGEST_CAUSE
+        && let Some((end, _)) = cause.char_indices().nth(LONGEST_CAUSE)
+    {
+        cause.truncate(end);
+    }
+    cause
+}
+
 /// A failure on its way outwards.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Raised {
     pub failure: Failure,
     pub handling: Handling,
+    /// An expression went wrong, and history does not say so yet.
+    pub unrecorded: Option<Unrecorded>,
+}
+
+/// What history still has to say of an expression that went wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unrecorded {
+    pub state: String,
+    pub place: Place,
+}
+
+/// Where an expression went wrong.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Place {
+    /// The field, where one is to blame.
+    pub field: Option<String>,
+    /// The state had begun its work: what failed is what it made of the value.
+    pub at_work: bool,
 }
 
 /// Which Retriers and Catchers see a failure.
@@ -68,22 +96,22 @@ pub enum Handling {
 impl Raised {
     pub fn by_name(failure: Failure) -> Raised {
         let fatal = failure.error.as_deref() == Some(RUNTIME);
-        Raised { failure, handling: if fatal { Handling::Never } else { Handling::ByName } }
+        Raised::new(failure, if fatal { Handling::Never } else { Handling::ByName })
     }
 
-    pub fn runtime(cause: impl Into<String>) -> Trouble {
-        Trouble::new(RUNTIME, cause)
+    pub fn new(failure: Failure, handling: Handling) -> Raised {
+        Raised { failure, handling, unrecorded: None }
     }
 
     /// The state's own output is too large. AWS: this cannot be caught, and its cause names no event.
     pub fn output_too_large(state: &str) -> Raised {
-        Raised { failure: Failure::new(DATA_LIMIT_EXCEEDED, too_large(state)), handling: Handling::Never }
+        Raised::new(Failure::new(DATA_LIMIT_EXCEEDED, too_large(state)), Handling::Never)
     }
 
     /// What the state assigns is too large. AWS: unverified: name, wording, and that it cannot be caught.
     pub fn variables_too_large(state: &str) -> Raised {
         let cause = format!("The state '{state}' assigns variables with a size exceeding the maximum number of bytes.");
-        Raised { failure: Failure::new(DATA_LIMIT_EXCEEDED, cause), handling: Handling::Never }
+        Raised::new(Failure::new(DATA_LIMIT_EXCEEDED, cause), Handling::Never)
     }
 }
 
@@ -97,11 +125,30 @@ pub fn too_large(of: &str) -> String {
 pub struct Trouble {
     error: String,
     cause: String,
+    /// A JSONata evaluation failed, which history records as such.
+    evaluation: Option<Place>,
 }
 
 impl Trouble {
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Trouble {
-        Trouble { error: error.into(), cause: cause.into() }
+        Trouble { error: error.into(), cause: cause.into(), evaluation: None }
+    }
+
+    pub fn runtime(cause: impl Into<String>) -> Trouble {
+        Trouble::new(RUNTIME, cause)
+    }
+
+    /// A JSONata state cannot use a value that no expression of it answered.
+    pub fn query(cause: impl Into<String>) -> Trouble {
+        Trouble { evaluation: Some(Place::default()), ..Trouble::new(QUERY_EVALUATION, cause) }
+    }
+
+    /// The same, of a state that had begun its work.
+    pub fn at_work(mut self) -> Trouble {
+        if let Some(place) = &mut self.evaluation {
+            place.at_work = true;
+        }
+        self
     }
 
     /// The failure, its cause saying where: AWS prefixes it exactly once, at the innermost state.
@@ -110,12 +157,14 @@ impl Trouble {
             "An error occurred while executing the state '{name}' (entered at the event id #{entered}). {}",
             self.cause
         );
-        Raised::by_name(Failure::new(self.error, cause))
+        let unrecorded = self.evaluation.map(|place| Unrecorded { state: name.to_owned(), place });
+        Raised { unrecorded, ..Raised::by_name(Failure::new(self.error, cause)) }
     }
 }
 
 impl From<EvaluationError> for Trouble {
     fn from(error: EvaluationError) -> Trouble {
-        Trouble::new(error.error, error.cause)
+        let evaluation = (error.error == QUERY_EVALUATION).then_some(Place { field: error.location, at_work: false });
+        Trouble { error: error.error.to_owned(), cause: error.cause, evaluation }
     }
 }

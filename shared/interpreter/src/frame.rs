@@ -138,6 +138,9 @@ pub struct Iterations<P> {
     pub done: u32,
     #[serde(default)]
     pub held: u64,
+    /// How many run at a time; 0 in what was stored before this was kept.
+    #[serde(default)]
+    pub at_once: u32,
 }
 
 /// How long after its lease an attempt without an answer counts as lost, in milliseconds.
@@ -184,6 +187,7 @@ impl<P> Phase<P> {
                 next: map.next,
                 done: map.done,
                 held: map.held,
+                at_once: map.at_once,
             }),
             Phase::Task(attempt) => Phase::Task(Attempt {
                 arguments: f(attempt.arguments)?,

@@ -10,6 +10,7 @@
 
 mod context;
 mod data;
+mod evaluation;
 mod event;
 mod failure;
 mod frame;
@@ -26,7 +27,7 @@ mod stimulus;
 mod threads;
 
 pub use event::*;
-pub use failure::{Failure, Handling, Raised, Trouble};
+pub use failure::Failure;
 pub use frame::*;
 pub use moment::*;
 pub use payload::*;

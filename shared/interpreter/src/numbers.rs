@@ -1,6 +1,12 @@
-//! Numbers that paths refer to: which values AWS takes for an integer or a percentage, and how it prints others.
+//! Numbers that paths and expressions refer to: which values AWS takes for an integer or a percentage, and how it prints
+//! others.
 
 use serde_json::Value;
+
+use crate::evaluation::Misfit;
+
+/// Beyond this, numbers with decimals are not exact any more.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The integer a value stands for. AWS: numbers written as strings count.
 pub(crate) fn integer(value: &Value) -> Option<i64> {
@@ -17,6 +23,21 @@ pub(crate) fn float(value: &Value) -> Option<f64> {
         Value::String(text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// The whole number that an expression for `field` answered.
+pub(crate) fn whole(value: &Value, field: &str) -> Result<i64, Misfit> {
+    let Value::Number(number) = value else { return Err(Misfit::Type("number")) };
+    let exact = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
+    number.as_i64().or(exact.map(|float| float as i64)).ok_or_else(|| {
+        // AWS: unverified wording.
+        Misfit::Value(format!("The {field} field cannot be parsed as an integer: {}", shown(value)))
+    })
+}
+
+/// The number that an expression answered.
+pub(crate) fn decimal(value: &Value) -> Result<f64, Misfit> {
+    value.as_f64().ok_or(Misfit::Type("number"))
 }
 
 /// As it stands behind `==` in a cause: strings without quotes.

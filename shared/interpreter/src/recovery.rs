@@ -4,19 +4,43 @@ use std::sync::Arc;
 
 use asl::{Catcher, Jitter, Retrier, State, StateId, Transition};
 
-use crate::context::Extra;
-use crate::failure::{HEARTBEAT_TIMEOUT, TIMEOUT};
+use crate::data::{Exit, HandedOn};
+use crate::evaluation::Sight;
+use crate::failure::{HEARTBEAT_TIMEOUT, Handling, Raised, TIMEOUT, Unrecorded};
 use crate::run::Run;
-use crate::{Handling, Payload, Phase, Raised, ThreadPath};
+use crate::{Detail, Payload, Phase, ThreadPath};
+
+/// Characters of a field's name in an event, as the API has it.
+const LONGEST_LOCATION: usize = 256;
 
 impl Run<'_> {
     /// A thread's state failed: its Retriers and Catchers, then those of the states around it.
-    pub fn raise(&mut self, path: &ThreadPath, raised: Raised) {
+    pub fn raise(&mut self, path: &ThreadPath, mut raised: Raised) {
         let Some(state) = self.current_state(path) else { return };
-        if self.retry(path, &state, &raised) || self.catch(path, &state, &raised) {
+        let evaluated = self.note_evaluation(path, &mut raised);
+        // What shapes the input of a later iteration may fail while earlier ones run.
+        self.abort_inside(path, &state);
+        if self.retry(path, &state, &raised) {
             return;
         }
-        self.fail_thread(path, raised);
+        if evaluated {
+            // AWS: recorded for a Map; unverified for a Parallel.
+            self.note_failed_fan_out(path, &state);
+        }
+        if !self.catch(path, &state, &raised) {
+            self.fail_thread(path, raised);
+        }
+    }
+
+    /// Records an evaluation that failed, if this is one that history does not have; false when it is none.
+    fn note_evaluation(&mut self, path: &ThreadPath, raised: &mut Raised) -> bool {
+        let Some(Unrecorded { state, place }) = raised.unrecorded.take() else { return false };
+        let previous = if place.at_work { self.chain(path) } else { self.before_evaluation(path) };
+        let location = place.field.map(|field| field.chars().take(LONGEST_LOCATION).collect());
+        let failure = raised.failure.clone();
+        let id = self.emit(previous, Detail::EvaluationFailed { state, location, failure });
+        self.change(path, |frame| frame.chain = id);
+        true
     }
 
     /// A state failed because a thread inside it did.
@@ -72,29 +96,25 @@ impl Run<'_> {
     }
 
     fn catch(&mut self, path: &ThreadPath, state: &Arc<State>, raised: &Raised) -> bool {
-        let Some(catcher) = state.catch.iter().find(|catcher| matches(&catcher.error_equals, raised)) else {
+        let mut catchers = state.catch.iter().enumerate();
+        let Some((index, catcher)) = catchers.find(|(_, catcher)| matches(&catcher.error_equals, raised)) else {
             return false;
         };
-        match self.caught(path, state, catcher, raised) {
-            Ok((output, assigned)) => self.exit(path, state, output, assigned, Transition::Next(catcher.next)),
-            Err(worse) => self.fail_thread(path, worse),
+        match self.caught(path, index, catcher, raised) {
+            Ok(handed_on) => self.hand_on(path, state, handed_on, Transition::Next(catcher.next)),
+            Err(mut worse) => {
+                // AWS: unverified that no other Catcher is asked.
+                self.note_evaluation(path, &mut worse);
+                self.fail_thread(path, worse);
+            }
         }
         true
     }
 
-    fn caught(
-        &self,
-        path: &ThreadPath,
-        state: &State,
-        catcher: &Catcher,
-        raised: &Raised,
-    ) -> Result<(Payload, Option<Payload>), Raised> {
+    fn caught(&self, path: &ThreadPath, index: usize, catcher: &Catcher, raised: &Raised) -> Result<HandedOn, Raised> {
         let error_output = Payload::from_value(raised.failure.error_output());
-        let assigned = match &catcher.assign {
-            Some(template) => Some(self.render(path, state, template, error_output.value(), &Extra::default())?),
-            None => None,
-        };
-        Ok((self.place(path, state, &catcher.result_path, error_output)?, assigned))
+        let sight = Sight { error_output: Some(error_output.value()), ..Sight::of(error_output.value()) };
+        self.shape(path, &Exit::by_catcher(index, catcher), sight, &error_output)
     }
 }
 

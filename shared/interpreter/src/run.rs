@@ -3,23 +3,24 @@
 //! A state type's file answers an [`Outcome`]; entering, leaving, failing and closing exist once, here and in `data`,
 //! `recovery` and `threads`.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use asl::{Kind, State, StateId, StateMachine, Transition};
-use expressions::{Chance, ContextObject, Scope, Variables};
-use serde_json::Value;
+use asl::{Kind, QueryLanguage, State, StateId, StateMachine, Transition};
+use expressions::Chance;
 
-use crate::context::{Extra, context_object};
-use crate::failure::{RUNTIME, TIMEOUT};
+use crate::failure::{RUNTIME, Raised, TIMEOUT};
 use crate::{
-    Closing, Detail, Event, Failure, Frame, Moment, Payload, Phase, Raised, Snapshot, StateType, ThreadPath, Timestamp,
-    Trouble, Wait, states,
+    Closing, Detail, Event, Failure, Frame, Moment, Payload, Phase, Snapshot, StateType, ThreadPath, Timestamp, Wait,
+    states,
 };
 
 /// Events and bytes of events after which a long run is cut into another step.
 const BUDGET_EVENTS: usize = 1_000;
 const BUDGET_BYTES: usize = 4 << 20;
+/// JSONata payloads and expressions likewise: each may take seconds, and the execution hears nothing meanwhile.
+const BUDGET_EVALUATIONS: u32 = 250;
 
 /// What a state does next.
 pub(crate) enum Outcome {
@@ -41,6 +42,10 @@ pub(crate) struct Run<'a> {
     pub events: Vec<Event<Payload>>,
     pub changed: BTreeSet<ThreadPath>,
     ready: VecDeque<ThreadPath>,
+    /// How often JSONata was evaluated.
+    pub evaluations: Cell<u32>,
+    /// The thread that is entering a JSONata state, and its last event before.
+    entering: Option<(ThreadPath, u64)>,
     bytes: usize,
     /// The history is full: nothing more is recorded but the end.
     full: bool,
@@ -51,7 +56,19 @@ impl<'a> Run<'a> {
         let ready = snapshot.ready().cloned().collect();
         let chance = Chance::from_seed(moment.seed);
         let (events, changed) = (Vec::new(), BTreeSet::new());
-        Run { machine, moment, chance, snapshot, events, changed, ready, bytes: 0, full: false }
+        Run {
+            machine,
+            moment,
+            chance,
+            snapshot,
+            events,
+            changed,
+            ready,
+            evaluations: Cell::new(0),
+            entering: None,
+            bytes: 0,
+            full: false,
+        }
     }
 
     /// Does everything that is ready or due, until all threads wait or the budget is used up.
@@ -62,7 +79,8 @@ impl<'a> Run<'a> {
                 let cause = format!("The execution reached the maximum number of history events ({max}).");
                 return self.fail_execution(Failure::new(RUNTIME, cause), self.snapshot.last_event);
             }
-            if self.events.len() >= BUDGET_EVENTS || self.bytes >= BUDGET_BYTES {
+            let evaluations = self.evaluations.get();
+            if self.events.len() >= BUDGET_EVENTS || self.bytes >= BUDGET_BYTES || evaluations >= BUDGET_EVALUATIONS {
                 return;
             }
             if let Some(path) = self.ready.pop_front() {
@@ -99,15 +117,20 @@ impl<'a> Run<'a> {
         let Some(state) = self.state_of(&frame) else { return };
         let detail =
             Detail::StateEntered { state: type_of(&state), name: state.name.to_string(), input: frame.input.clone() };
-        frame.entered = self.emit(frame.chain, detail);
+        let before = frame.chain;
+        frame.entered = self.emit(before, detail);
         frame.chain = frame.entered;
         frame.entered_at = self.moment.now;
         frame.retries.clear();
         // Not ready any more; the state's work says what it is from now on.
         frame.phase = Phase::Finished { output: frame.input.clone() };
         self.put(path, frame);
+        if state.query_language == QueryLanguage::Jsonata {
+            self.entering = Some((path.clone(), before));
+        }
         let outcome = self.work(path, &state);
         self.follow(path, &state, outcome);
+        self.entering = None;
     }
 
     /// Begins the state's work: at its first attempt and at every retry.
@@ -120,7 +143,7 @@ impl<'a> Run<'a> {
             Kind::Wait(wait) => states::wait::enter(self, path, state, wait),
             Kind::Choice(choice) => states::choice::enter(self, path, state, choice),
             Kind::Succeed => states::succeed::enter(self, path, state),
-            Kind::Fail(fail) => states::fail::enter(self, path, state, fail),
+            Kind::Fail(fail) => states::fail::enter(self, path, fail),
         }
     }
 
@@ -219,6 +242,18 @@ impl<'a> Run<'a> {
         self.snapshot.frame(path).map_or(0, |frame| frame.chain)
     }
 
+    /// The event that a failed evaluation follows.
+    ///
+    /// AWS: while a state is entered that is not its Entered event but the one before.
+    pub fn before_evaluation(&self, path: &ThreadPath) -> u64 {
+        let frame = self.snapshot.frame(path);
+        let just_entered = frame.is_some_and(|frame| frame.chain == frame.entered);
+        match &self.entering {
+            Some((entering, before)) if entering == path && just_entered => *before,
+            _ => self.chain(path),
+        }
+    }
+
     fn record(&mut self, previous: u64, at: Timestamp, detail: Detail<Payload>) -> u64 {
         self.snapshot.last_event += 1;
         let id = self.snapshot.last_event;
@@ -260,33 +295,6 @@ impl<'a> Run<'a> {
         self.snapshot.close(closing, at);
         self.changed.clear();
         self.ready.clear();
-    }
-
-    // ---- expressions ----
-
-    /// Evaluates with `input` as `$`, and the frame's context object and variables.
-    pub fn with_scope<T>(
-        &self,
-        path: &ThreadPath,
-        state: &State,
-        input: &Value,
-        extra: &Extra<'_>,
-        evaluate: impl FnOnce(&Scope<'_>) -> Result<T, Trouble>,
-    ) -> Result<T, Raised> {
-        let Some(frame) = self.snapshot.frame(path) else {
-            return Err(Raised::runtime("The thread is gone.").in_state(&state.name, 0));
-        };
-        let context = ContextObject::new(|| context_object(&self.snapshot.execution, state, frame, extra));
-        let variables = variables_of(frame);
-        let scope = Scope { input, context: &context, variables: &variables, chance: &self.chance };
-        evaluate(&scope).map_err(|trouble| trouble.in_state(&state.name, frame.entered))
-    }
-}
-
-fn variables_of(frame: &Frame<Payload>) -> Variables {
-    match frame.variables.as_ref().map(Payload::value) {
-        Some(Value::Object(members)) => members.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-        _ => Variables::new(),
     }
 }
 

@@ -36,16 +36,33 @@ pub struct Limits {
     pub nesting: usize,
     /// The longest an execution may run, in seconds, whatever its machine says.
     pub seconds: u64,
+    /// What share of its delay a Wait waits, in millionths: for tests of workflows that wait for days.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub wait_millionths: u64,
+}
+
+/// Every Wait takes as long as it says.
+const fn whole() -> u64 {
+    1_000_000
+}
+
+fn is_whole(millionths: &u64) -> bool {
+    *millionths == whole()
 }
 
 impl Limits {
     /// Standard workflows: 256 KiB, 25,000 events, one year.
-    pub const STANDARD: Limits =
-        Limits { payload_bytes: 262_144, events: 25_000, inline_concurrency: 40, nesting: 128, seconds: 31_536_000 };
+    pub const STANDARD: Limits = Limits {
+        payload_bytes: 262_144,
+        events: 25_000,
+        inline_concurrency: 40,
+        nesting: 128,
+        seconds: 31_536_000,
+        wait_millionths: whole(),
+    };
 
     /// Express workflows: five minutes, no limit of events but one that bounds memory.
-    pub const EXPRESS: Limits =
-        Limits { payload_bytes: 262_144, events: 1_000_000, inline_concurrency: 40, nesting: 128, seconds: 300 };
+    pub const EXPRESS: Limits = Limits { events: 1_000_000, seconds: 300, ..Limits::STANDARD };
 }
 
 /// How an execution ended.

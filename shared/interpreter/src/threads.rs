@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use asl::{Kind, Map, Parallel, State, StateId};
 
-use crate::failure::{DATA_LIMIT_EXCEEDED, too_large};
+use crate::failure::{DATA_LIMIT_EXCEEDED, Raised, too_large};
 use crate::run::{Outcome, Run, type_of};
-use crate::{Detail, Failure, Frame, Iteration, Iterations, Payload, Phase, Raised, StateType, ThreadPath, states};
+use crate::{Detail, Failure, Frame, Iteration, Iterations, Payload, Phase, StateType, ThreadPath, states};
 
 /// Payloads of the largest size that the finished threads of one state may hold until they are joined. The joined result
 /// has to fit one; a ResultSelector may make it fit, so AWS's own limit is unknown. This one bounds memory.
@@ -103,7 +103,7 @@ impl Run<'_> {
     }
 
     /// Gives up every thread inside a state, innermost first.
-    fn abort_inside(&mut self, outer: &ThreadPath, outer_state: &State) {
+    pub fn abort_inside(&mut self, outer: &ThreadPath, outer_state: &State) {
         for path in self.snapshot.inside(outer).into_iter().rev() {
             let Some(frame) = self.snapshot.frame(&path).cloned() else { continue };
             if let Some(state) = self.machine.state(StateId(frame.state)).cloned() {

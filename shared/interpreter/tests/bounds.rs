@@ -1,23 +1,14 @@
 //! Bounds that no golden case can show, since its files would be too deep or too large.
 
+mod execution;
+
 use asl::{MachineType, StateMachine};
 use interpreter::{
-    Answer, Detail, Event, Execution, Failure, Limits, Moment, Payload, Snapshot, Step, Stimulus, Timestamp, Wait, step,
+    Answer, Detail, Event, Failure, Limits, Moment, Payload, Snapshot, Step, Stimulus, Timestamp, Wait, step,
 };
 
 fn begin(machine: &StateMachine, input: String, limits: Limits) -> Snapshot {
-    let execution = Execution {
-        arn: "arn:aws:states:us-east-1:123456789012:execution:m:e".into(),
-        name: "e".into(),
-        role_arn: "arn:aws:iam::123456789012:role/r".into(),
-        machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".into(),
-        machine_name: "m".into(),
-        region: "us-east-1".into(),
-        started: Timestamp(0),
-        input: Payload::from_json_text(input),
-        limits,
-    };
-    Snapshot::begin(machine, execution)
+    Snapshot::begin(machine, execution::any(Payload::from_json_text(input), limits))
 }
 
 fn tell(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus) -> Step {
@@ -54,6 +45,45 @@ fn a_deeper_result_fails_the_task() {
     assert_eq!(failure, Failure::new("States.Runtime", "The result nests deeper than 128 levels."));
 }
 
+#[test]
+fn the_cause_of_a_fail_state_is_cut_where_the_api_ends_it() {
+    let cause = |letters: usize| {
+        let definition =
+            format!(r#"{{"StartAt":"F","States":{{"F":{{"Type":"Fail","Cause":"{}"}}}}}}"#, "é".repeat(letters));
+        let machine = asl::parse(&definition, MachineType::Standard).machine?;
+        let end = tell(&machine, begin(&machine, "{}".into(), Limits::STANDARD), Stimulus::Started).events.pop()?;
+        match end.detail {
+            Detail::ExecutionFailed(failure) => failure.cause.map(|cause| cause.chars().count()),
+            _ => None,
+        }
+    };
+    assert_eq!((cause(32_768), cause(32_769)), (Some(32_768), Some(32_768)));
+}
+
+#[test]
+fn a_wait_takes_its_share_of_the_time_and_never_ends_early() {
+    let until = |millionths: u64, wait: &str| {
+        let definition = format!(r#"{{"StartAt":"W","States":{{"W":{{"Type":"Wait",{wait},"End":true}}}}}}"#);
+        let machine = asl::parse(&definition, MachineType::Standard).machine?;
+        let limits = Limits { wait_millionths: millionths, ..Limits::STANDARD };
+        let waiting = tell(&machine, begin(&machine, "{}".into(), limits), Stimulus::Started).snapshot;
+        waiting.due().map(|due| due.0)
+    };
+    let cases = [
+        (1_000_000, r#""Seconds":3"#, Some(3_000)),
+        (500_000, r#""Seconds":3"#, Some(1_500)),
+        (2_000_000, r#""Seconds":3"#, Some(6_000)),
+        (1, r#""Seconds":3"#, Some(1)),
+        (0, r#""Seconds":99999999"#, None),
+        (100_000, r#""Timestamp":"1970-01-01T00:00:20Z""#, Some(2_000)),
+        (2_000_000, r#""Timestamp":"1969-01-01T00:00:00Z""#, None),
+        (0, r#""Timestamp":"9999-12-31T23:59:59Z""#, None),
+    ];
+    for (millionths, wait, expected) in cases {
+        assert_eq!(until(millionths, wait), expected, "{wait}, {millionths} millionths");
+    }
+}
+
 const MAP: &str = r#"{"StartAt":"M","States":{"M":{"Type":"Map","ResultPath":null,"ResultSelector":{},"End":true,
     "ItemProcessor":{"StartAt":"P","States":{"P":{"Type":"Pass","End":true,
     "Result":"0123456789012345678901234567890123456789012345678901234567890123456789"}}}}}}"#;
@@ -84,4 +114,27 @@ fn finished_iterations_hold_256_payloads_at_most() {
 fn a_map_that_holds_less_is_joined() {
     // Its output is the input of 71 bytes; 35 outputs of 72 bytes together are more than one payload, and no matter.
     assert!(matches!(map_over(35), Some(Detail::ExecutionSucceeded { .. })));
+}
+
+/// Counts to 300, one evaluation a state or two.
+const COUNTING: &str = r#"{"QueryLanguage":"JSONata","StartAt":"S","States":{
+    "S":{"Type":"Pass","Assign":{"n":0},"Next":"A"},
+    "A":{"Type":"Pass","Assign":{"n":"{% $n + 1 %}"},"Next":"C"},
+    "C":{"Type":"Choice","Choices":[{"Condition":"{% $n < 300 %}","Next":"A"}],"Default":"E"},
+    "E":{"Type":"Pass","Output":"{% $n %}","End":true}}}"#;
+
+#[test]
+fn a_long_run_of_evaluations_is_cut_and_goes_on() {
+    let machine = asl::parse(COUNTING, MachineType::Standard).machine.unwrap();
+    let mut snapshot = begin(&machine, "{}".into(), Limits::STANDARD);
+    let (mut stimulus, mut steps, mut end) = (Stimulus::Started, 0, None);
+    while snapshot.is_open() {
+        let step = tell(&machine, snapshot, std::mem::replace(&mut stimulus, Stimulus::Looked));
+        // Well below the thousand events that cut any run.
+        assert!(step.events.len() < 600, "{} events in one step", step.events.len());
+        (snapshot, steps, end) = (step.snapshot, steps + 1, step.events.into_iter().last());
+    }
+    assert!(steps > 2, "all of it in {steps} steps");
+    let Some(Detail::ExecutionSucceeded { output }) = end.map(|event| event.detail) else { panic!("it failed") };
+    assert_eq!(output.text(), "300");
 }

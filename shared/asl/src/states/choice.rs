@@ -1,6 +1,8 @@
 //! Choice: the first rule that holds says where to go, or else `Default`.
 
-use crate::choice_rules::{Depth, condition};
+use expressions::jsonata::Sees;
+
+use crate::choice_rules::test;
 use crate::cursor::Node;
 use crate::definition::Reading;
 use crate::state::Sheet;
@@ -31,10 +33,11 @@ fn rule<'v>(sheet: &Sheet<'v, '_>, node: Node<'v, '_>, reading: &mut Reading<'v>
     let findings = &mut reading.findings;
     let object = node.object(findings)?;
     object.require(&["Next"], findings);
-    let condition = condition(&object, Depth::Rule, findings);
-    let assign = data_flow::assign(&object, findings);
+    let test = test(&object, findings);
+    let assign = data_flow::assign(&object, Sees::Input, findings);
+    let output = data_flow::output(&object, Sees::Input, findings);
     object.text("Comment", findings);
     let target = object.text("Next", findings)?;
     let next = reading.sibling(sheet.siblings, target)?;
-    Some(Rule { condition: condition?, assign, next })
+    Some(Rule { test: test?, assign, output, next })
 }

@@ -1,12 +1,14 @@
 //! Fail: ends with an error and a cause, both given or taken from the input.
 
 use expressions::Expression;
+use expressions::jsonata::Sees;
 
 use crate::cursor::Node;
 use crate::definition::Reading;
 use crate::diagnostics::Findings;
+use crate::hints::missing_path;
 use crate::state::Sheet;
-use crate::{Fail, Text};
+use crate::{Fail, QueryLanguage, Text};
 
 /// The intrinsic functions that answer a text, which are the ones `ErrorPath` and `CausePath` take.
 const TEXT_FUNCTIONS: [&str; 7] = [
@@ -27,10 +29,16 @@ pub(crate) fn read(sheet: &Sheet<'_, '_>, reading: &mut Reading<'_>) -> Fail {
 fn text(sheet: &Sheet<'_, '_>, literal: &str, path: &str, findings: &mut Findings) -> Option<Text> {
     let object = &sheet.object;
     object.at_most_one(&[literal, path], findings);
-    if let Some(node) = object.get(path) {
+    if let Some(node) = object.get(path).filter(|node| node.language == QueryLanguage::JsonPath) {
         return expression(node, findings).map(Text::From);
     }
-    object.text(literal, findings).map(|text| Text::Literal(text.to_owned()))
+    match object.get(literal)? {
+        node if node.means_expression() => node.expression(Sees::Input, findings).map(Text::Jsonata),
+        node => {
+            missing_path(node, path, findings);
+            node.text(findings).map(|text| Text::Literal(text.to_owned()))
+        }
+    }
 }
 
 fn expression(node: Node<'_, '_>, findings: &mut Findings) -> Option<Expression> {

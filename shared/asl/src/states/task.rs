@@ -1,12 +1,14 @@
 //! Task: calls a function, an activity or an integration.
 
-use expressions::Template;
+use expressions::jsonata::Sees;
 
 use crate::cursor::{Between, MOST_SECONDS, Node, Object, Roots};
 use crate::definition::Reading;
 use crate::diagnostics::Findings;
 use crate::state::{Sheet, transition};
-use crate::{Integration, MachineType, NotAResource, Pattern, QueryLanguage, Resource, Seconds, Task, optimised};
+use crate::{
+    Given, Integration, MachineType, NotAResource, Pattern, QueryLanguage, Resource, Task, Template, optimised,
+};
 
 pub(crate) fn read(sheet: &Sheet<'_, '_>, reading: &mut Reading<'_>) -> Option<Task> {
     let object = &sheet.object;
@@ -81,29 +83,34 @@ fn check_parameters(object: &Object<'_, '_>, resource: Option<&Resource>, findin
         // A key that is a path counts as there.
         let by_path = object.language == QueryLanguage::JsonPath && given.contains_key(&format!("{field}.$"));
         if !given.contains_key(*field) && !by_path {
-            findings.schema(parameters.at, format!("The field '{field}' is required but was missing"));
+            let message = format!("The field '{field}' is required but was missing");
+            findings.schema_with_help(parameters.at, message, without_dollar(given, field));
         }
     }
+}
+
+/// Where a field is missing because its key is a path of the other language.
+fn without_dollar(given: &serde_json::Map<String, serde_json::Value>, field: &str) -> Option<String> {
+    let by_path = given.contains_key(&format!("{field}.$"));
+    by_path.then(|| format!("JSONata has no .$ keys: write \"{field}\": \"{{% … %}}\""))
 }
 
 fn required(integration: &Integration) -> &'static [&'static str] {
     optimised::required_parameters(&integration.service, &integration.action)
 }
 
-fn seconds(object: &Object<'_, '_>, literal: &str, path: &str, findings: &mut Findings) -> Option<Seconds> {
+fn seconds(object: &Object<'_, '_>, literal: &str, path: &str, findings: &mut Findings) -> Option<Given<u64>> {
     object.at_most_one(&[literal, path], findings);
-    let number = object.integer(literal, Between(1, Some(MOST_SECONDS)), findings).map(Seconds::Literal);
-    let path = object.get(path).and_then(|node| node.reference_path(Roots::Any, findings)).map(Seconds::Path);
-    path.or(number)
+    object.given_integer(literal, (path, Roots::Any), Between(1, Some(MOST_SECONDS)), findings)
 }
 
 fn check_heartbeat(
     object: &Object<'_, '_>,
-    timeout: Option<&Seconds>,
-    heartbeat: Option<&Seconds>,
+    timeout: Option<&Given<u64>>,
+    heartbeat: Option<&Given<u64>>,
     findings: &mut Findings,
 ) {
-    if let (Some(Seconds::Literal(timeout)), Some(Seconds::Literal(heartbeat))) = (timeout, heartbeat)
+    if let (Some(Given::Literal(timeout)), Some(Given::Literal(heartbeat))) = (timeout, heartbeat)
         && heartbeat >= timeout
     {
         // AWS: unverified wording
@@ -116,13 +123,14 @@ fn credentials(object: &Object<'_, '_>, resource: Option<&Resource>, findings: &
     if matches!(resource, Some(Resource::Activity { .. })) {
         findings.schema(node.at, "The field 'Credentials' is not supported for activities");
     }
-    if node.is_expression() {
-        return None;
+    if node.means_expression() {
+        return node.template(Sees::Input, findings);
     }
     let fields = node.object(findings)?;
     let by_path = object.language == QueryLanguage::JsonPath && fields.has("RoleArn.$");
     if !fields.has("RoleArn") && !by_path {
-        findings.schema(node.at, "The field 'RoleArn' is required but was missing");
+        let help = without_dollar(fields.map, "RoleArn");
+        findings.schema_with_help(node.at, "The field 'RoleArn' is required but was missing", help);
     }
-    node.template(findings)
+    node.template(Sees::Input, findings)
 }

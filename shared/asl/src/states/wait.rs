@@ -1,12 +1,15 @@
 //! Wait: for a number of seconds or until a time, both given or taken from the input.
 
+use expressions::jsonata::Sees;
 use expressions::time::parse_timestamp;
+use jiff::Timestamp;
 
 use crate::cursor::{Between, MOST_SECONDS, Object, Roots};
 use crate::definition::Reading;
 use crate::diagnostics::Findings;
+use crate::hints::misplaced_jsonata;
 use crate::state::{Sheet, transition};
-use crate::{Wait, WaitUntil};
+use crate::{Given, QueryLanguage, Wait, WaitUntil};
 
 /// In the order in which AWS lists them.
 const FIELDS: [&str; 4] = ["SecondsPath", "Seconds", "TimestampPath", "Timestamp"];
@@ -19,26 +22,24 @@ pub(crate) fn read(sheet: &Sheet<'_, '_>, reading: &mut Reading<'_>) -> Option<W
 }
 
 fn until(object: &Object<'_, '_>, findings: &mut Findings) -> Option<WaitUntil> {
-    let seconds = object.integer("Seconds", Between(0, Some(MOST_SECONDS)), findings).map(WaitUntil::Seconds);
-    let seconds_path = path(object, "SecondsPath", findings).map(WaitUntil::SecondsPath);
+    let most = Between(0, Some(MOST_SECONDS));
+    let seconds = object.given_integer("Seconds", ("SecondsPath", Roots::Any), most, findings);
     let timestamp = timestamp(object, findings);
-    let timestamp_path = path(object, "TimestampPath", findings).map(WaitUntil::TimestampPath);
-    seconds.or(seconds_path).or(timestamp).or(timestamp_path)
+    seconds.map(WaitUntil::Seconds).or(timestamp.map(WaitUntil::Timestamp))
 }
 
-fn path(object: &Object<'_, '_>, key: &str, findings: &mut Findings) -> Option<expressions::Path> {
-    object.get(key)?.reference_path(Roots::Any, findings)
-}
-
-fn timestamp(object: &Object<'_, '_>, findings: &mut Findings) -> Option<WaitUntil> {
+fn timestamp(object: &Object<'_, '_>, findings: &mut Findings) -> Option<Given<Timestamp>> {
+    if let Some(node) = object.get("TimestampPath").filter(|node| node.language == QueryLanguage::JsonPath) {
+        return node.reference_path(Roots::Any, findings).map(Given::Path);
+    }
     let node = object.get("Timestamp")?;
-    if node.is_expression() {
-        return None;
+    if node.means_expression() {
+        return node.expression(Sees::Input, findings).map(Given::Jsonata);
     }
     let time = parse_timestamp(node.text(findings)?);
     if time.is_none() {
-        let help = Some("write it like 2030-01-31T12:00:00Z".to_owned());
+        let help = misplaced_jsonata(node).or_else(|| Some("write it like 2030-01-31T12:00:00Z".to_owned()));
         findings.schema_with_help(node.at, "String does not match RFC3339 timestamp", help);
     }
-    time.map(WaitUntil::Timestamp)
+    time.map(Given::Literal)
 }

@@ -24,17 +24,22 @@ pub(super) fn decode(values: &[Value]) -> Result<Value, Failure> {
 }
 
 pub(super) fn hash(values: &[Value]) -> Result<Value, Failure> {
-    let data = bounded(values)?.as_bytes();
-    let digest = match string(values, 1)? {
+    let (data, algorithm) = (bounded(values)?.as_bytes(), string(values, 1)?);
+    // AWS: unverified wording.
+    let unknown = || format!("The algorithm '{algorithm}' is not one of MD5, SHA-1, SHA-256, SHA-384, SHA-512");
+    digest(data, algorithm).map(Value::String).ok_or_else(unknown)
+}
+
+/// The digest in lower-case hexadecimal digits, if there is such an algorithm.
+pub(crate) fn digest(data: &[u8], algorithm: &str) -> Option<String> {
+    Some(match algorithm {
         "MD5" => hexadecimal(&Md5::digest(data)),
         "SHA-1" => hexadecimal(&Sha1::digest(data)),
         "SHA-256" => hexadecimal(&Sha256::digest(data)),
         "SHA-384" => hexadecimal(&Sha384::digest(data)),
         "SHA-512" => hexadecimal(&Sha512::digest(data)),
-        // AWS: unverified wording.
-        other => return Err(format!("The algorithm '{other}' is not one of MD5, SHA-1, SHA-256, SHA-384, SHA-512")),
-    };
-    Ok(Value::String(digest))
+        _ => return None,
+    })
 }
 
 /// Pieces between any of the delimiter characters, empty ones dropped.

@@ -5,11 +5,15 @@
 #[cfg(test)]
 mod any_input;
 #[cfg(test)]
+mod any_jsonata;
+#[cfg(test)]
 mod conditions;
 #[cfg(test)]
 mod intrinsics;
 #[cfg(test)]
 mod json_texts;
+#[cfg(test)]
+mod jsonata;
 #[cfg(test)]
 mod paths;
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub fn with_scope<T>(input: &Value, look: impl FnOnce(&Scope) -> T) -> T {
             "Map": {"Item": {"Index": 0, "Value": "first"}}
         })
     });
-    let variables = Variables::from([
+    let variables = Variables::from_iter([
         ("name".to_owned(), json!("Ada")),
         ("list".to_owned(), json!([1, 2, 3])),
         ("person".to_owned(), json!({"age": 36})),

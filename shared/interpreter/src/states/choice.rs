@@ -1,42 +1,55 @@
 //! Choice: goes on with the first rule that holds, or with Default.
 
-use asl::{Choice, State, StateId, Transition};
-use expressions::Template;
+use std::sync::Arc;
+
+use asl::{Choice, Rule, State, StateId, Test, Transition};
+use serde_json::Value;
 
 use super::or_raise;
-use crate::context::Extra;
+use crate::data::Exit;
+use crate::evaluation::{Evaluation, Misfit, Sight};
+use crate::failure::{Raised, Trouble};
 use crate::run::{Outcome, Run};
-use crate::{Payload, Raised, ThreadPath};
+use crate::{Payload, ThreadPath};
 
 /// AWS: this is a `States.Runtime`, not the specification's `States.NoChoiceMatched`.
 const NO_MATCH: &str = "Failed to transition out of the state. The state does not point to a next state.";
 
-pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &std::sync::Arc<State>, choice: &Choice) -> Outcome {
+pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &Arc<State>, choice: &Choice) -> Outcome {
     let input = or_raise!(run.effective_input(path, state));
-    let (next, assign) = or_raise!(choose(run, path, state, choice, &input));
-    let assigned = match assign {
-        Some(template) => Some(or_raise!(run.render(path, state, template, input.value(), &Extra::default()))),
-        None => None,
-    };
-    let output = or_raise!(run.select(path, state, &state.data.output_path, input));
-    run.exit(path, state, output, assigned, Transition::Next(next));
+    let (exit, next) = or_raise!(choose(run, path, state, choice, &input));
+    run.leave_by(path, state, &exit, input, Transition::Next(next));
     Outcome::Done
 }
 
-fn choose<'c>(
+fn choose<'s>(
     run: &Run<'_>,
     path: &ThreadPath,
-    state: &'c State,
-    choice: &'c Choice,
+    state: &'s State,
+    choice: &'s Choice,
     input: &Payload,
-) -> Result<(StateId, Option<&'c Template>), Raised> {
-    run.with_scope(path, state, input.value(), &Extra::default(), |scope| {
-        for rule in &choice.rules {
-            if rule.condition.holds(scope)? {
-                return Ok((rule.next, rule.assign.as_ref()));
+) -> Result<(Exit<'s>, StateId), Raised> {
+    run.evaluate(path, Sight::of(input.value()), |look| {
+        for (index, rule) in choice.rules.iter().enumerate() {
+            if holds(look, index, rule)? {
+                return Ok((Exit::by_rule(state, index, rule), rule.next));
             }
         }
-        let default = choice.default.ok_or_else(|| Raised::runtime(NO_MATCH))?;
-        Ok((default, state.data.assign.as_ref()))
+        let default = choice.default.ok_or_else(|| Trouble::runtime(NO_MATCH))?;
+        Ok((Exit::of(state), default))
     })
+}
+
+fn holds(look: &Evaluation<'_>, index: usize, rule: &Rule) -> Result<bool, Trouble> {
+    match &rule.test {
+        Test::Compare(condition) => Ok(condition.holds(look.paths())?),
+        Test::Always(holds) => Ok(*holds),
+        Test::Jsonata(expression) => {
+            look.query(expression, &format!("Choices[{index}]/Condition"), |value| match value {
+                Value::Bool(holds) => Ok(*holds),
+                // AWS: unverified wording, that of `Items` with another type; that it has to be a boolean is documented.
+                _ => Err(Misfit::Type("boolean")),
+            })
+        }
+    }
 }

@@ -1,39 +1,41 @@
 //! Fail: ends its thread with an error of the author's.
 
-use asl::{Fail, State, Text};
+use asl::{Fail, Text};
 use serde_json::Value;
 
 use super::or_raise;
-use crate::context::Extra;
+use crate::evaluation::{Evaluation, Misfit, Sight};
+use crate::failure::{Raised, Trouble};
 use crate::run::{Outcome, Run};
-use crate::{Failure, Raised, ThreadPath};
+use crate::{Failure, ThreadPath};
 
-pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, fail: &Fail) -> Outcome {
-    let error = or_raise!(text(run, path, state, fail.error.as_ref(), "ErrorPath"));
-    let cause = or_raise!(text(run, path, state, fail.cause.as_ref(), "CausePath"));
-    Outcome::Raise(Raised::by_name(Failure { error, cause }))
+pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, fail: &Fail) -> Outcome {
+    let input = run.raw_input(path);
+    let failure = or_raise!(run.evaluate(path, Sight::of(input.value()), |look| {
+        let error = text(look, fail.error.as_ref(), "Error")?;
+        let cause = text(look, fail.cause.as_ref(), "Cause")?;
+        Ok(Failure::of(error, cause))
+    }));
+    Outcome::Raise(Raised::by_name(failure))
 }
 
-fn text(
-    run: &Run<'_>,
-    path: &ThreadPath,
-    state: &State,
-    text: Option<&Text>,
-    field: &str,
-) -> Result<Option<String>, Raised> {
+fn text(look: &Evaluation<'_>, text: Option<&Text>, field: &str) -> Result<Option<String>, Trouble> {
     match text {
         None => Ok(None),
         Some(Text::Literal(literal)) => Ok(Some(literal.clone())),
         Some(Text::From(expression)) => {
-            let input = run.raw_input(path);
-            let value = run.with_scope(path, state, input.value(), &Extra::default(), |scope| {
-                Ok(expression.evaluate(scope, field)?)
-            })?;
-            Ok(Some(match value {
+            Ok(Some(match expression.evaluate(look.paths(), &format!("{field}Path"))? {
                 Value::String(text) => text,
                 // AWS: unverified what becomes of a value that is no string.
                 other => expressions::json::to_text(&other),
             }))
         }
+        Some(Text::Jsonata(expression)) => look
+            .query(expression, field, |value| match value {
+                Value::String(text) => Ok(text.clone()),
+                // AWS: unverified wording, that of `Items` with another type; that it has to be a string is documented.
+                _ => Err(Misfit::Type("string")),
+            })
+            .map(Some),
     }
 }

@@ -1,26 +1,32 @@
 //! Map, inline: one thread per item, some at a time; its result is the list of theirs, in the order of the items.
 
-use asl::{Limit, Map, Percentage, Selection, State};
-use expressions::Scope;
+use asl::{Given, Items, Map, QueryLanguage, Selection, State};
+use expressions::{Path, Scope};
 use serde_json::Value;
 
 use super::or_raise;
-use crate::context::Extra;
 use crate::data::read;
+use crate::evaluation::{Evaluation, Misfit, Sight};
+use crate::failure::{Raised, Trouble};
 use crate::run::{Outcome, Run};
-use crate::{Detail, Iteration, Iterations, Payload, Phase, Raised, ThreadPath, Trouble, numbers};
+use crate::{Detail, Iteration, Iterations, Payload, Phase, ThreadPath, numbers};
 
 pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &Map) -> Outcome {
     let input = or_raise!(run.effective_input(path, state));
-    let items = or_raise!(items(run, path, state, map, &input));
-    or_raise!(concurrency(run, path, state, map, &input));
+    let (items, limit) = or_raise!(run.evaluate(path, Sight::of(input.value()), |look| {
+        check_fields(map)?;
+        let items = items(look, state, map, &input)?;
+        Ok((items, limit(look, &map.max_concurrency, "MaxConcurrency")?))
+    }));
     let total = items.value().as_array().map_or(0, |items| u32::try_from(items.len()).unwrap_or(u32::MAX));
     run.emit_on(path, Detail::MapStateStarted { length: u64::from(total) });
-    or_raise!(check_tolerance(run, path, state, map, &input));
+    or_raise!(run.evaluate(path, Sight::of(input.value()), |look| check_tolerance(look, map)));
     if total == 0 {
         return leave(run, path, map);
     }
-    run.change(path, |frame| frame.phase = Phase::Map(Iterations { input, items, total, next: 0, done: 0, held: 0 }));
+    let at_once = at_once(run, limit);
+    let iterations = Iterations { input, items, total, next: 0, done: 0, held: 0, at_once };
+    run.change(path, |frame| frame.phase = Phase::Map(iterations));
     let started = run.chain(path);
     start_iterations(run, path, state, map, started)
 }
@@ -61,10 +67,17 @@ fn start_iterations(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &M
     let Some(Phase::Map(mut iterations)) = run.snapshot.frame(path).map(|frame| frame.phase.clone()) else {
         return Outcome::Done;
     };
-    let limit = or_raise!(concurrency(run, path, state, map, &iterations.input));
-    while iterations.next < iterations.total && iterations.next - iterations.done < limit {
+    if iterations.at_once == 0 {
+        // From an entry of before it was kept.
+        let document = iterations.input.clone();
+        let limit = or_raise!(run.evaluate(path, Sight::of(document.value()), |look| {
+            limit(look, &map.max_concurrency, "MaxConcurrency")
+        }));
+        iterations.at_once = at_once(run, limit);
+    }
+    while iterations.next < iterations.total && iterations.next - iterations.done < iterations.at_once {
         let index = iterations.next;
-        let input = or_raise!(item_input(run, path, state, map, &iterations, index));
+        let input = or_raise!(item_input(run, path, map, &iterations, index));
         let iteration = Iteration { name: state.name.to_string(), index };
         let started = run.emit(previous, Detail::MapIterationStarted(iteration));
         let thread = run.new_thread(path, map.processor.start_at, input, started);
@@ -74,24 +87,61 @@ fn start_iterations(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &M
     Outcome::Wait(Phase::Map(iterations))
 }
 
-fn items(run: &Run<'_>, path: &ThreadPath, state: &State, map: &Map, input: &Payload) -> Result<Payload, Raised> {
-    run.with_scope(path, state, input.value(), &Extra::default(), |scope| {
-        let (items, text) = match &map.items_path {
-            Selection::At(at) => (Payload::from_value(at.follow(scope)?.into_owned()), at.text()),
-            Selection::Nothing => (Payload::from_value(Value::Object(serde_json::Map::new())), "$"),
-            Selection::Everything => (input.clone(), "$"),
-        };
-        if items.value().is_array() {
-            return Ok(items);
+/// How many iterations run at a time when the definition asks for that many.
+fn at_once(run: &Run<'_>, asked: u64) -> u32 {
+    let most = run.snapshot.execution.limits.inline_concurrency.max(1);
+    if asked == 0 { most } else { u32::try_from(asked).map_or(most, |asked| asked.min(most)) }
+}
+
+/// AWS: the definition is accepted, the execution fails (from public reports).
+fn check_fields(map: &Map) -> Result<(), Trouble> {
+    const CAUSE: &str = "The ItemReader, ItemBatcher and ResultWriter fields are not supported for INLINE maps";
+    if map.has_distributed_fields { Err(Trouble::runtime(CAUSE)) } else { Ok(()) }
+}
+
+fn items(look: &Evaluation<'_>, state: &State, map: &Map, input: &Payload) -> Result<Payload, Trouble> {
+    match &map.items {
+        Items::Path(_) if state.query_language == QueryLanguage::Jsonata => {
+            if input.value().is_array() {
+                Ok(input.clone())
+            } else {
+                Err(not_iterable(input))
+            }
         }
-        Err(Raised::runtime(format!("Reference path \"{text}\" must point to array.")))
-    })
+        Items::Path(selection) => items_at(look, selection, input),
+        Items::Jsonata(template) => {
+            let items = look.payload(template, "Items")?;
+            match (items.value(), template.expression()) {
+                (Value::Array(_), _) => Ok(items),
+                (other, Some(expression)) => {
+                    Err(expressions::jsonata::unexpected_type(expression, "Items", "array", other).into())
+                }
+                (_, None) => Err(not_iterable(&items)),
+            }
+        }
+    }
+}
+
+/// AWS: no field is to blame, not even where `Items` is missing.
+fn not_iterable(items: &Payload) -> Trouble {
+    Trouble::query(format!("Map state input must be an array but was: {}", expressions::json::to_text(items.value())))
+}
+
+fn items_at(look: &Evaluation<'_>, selection: &Selection, input: &Payload) -> Result<Payload, Trouble> {
+    let (items, text) = match selection {
+        Selection::At(at) => (Payload::from_value(at.follow(look.paths())?.into_owned()), at.text()),
+        Selection::Nothing => (Payload::from_value(Value::Object(serde_json::Map::new())), "$"),
+        Selection::Everything => (input.clone(), "$"),
+    };
+    if items.value().is_array() {
+        return Ok(items);
+    }
+    Err(Trouble::runtime(format!("Reference path \"{text}\" must point to array.")))
 }
 
 fn item_input(
     run: &Run<'_>,
     path: &ThreadPath,
-    state: &State,
     map: &Map,
     iterations: &Iterations<Payload>,
     index: u32,
@@ -100,59 +150,51 @@ fn item_input(
     match &map.item_selector {
         None => Ok(Payload::from_value(item.clone())),
         Some(selector) => {
-            let extra = Extra { item: Some((index, item)), ..Extra::default() };
-            run.render(path, state, selector, iterations.input.value(), &extra)
+            let sight = Sight { item: Some((index, item)), ..Sight::of(iterations.input.value()) };
+            run.evaluate(path, sight, |look| look.render(selector, "ItemSelector"))
         }
     }
-}
-
-/// How many iterations may run at a time.
-fn concurrency(run: &Run<'_>, path: &ThreadPath, state: &State, map: &Map, input: &Payload) -> Result<u32, Raised> {
-    let asked = run.with_scope(path, state, input.value(), &Extra::default(), |scope| {
-        limit(scope, &map.max_concurrency, "MaxConcurrencyPath")
-    })?;
-    let most = run.snapshot.execution.limits.inline_concurrency;
-    Ok(if asked == 0 { most } else { u32::try_from(asked).map_or(most, |asked| asked.min(most)) })
 }
 
 /// AWS reads the tolerances after MapStateStarted. An inline Map tolerates nothing, but refuses what makes no sense.
-fn check_tolerance(run: &Run<'_>, path: &ThreadPath, state: &State, map: &Map, input: &Payload) -> Result<(), Raised> {
-    run.with_scope(path, state, input.value(), &Extra::default(), |scope| {
-        if let Some(count) = &map.tolerated_failure_count {
-            limit(scope, count, "ToleratedFailureCountPath")?;
-        }
-        match &map.tolerated_failure_percentage {
-            None => Ok(()),
-            Some(share) if (0.0..=100.0).contains(&percentage(scope, share)?) => Ok(()),
-            Some(_) => Err(Raised::runtime("ToleratedFailurePercentage must be between 0 and 100.")),
-        }
-    })
-}
-
-fn limit(scope: &Scope<'_>, limit: &Limit, field: &str) -> Result<u64, Trouble> {
-    match limit {
-        Limit::Literal(number) => Ok(*number),
-        Limit::Path(at) => {
-            let value = read(at, scope)?;
-            let number = numbers::integer(&value).ok_or_else(|| refers_to(field, &value, "integer", at.text()))?;
-            let plain = field.trim_end_matches("Path");
-            u64::try_from(number).map_err(|_| Raised::runtime(format!("{plain} cannot be negative.")))
-        }
+fn check_tolerance(look: &Evaluation<'_>, map: &Map) -> Result<(), Trouble> {
+    if let Some(count) = &map.tolerated_failure_count {
+        limit(look, count, "ToleratedFailureCount")?;
+    }
+    match &map.tolerated_failure_percentage {
+        None => Ok(()),
+        Some(share) => percentage(look, share),
     }
 }
 
-fn percentage(scope: &Scope<'_>, share: &Percentage) -> Result<f64, Trouble> {
-    match share {
-        Percentage::Literal(number) => Ok(*number),
-        Percentage::Path(at) => {
-            let value = read(at, scope)?;
-            numbers::float(&value)
-                .ok_or_else(|| refers_to("ToleratedFailurePercentagePath", &value, "float", at.text()))
-        }
-    }
+fn limit(look: &Evaluation<'_>, given: &Given<u64>, field: &str) -> Result<u64, Trouble> {
+    let negative = || format!("{field} cannot be negative.");
+    let read = |at: &Path, scope: &Scope<'_>| {
+        let value = read(at, scope)?;
+        let number = numbers::integer(&value).ok_or_else(|| refers_to(field, &value, "integer", at.text()))?;
+        u64::try_from(number).map_err(|_| Trouble::runtime(negative()))
+    };
+    // AWS: unverified for JSONata.
+    let take = |value: &Value| u64::try_from(numbers::whole(value, field)?).map_err(|_| Misfit::Value(negative()));
+    look.given(given, field, read, take)
+}
+
+fn percentage(look: &Evaluation<'_>, given: &Given<f64>) -> Result<(), Trouble> {
+    const FIELD: &str = "ToleratedFailurePercentage";
+    const BOUNDS: &str = "ToleratedFailurePercentage must be between 0 and 100.";
+    let sensible = |share: &f64| (0.0..=100.0).contains(share);
+    let read = |at: &Path, scope: &Scope<'_>| {
+        let value = read(at, scope)?;
+        let share = numbers::float(&value).ok_or_else(|| refers_to(FIELD, &value, "float", at.text()))?;
+        Some(share).filter(sensible).ok_or_else(|| Trouble::runtime(BOUNDS))
+    };
+    // AWS: unverified for JSONata.
+    let take =
+        |value: &Value| Some(numbers::decimal(value)?).filter(sensible).ok_or_else(|| Misfit::Value(BOUNDS.to_owned()));
+    look.given(given, FIELD, read, take).map(|_| ())
 }
 
 fn refers_to(field: &str, value: &Value, kind: &str, path: &str) -> Trouble {
     let value = expressions::json::to_text(value);
-    Raised::runtime(format!("The {field} field refers to value {value} which is not a valid {kind}: {path}"))
+    Trouble::runtime(format!("The {field}Path field refers to value {value} which is not a valid {kind}: {path}"))
 }

@@ -3,16 +3,11 @@
 use asl::{Parallel, State};
 
 use super::or_raise;
-use crate::context::Extra;
 use crate::run::{Outcome, Run};
 use crate::{Detail, Phase, ThreadPath};
 
 pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, parallel: &Parallel) -> Outcome {
-    let input = or_raise!(run.effective_input(path, state));
-    let input = match &state.data.parameters {
-        Some(template) => or_raise!(run.render(path, state, template, input.value(), &Extra::default())),
-        None => input,
-    };
+    let input = or_raise!(run.arguments(path, state));
     let started = run.emit_on(path, Detail::ParallelStateStarted);
     for (index, branch) in (0u32..).zip(&parallel.branches) {
         let thread = run.new_thread(path, branch.start_at, input.clone(), started);

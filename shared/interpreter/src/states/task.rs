@@ -1,48 +1,35 @@
 //! Task: one attempt at a time, made outside; here is what is recorded of it and what an answer leads to.
 
-use asl::{Integration, Pattern, Resource, Seconds, State, Task};
+use asl::{Given, Integration, Pattern, Resource, State, Task};
+use expressions::{Path, Scope};
 use serde_json::Value;
 
 use super::or_raise;
-use crate::context::Extra;
-use crate::data::read;
-use crate::failure::{DATA_LIMIT_EXCEEDED, RUNTIME, TIMEOUT, too_large};
+use crate::data::{arguments_field, read};
+use crate::evaluation::{Evaluation, Misfit, Sight};
+use crate::failure::{DATA_LIMIT_EXCEEDED, Handling, RUNTIME, Raised, TIMEOUT, Trouble, too_large};
 use crate::run::{Outcome, Run};
 use crate::{
-    Answer, Attempt, Call, Detail, Failure, Handling, Payload, Phase, Raised, TaskResource, ThreadPath, Timestamp,
-    Wait, numbers,
+    Answer, Attempt, Call, Detail, Failure, Payload, Phase, TaskResource, ThreadPath, Timestamp, Wait, numbers,
 };
 
 /// What an attempt is recorded as when whoever made its call is gone.
 const LOST: &str = "The worker performing this attempt was lost; whether the task ran is unknown.";
 
+/// The longest timeout, in seconds.
+const LONGEST: u64 = 99_999_999;
+
 /// Schedules an attempt: the first, or another by a Retrier.
 pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, task: &Task) -> Outcome {
     if let Resource::Activity { arn } = &task.resource {
-        return Outcome::Raise(or_raise!(no_such_activity(run, path, state, arn)));
+        return Outcome::Raise(or_raise!(no_such_activity(run, path, arn)));
     }
     let wait = run.new_wait(path);
     let token = waits_for_token(&task.resource).then(|| (run.moment.token)(&wait));
-    let extra = Extra { token: token.as_deref(), ..Extra::default() };
     let input = or_raise!(run.effective_input(path, state));
-    let arguments = match &state.data.parameters {
-        Some(template) => or_raise!(run.render(path, state, template, input.value(), &extra)),
-        None => input.clone(),
-    };
-    let timeout = or_raise!(seconds(run, path, state, &input, task.timeout.as_ref(), "TimeoutSecondsPath"));
-    let heartbeat = or_raise!(seconds(run, path, state, &input, task.heartbeat.as_ref(), "HeartbeatSecondsPath"));
-    let role = or_raise!(role(run, path, state, task, &input));
-    or_raise!(check_size(run, state, &arguments));
-    let attempt = Attempt {
-        arguments,
-        timeout,
-        heartbeat,
-        role,
-        call: Call::Unclaimed,
-        deadline: None,
-        beat: None,
-        parked: None,
-    };
+    let sight = Sight { token: token.as_deref(), ..Sight::of(input.value()) };
+    let attempt = or_raise!(run.evaluate(path, sight, |look| attempt(look, state, task, &input)));
+    or_raise!(check_size(run, state, &attempt.arguments));
     run.emit_on(path, scheduled(run, &task.resource, &attempt));
     Outcome::Wait(Phase::Task(attempt))
 }
@@ -119,6 +106,10 @@ pub(crate) fn lost(run: &mut Run<'_>, wait: &Wait, task: &Task, attempt: &Attemp
 
 /// Something of the attempt is due: its timeout, its heartbeat, or the end of a lease that nobody answered for.
 pub(crate) fn overdue(run: &mut Run<'_>, path: &ThreadPath, task: &Task, attempt: &Attempt<Payload>) -> Outcome {
+    if let Some(parked) = attempt.parked.clone() {
+        // The answer was in time and acknowledged; only the call has not returned.
+        return settle(run, path, task, parked);
+    }
     let now = run.moment.now;
     let passed = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
     if passed(attempt.deadline) {
@@ -139,7 +130,7 @@ fn timed_out(run: &mut Run<'_>, path: &ThreadPath, task: &Task, handling: Handli
         Resource::Lambda { .. } | Resource::Activity { .. } => Detail::LambdaFunctionTimedOut(failure.clone()),
     };
     run.emit_on(path, detail);
-    Outcome::Raise(Raised { failure, handling })
+    Outcome::Raise(Raised::new(failure, handling))
 }
 
 /// Records the attempt's result and goes on with it.
@@ -182,41 +173,46 @@ fn change_attempt(run: &mut Run<'_>, wait: &Wait, change: impl FnOnce(&mut Attem
 
 // ---- what the definition says ----
 
-fn seconds(
-    run: &Run<'_>,
-    path: &ThreadPath,
-    state: &State,
-    input: &Payload,
-    seconds: Option<&Seconds>,
-    field: &str,
-) -> Result<Option<u64>, Raised> {
-    match seconds {
-        None => Ok(None),
-        Some(Seconds::Literal(seconds)) => Ok(Some(*seconds)),
-        Some(Seconds::Path(at)) => run.with_scope(path, state, input.value(), &Extra::default(), |scope| {
-            let value = read(at, scope)?;
-            let whole = numbers::integer(&value).and_then(|number| u64::try_from(number).ok()).filter(|n| *n > 0);
-            // AWS: unverified wording.
-            let shown = numbers::shown(&value);
-            whole.map(Some).ok_or_else(|| {
-                Raised::runtime(format!(
-                    "The {field} parameter must reference a positive integer: {} == {shown}",
-                    at.text()
-                ))
-            })
-        }),
-    }
+fn attempt(look: &Evaluation<'_>, state: &State, task: &Task, input: &Payload) -> Result<Attempt<Payload>, Trouble> {
+    let arguments = match &state.data.arguments {
+        Some(template) => look.render(template, arguments_field(template))?,
+        None => input.clone(),
+    };
+    Ok(Attempt {
+        arguments,
+        timeout: seconds(look, task.timeout.as_ref(), "TimeoutSeconds")?,
+        heartbeat: seconds(look, task.heartbeat.as_ref(), "HeartbeatSeconds")?,
+        role: role(look, task)?,
+        call: Call::Unclaimed,
+        deadline: None,
+        beat: None,
+        parked: None,
+    })
 }
 
-fn role(
-    run: &Run<'_>,
-    path: &ThreadPath,
-    state: &State,
-    task: &Task,
-    input: &Payload,
-) -> Result<Option<String>, Raised> {
+fn seconds(look: &Evaluation<'_>, given: Option<&Given<u64>>, field: &str) -> Result<Option<u64>, Trouble> {
+    let Some(given) = given else { return Ok(None) };
+    let positive = |number: i64| u64::try_from(number).ok().filter(|seconds| *seconds > 0);
+    let read = |at: &Path, scope: &Scope<'_>| {
+        let value = read(at, scope)?;
+        // AWS: unverified wording.
+        numbers::integer(&value).and_then(positive).ok_or_else(|| {
+            let (at, shown) = (at.text(), numbers::shown(&value));
+            Trouble::runtime(format!("The {field}Path parameter must reference a positive integer: {at} == {shown}"))
+        })
+    };
+    let take = |value: &Value| {
+        let number = numbers::whole(value, field)?;
+        // AWS: the wording is from another's tests against AWS, and so is that 0 is taken; unverified for a heartbeat.
+        let cause = || Misfit::Value(format!("{field} must be between 0 and {LONGEST} but was: {number}"));
+        u64::try_from(number).ok().filter(|seconds| *seconds <= LONGEST).ok_or_else(cause)
+    };
+    look.given(given, field, read, take).map(Some)
+}
+
+fn role(look: &Evaluation<'_>, task: &Task) -> Result<Option<String>, Trouble> {
     let Some(template) = &task.credentials else { return Ok(None) };
-    let credentials = run.render(path, state, template, input.value(), &Extra::default())?;
+    let credentials = look.render(template, "Credentials")?;
     Ok(credentials.value().get("RoleArn").and_then(Value::as_str).map(str::to_owned))
 }
 
@@ -232,10 +228,9 @@ fn check_size(run: &Run<'_>, state: &State, arguments: &Payload) -> Result<(), R
     Err(Raised::by_name(Failure::new(DATA_LIMIT_EXCEEDED, cause)))
 }
 
-fn no_such_activity(run: &Run<'_>, path: &ThreadPath, state: &State, arn: &str) -> Result<Raised, Raised> {
-    let input = run.raw_input(path);
-    run.with_scope(path, state, input.value(), &Extra::default(), |_| {
-        Err(Raised::runtime(format!("The activity {arn} does not exist.")))
+fn no_such_activity(run: &Run<'_>, path: &ThreadPath, arn: &str) -> Result<Raised, Raised> {
+    run.evaluate(path, Sight::of(&Value::Null), |_| {
+        Err(Trouble::runtime(format!("The activity {arn} does not exist.")))
     })
 }
 

@@ -5,22 +5,20 @@ use expressions::Path;
 use serde_json::Value;
 
 use super::or_raise;
-use crate::context::Extra;
+use crate::evaluation::{Evaluation, Misfit, Sight};
+use crate::failure::Trouble;
 use crate::run::{Outcome, Run};
-use crate::{Phase, Raised, ThreadPath, Timestamp, Trouble};
+use crate::{Phase, ThreadPath, Timestamp, numbers};
 
 /// The longest Wait, in seconds; the longest an execution lives.
 const LONGEST: u64 = 99_999_999;
+const TOO_LONG: &str = "Wait state delay is too long.";
 
 pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, wait: &Wait) -> Outcome {
     let input = or_raise!(run.effective_input(path, state));
     let now = run.moment.now;
-    let until = or_raise!(run.with_scope(path, state, input.value(), &Extra::default(), |scope| match &wait.until {
-        WaitUntil::Seconds(seconds) => Ok(now.plus_seconds(*seconds)),
-        WaitUntil::Timestamp(time) => Ok(Timestamp(ceiling_millis(*time))),
-        WaitUntil::SecondsPath(at) => Ok(now.plus_seconds(seconds(at, at.read(scope).ok().as_deref())?)),
-        WaitUntil::TimestampPath(at) => timestamp(at, at.read(scope).ok().as_deref()),
-    }));
+    let until = or_raise!(run.evaluate(path, Sight::of(input.value()), |look| until(look, &wait.until, now)));
+    let until = scaled(now, until, run.snapshot.execution.limits.wait_millionths);
     if until <= now {
         return Outcome::Leave { result: input, then: wait.transition };
     }
@@ -34,39 +32,76 @@ pub(crate) fn resume(run: &mut Run<'_>, path: &ThreadPath, state: &State, wait: 
     Outcome::Leave { result, then: wait.transition }
 }
 
-fn seconds(at: &Path, value: Option<&Value>) -> Result<u64, Trouble> {
+/// The end of a wait of which only a share is waited for, rounded up.
+fn scaled(now: Timestamp, until: Timestamp, millionths: u64) -> Timestamp {
+    let delay = i128::from(until.0) - i128::from(now.0);
+    let share = (delay * i128::from(millionths) + 999_999).div_euclid(1_000_000);
+    now.plus_millis(i64::try_from(share).unwrap_or(i64::MAX))
+}
+
+fn until(look: &Evaluation<'_>, until: &WaitUntil, now: Timestamp) -> Result<Timestamp, Trouble> {
+    match until {
+        WaitUntil::Seconds(given) => {
+            let read = |at: &Path, scope: &expressions::Scope<'_>| seconds_at(at, at.read(scope).ok().as_deref());
+            look.given(given, "Seconds", read, seconds_from).map(|seconds| now.plus_seconds(seconds))
+        }
+        WaitUntil::Timestamp(given) => {
+            let read = |at: &Path, scope: &expressions::Scope<'_>| timestamp_at(at, at.read(scope).ok().as_deref());
+            look.given(given, "Timestamp", read, timestamp_from).map(|time| Timestamp(ceiling_millis(time)))
+        }
+    }
+}
+
+fn seconds_at(at: &Path, value: Option<&Value>) -> Result<u64, Trouble> {
     let at = at.text();
     let Some(value) = value.filter(|value| !value.is_null()) else {
-        return Err(Raised::runtime(format!("The SecondsPath parameter does not reference an input value: {at}")));
+        return Err(Trouble::runtime(format!("The SecondsPath parameter does not reference an input value: {at}")));
     };
-    let Some(whole) = crate::numbers::integer(value) else {
-        let shown = crate::numbers::shown(value);
-        return Err(Raised::runtime(format!(
+    let Some(whole) = numbers::integer(value) else {
+        let shown = numbers::shown(value);
+        return Err(Trouble::runtime(format!(
             "The SecondsPath parameter cannot be parsed as a long value: {at} == {shown}"
         )));
     };
     match u64::try_from(whole) {
         Ok(seconds) if seconds <= LONGEST => Ok(seconds),
-        Ok(_) => Err(Raised::runtime("Wait state delay is too long.")),
+        Ok(_) => Err(Trouble::runtime(TOO_LONG)),
         Err(_) => {
-            Err(Raised::runtime(format!("The SecondsPath parameter references a negative value: {at} == {whole}")))
+            Err(Trouble::runtime(format!("The SecondsPath parameter references a negative value: {at} == {whole}")))
         }
     }
 }
 
-fn timestamp(at: &Path, value: Option<&Value>) -> Result<Timestamp, Trouble> {
+fn seconds_from(value: &Value) -> Result<u64, Misfit> {
+    match u64::try_from(numbers::whole(value, "Seconds")?) {
+        Ok(seconds) if seconds <= LONGEST => Ok(seconds),
+        Ok(_) => Err(Misfit::Value(TOO_LONG.to_owned())),
+        // AWS: unverified wording.
+        Err(_) => Err(Misfit::Value(format!("The Seconds field has a negative value: {}", numbers::shown(value)))),
+    }
+}
+
+fn timestamp_at(at: &Path, value: Option<&Value>) -> Result<jiff::Timestamp, Trouble> {
     let at = at.text();
     let Some(value) = value else {
-        return Err(Raised::runtime(format!("The TimestampPath parameter does not reference an input value: {at}")));
+        return Err(Trouble::runtime(format!("The TimestampPath parameter does not reference an input value: {at}")));
     };
     let time = value.as_str().and_then(expressions::time::parse_timestamp);
-    let time = time.ok_or_else(|| {
-        let shown = crate::numbers::shown(value);
-        Raised::runtime(format!(
+    time.ok_or_else(|| {
+        let shown = numbers::shown(value);
+        Trouble::runtime(format!(
             "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: {at} == {shown}"
         ))
-    })?;
-    Ok(Timestamp(ceiling_millis(time)))
+    })
+}
+
+fn timestamp_from(value: &Value) -> Result<jiff::Timestamp, Misfit> {
+    let Value::String(text) = value else { return Err(Misfit::Type("string")) };
+    expressions::time::parse_timestamp(text).ok_or_else(|| {
+        Misfit::Value(format!(
+            "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"
+        ))
+    })
 }
 
 /// A Wait never ends early: what is finer than a millisecond is rounded up.

@@ -1,166 +1,232 @@
-//! Random valid machines: small ones, of every state type, nested.
+//! Random valid machines: small ones, of every state type, nested, in JSONPath, in JSONata and in both.
 //!
-//! A machine is drawn as a tree of [`Flow`]s and then written down with names and transitions, so that every draw is
-//! valid: the last state of a flow ends it, Choices jump forward or back to the beginning.
+//! A machine is drawn as a tree of [`Flow`]s and then written down (`written`) with names, transitions and variables, so
+//! that every draw is valid: the last state of a flow ends it, Choices jump forward or back to the beginning, a flow
+//! assigns one variable of its own and reads those of the flows around it. Expressions come from small pools in which
+//! most have a value and some go wrong.
+
+// By its path, because the service's tests share this file.
+#[path = "written.rs"]
+mod written;
 
 use asl::{MachineType, StateMachine};
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use proptest::sample::select;
+use serde_json::{Value, json};
 
 /// The input that machines are started with; Maps iterate over a part of it.
 pub fn input() -> Value {
     json!({ "items": [1, { "two": 2 }, "three"], "none": [], "n": 1, "text": "word" })
 }
 
+/// The languages of a machine's states.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Language {
+    Path,
+    Jsonata,
+}
+
 /// One level of states, in the order in which they follow each other.
 #[derive(Debug, Clone)]
-pub struct Flow(Vec<Drawn>);
+struct Flow(Vec<Drawn>);
 
 #[derive(Debug, Clone)]
-enum Drawn {
-    Pass { path: &'static str, assign: bool },
-    Task { recovery: Recovery, token: bool, timeout: Option<u8> },
-    Wait(u8),
-    Choice { back: bool },
+struct Drawn {
+    language: Language,
+    /// What is made of the input on the way in, and of the result on the way out.
+    arguments: Option<Told>,
+    output: Option<Told>,
+    assign: Option<Told>,
+    does: Does,
+}
+
+#[derive(Debug, Clone)]
+enum Does {
+    Pass,
+    Task { token: bool, timeout: Option<u8>, recovery: Recovery },
+    Wait { seconds: u8, computed: bool },
+    Choice { test: Tested, back: bool, assign: Option<Told>, output: Option<Told> },
     Fail,
     Succeed,
-    Parallel(Vec<Flow>, Recovery),
-    Map { processor: Flow, items: &'static str, concurrency: u8, recovery: Recovery },
+    Parallel { branches: Vec<Flow>, recovery: Recovery },
+    Map { processor: Flow, items: Items, selector: Option<Told>, concurrency: u8, recovery: Recovery },
+}
+
+/// A value in both languages; `$OWN` is the variable of the flow, `$OUTER` that of the one around it.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    path: &'static str,
+    jsonata: &'static str,
+}
+
+/// The test of a Choice's rule in both languages.
+#[derive(Debug, Clone, Copy)]
+struct Tested {
+    path: &'static str,
+    jsonata: &'static str,
+}
+
+/// What a Map iterates, in both languages.
+#[derive(Debug, Clone, Copy)]
+struct Items {
+    path: &'static str,
+    jsonata: &'static str,
 }
 
 #[derive(Debug, Clone)]
 struct Recovery {
     retry: Option<(&'static str, u8)>,
-    catch: Option<&'static str>,
+    catch: Option<(&'static str, Option<Told>, Option<Told>)>,
 }
 
-/// A valid machine.
-pub fn machine() -> impl Strategy<Value = StateMachine> {
-    (flow(state().boxed()), proptest::option::weighted(0.2, 1u64..500)).prop_map(|(flow, timeout)| {
-        let mut states = 0;
-        let mut definition = flow.written(&mut states);
-        if let Some(seconds) = timeout {
-            definition["TimeoutSeconds"] = json!(seconds);
-        }
-        let parsed = asl::parse(&definition.to_string(), MachineType::Standard);
-        parsed.machine.unwrap_or_else(|| panic!("{definition:#}\n{:#?}", parsed.diagnostics))
-    })
+const fn told(path: &'static str, jsonata: &'static str) -> Told {
+    Told { path, jsonata }
+}
+
+const SOUND: &[Told] = &[
+    told("$", "$states.input"),
+    told("$$.State.Name", "$states.context.State.Name"),
+    told("States.MathAdd($$.Execution.Input.n, 1)", "$states.context.Execution.Input.n + 1"),
+    told("States.Format('{} and {}', $$.State.Name, $$.Execution.Name)", "$states.context.State.Name & ' and more'"),
+    told("States.Array($, 1)", "[$states.input, 1]"),
+    told("States.UUID()", "$uuid()"),
+    told("States.JsonToString($$.Execution.Input)", "$string($states.context.Execution.Input)"),
+    told("$$.Execution.Input.items[*]", "$states.context.Execution.Input.items"),
+    told("$$.State.EnteredTime", "$now()"),
+    told("States.ArrayRange(1, 5, 2)", "$map([1..3], function($x) { $x * 2 })"),
+    told("$$.Execution.Input.items[?(@.two)]", "$states.context.Execution.Input.items[two = 2]"),
+    told("$$.Execution", "{'a': $states.input, 'own': $exists($OWN) ? $type($OWN) : 'none'}"),
+];
+
+/// Those that depend on what was assigned and handed on before, and those that go wrong.
+const UNSURE: &[Told] = &[
+    told("$OWN", "$OWN"),
+    told("$OUTER", "$OUTER"),
+    told("States.Array($OWN, $OUTER)", "[$OWN, $OUTER]"),
+    told("$.at", "$states.input.at"),
+    told("$.surely.not.there", "$states.input.surely.not.there"),
+    told("States.MathAdd($, 1)", "$states.input + 1"),
+    told("States.StringToJson('{')", "$parse('{')"),
+    told("States.ArrayGetItem($.none, 7)", "function($x) { $x }"),
+    told("$$.Task.Token", "$error('on purpose')"),
+];
+
+fn value() -> impl Strategy<Value = Told> + Clone {
+    prop_oneof![20 => select(SOUND), 1 => select(UNSURE)]
+}
+
+fn maybe() -> impl Strategy<Value = Option<Told>> + Clone {
+    proptest::option::weighted(0.3, value())
+}
+
+fn test() -> impl Strategy<Value = Tested> {
+    let test = |path, jsonata| Just(Tested { path, jsonata });
+    prop_oneof![
+        12 => test(
+            r#"{"Variable":"$$.Execution.Input.n","NumericEquals":1}"#,
+            r#""{% $states.context.Execution.Input.n = 1 %}""#,
+        ),
+        10 => test(
+            r#"{"Not":{"Variable":"$$.Execution.Input.text","StringMatches":"w*"}}"#,
+            r#""{% $states.context.Execution.Input.text != 'word' %}""#,
+        ),
+        4 => test(r#"{"Variable":"$OWN","IsPresent":true}"#, r#""{% $exists($OWN) %}""#),
+        1 => test(r#"{"Variable":"$OWN","NumericLessThan":3}"#, r#""{% $OWN < 3 %}""#),
+        1 => test(r#"{"Variable":"$.surely","IsNull":true}"#, r#""{% $states.input.surely %}""#),
+        1 => test(r#"{"Variable":"$.text","StringEqualsPath":"$$.State.Name"}"#, "true"),
+    ]
+}
+
+fn items() -> impl Strategy<Value = Items> {
+    let items = |path, jsonata| Just(Items { path, jsonata });
+    prop_oneof![
+        20 => items("$$.Execution.Input.items", r#""{% $states.context.Execution.Input.items %}""#),
+        5 => items("$$.Execution.Input.none", r#"[1, "{% $states.input %}", {"a": "{% $exists($OWN) %}"}]"#),
+        1 => items("$$.Execution.Input.text", r#""{% $states.input %}""#),
+        1 => items("$OWN", r#""{% $OWN %}""#),
+        1 => items("$.surely.not.there", r#""{% $states.input.surely.not.there %}""#),
+    ]
+}
+
+/// What goes wrong for some of the items only, while others run.
+fn selector() -> impl Strategy<Value = Option<Told>> {
+    let later = told(
+        "States.ArrayGetItem($$.Execution.Input.items, States.MathAdd($$.Map.Item.Index, 2))",
+        "$states.context.Map.Item.Index < 1 ? 1 : $states.input.surely.not.there",
+    );
+    let item = told("$$.Map.Item.Value", "$states.context.Map.Item.Value");
+    prop_oneof![6 => Just(None), 8 => Just(Some(item)), 1 => Just(Some(later)), 4 => value().prop_map(Some)]
+}
+
+fn recovery() -> impl Strategy<Value = Recovery> + Clone {
+    let names = || {
+        select(vec!["States.ALL", "Own", "States.Timeout", "Lambda.SdkClientException", "States.QueryEvaluationError"])
+    };
+    let outputs = prop_oneof![
+        Just(told("", "$states.errorOutput")),
+        Just(told("", "$states.errorOutput.Cause ? $states.input : $states.input.nowhere")),
+        value(),
+    ];
+    let retry = proptest::option::of((names(), 0u8..3));
+    let catch = proptest::option::of((names(), proptest::option::of(outputs), maybe()));
+    (retry, catch).prop_map(|(retry, catch)| Recovery { retry, catch })
 }
 
 fn flow(state: BoxedStrategy<Drawn>) -> impl Strategy<Value = Flow> + Clone {
     proptest::collection::vec(state, 1..5).prop_map(Flow)
 }
 
-fn state() -> impl Strategy<Value = Drawn> {
-    let paths = prop_oneof![6 => Just("$"), 1 => Just("$$.Execution.Input.n"), 1 => Just("$.surely.not.there")];
+/// A state around what it does.
+fn around(language: BoxedStrategy<Language>, does: impl Strategy<Value = Does> + 'static) -> BoxedStrategy<Drawn> {
+    (language, maybe(), maybe(), maybe(), does)
+        .prop_map(|(language, arguments, output, assign, does)| Drawn { language, arguments, output, assign, does })
+        .boxed()
+}
+
+fn state(language: BoxedStrategy<Language>) -> impl Strategy<Value = Drawn> {
     let leaf = prop_oneof![
-        3 => (paths, any::<bool>()).prop_map(|(path, assign)| Drawn::Pass { path, assign }),
-        4 => (recovery(), any::<bool>(), proptest::option::of(1u8..20))
-            .prop_map(|(recovery, token, timeout)| Drawn::Task { recovery, token, timeout }),
-        2 => (0u8..30).prop_map(Drawn::Wait),
-        1 => any::<bool>().prop_map(|back| Drawn::Choice { back }),
-        1 => Just(Drawn::Fail),
-        1 => Just(Drawn::Succeed),
+        5 => Just(Does::Pass),
+        5 => (any::<bool>(), proptest::option::of(1u8..20), recovery())
+            .prop_map(|(token, timeout, recovery)| Does::Task { token, timeout, recovery }),
+        2 => (0u8..30, any::<bool>()).prop_map(|(seconds, computed)| Does::Wait { seconds, computed }),
+        3 => (test(), any::<bool>(), maybe(), maybe())
+            .prop_map(|(test, back, assign, output)| Does::Choice { test, back, assign, output }),
+        1 => Just(Does::Fail),
+        1 => Just(Does::Succeed),
     ];
-    leaf.prop_recursive(3, 24, 4, |inner| {
-        let items = prop_oneof![4 => Just("items"), 1 => Just("none"), 1 => Just("text")];
-        prop_oneof![
-            (proptest::collection::vec(flow(inner.clone()), 1..4), recovery())
-                .prop_map(|(branches, recovery)| Drawn::Parallel(branches, recovery)),
-            (flow(inner), items, 0u8..4, recovery()).prop_map(|(processor, items, concurrency, recovery)| {
-                Drawn::Map { processor, items, concurrency, recovery }
-            }),
-        ]
+    around(language.clone(), leaf).prop_recursive(3, 24, 4, move |inner| {
+        let parallel = (proptest::collection::vec(flow(inner.clone()), 1..4), recovery())
+            .prop_map(|(branches, recovery)| Does::Parallel { branches, recovery });
+        let map = (flow(inner), items(), selector(), 0u8..4, recovery()).prop_map(
+            |(processor, items, selector, concurrency, recovery)| Does::Map {
+                processor,
+                items,
+                selector,
+                concurrency,
+                recovery,
+            },
+        );
+        around(language.clone(), prop_oneof![parallel, map])
     })
 }
 
-fn recovery() -> impl Strategy<Value = Recovery> {
-    let names =
-        || prop_oneof![Just("States.ALL"), Just("Own"), Just("States.Timeout"), Just("Lambda.SdkClientException")];
-    (proptest::option::of((names(), 0u8..3)), proptest::option::of(names()))
-        .prop_map(|(retry, catch)| Recovery { retry, catch })
+/// A valid definition.
+pub fn definition() -> impl Strategy<Value = Value> {
+    let mixed = || prop_oneof![Just(Language::Path), Just(Language::Jsonata)].boxed();
+    // A machine in JSONata has no other states; the states of one in JSONPath may choose.
+    let machines = prop_oneof![
+        3 => flow(state(mixed()).boxed()).prop_map(|flow| (flow, Language::Path)),
+        1 => flow(state(Just(Language::Jsonata).boxed()).boxed()).prop_map(|flow| (flow, Language::Jsonata)),
+        1 => flow(state(Just(Language::Path).boxed()).boxed()).prop_map(|flow| (flow, Language::Path)),
+    ];
+    (machines, proptest::option::weighted(0.2, 1u64..500))
+        .prop_map(|((flow, language), timeout)| written::machine(&flow, language, timeout))
 }
 
-impl Flow {
-    fn written(&self, states: &mut usize) -> Value {
-        let first = *states;
-        *states += self.0.len();
-        let name = |place: usize| format!("S{}", first + place);
-        let mut written = Map::new();
-        for (place, drawn) in self.0.iter().enumerate() {
-            let next = (place + 1 < self.0.len()).then(|| name(place + 1));
-            written.insert(name(place), drawn.written(&name(0), next, states));
-        }
-        json!({ "StartAt": name(0), "States": written })
-    }
-}
-
-impl Drawn {
-    fn written(&self, first: &str, next: Option<String>, states: &mut usize) -> Value {
-        let mut state = match self {
-            Drawn::Choice { back } if next.is_some() => {
-                let to = if *back { Value::from(first) } else { json!(next) };
-                let rule = json!({ "Variable": "$$.Execution.Input.n", "NumericEquals": 1, "Next": to });
-                return json!({ "Type": "Choice", "Choices": [rule], "Default": next });
-            }
-            // What ends a flow is its last state, or the rest of it could not be reached.
-            Drawn::Fail if next.is_none() => return json!({ "Type": "Fail", "Error": "Own", "Cause": "drawn" }),
-            Drawn::Succeed if next.is_none() => return json!({ "Type": "Succeed" }),
-            Drawn::Choice { .. } | Drawn::Fail | Drawn::Succeed => json!({ "Type": "Pass" }),
-            Drawn::Pass { path, assign } => {
-                let mut pass = json!({ "Type": "Pass", "InputPath": path });
-                if *assign {
-                    pass["Assign"] = json!({ "seen.$": "$" });
-                }
-                pass
-            }
-            Drawn::Wait(seconds) => json!({ "Type": "Wait", "Seconds": seconds }),
-            Drawn::Task { recovery, token, timeout } => task(recovery, *token, *timeout, next.as_deref()),
-            Drawn::Parallel(branches, recovery) => {
-                let branches: Vec<Value> = branches.iter().map(|branch| branch.written(states)).collect();
-                recovery.added(json!({ "Type": "Parallel", "Branches": branches }), next.as_deref())
-            }
-            Drawn::Map { processor, items, concurrency, recovery } => {
-                let processor = processor.written(states);
-                let items = format!("$$.Execution.Input.{items}");
-                let map = json!({
-                    "Type": "Map", "ItemsPath": items, "MaxConcurrency": concurrency, "ItemProcessor": processor,
-                });
-                recovery.added(map, next.as_deref())
-            }
-        };
-        match next {
-            Some(next) => state["Next"] = json!(next),
-            None => state["End"] = json!(true),
-        }
-        state
-    }
-}
-
-fn task(recovery: &Recovery, token: bool, timeout: Option<u8>, next: Option<&str>) -> Value {
-    let mut task = if token {
-        let parameters = json!({ "FunctionName": "f", "Payload": { "token.$": "$$.Task.Token" } });
-        json!({
-            "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "Parameters": parameters,
-            "HeartbeatSeconds": 3,
-        })
-    } else {
-        json!({ "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f" })
-    };
-    if let Some(seconds) = timeout {
-        task["TimeoutSeconds"] = json!(u64::from(seconds) + 3);
-    }
-    recovery.added(task, next)
-}
-
-impl Recovery {
-    fn added(&self, mut state: Value, next: Option<&str>) -> Value {
-        if let Some((name, attempts)) = self.retry {
-            state["Retry"] = json!([{ "ErrorEquals": [name], "IntervalSeconds": 1, "MaxAttempts": attempts }]);
-        }
-        if let (Some(name), Some(next)) = (self.catch, next) {
-            state["Catch"] = json!([{ "ErrorEquals": [name], "ResultPath": null, "Next": next }]);
-        }
-        state
-    }
+/// A valid machine.
+pub fn machine() -> impl Strategy<Value = StateMachine> {
+    definition().prop_map(|definition| {
+        let parsed = asl::parse(&definition.to_string(), MachineType::Standard);
+        parsed.machine.unwrap_or_else(|| panic!("{definition:#}\n{:#?}", parsed.diagnostics))
+    })
 }

@@ -1,7 +1,13 @@
-//! Any valid machine, told anything in any order: never a panic, always an end, always a sound history.
+//! Any valid machine, told anything in any order: never a panic, always an end, always a sound history. And what is left
+//! of a valid definition after some damage is refused, or is such a machine.
 //!
-//! The modules say `cfg(test)` so that the lints know them as tests. The service's tests share them.
+//! `PROPTEST_CASES` says how many of each are drawn (256 unless it is set). The modules say `cfg(test)` so that the lints
+//! know them as tests. The service's tests share `machines` and `world`.
 
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod history;
 #[cfg(test)]
 mod machines;
 #[cfg(test)]
@@ -9,9 +15,11 @@ mod world;
 
 use std::collections::BTreeMap;
 
-use asl::StateMachine;
+use asl::{MachineType, StateMachine};
 use interpreter::{Frame, Payload, Snapshot, Step, Stimulus, ThreadPath, Timestamp};
 use proptest::prelude::*;
+
+use crate::history::History;
 
 /// Few, so that loops end.
 const EVENTS: u64 = 400;
@@ -38,7 +46,7 @@ impl Told {
     }
 }
 
-fn check_events(before: &Snapshot, step: &Step) {
+fn check_numbers(before: &Snapshot, step: &Step) {
     for (id, event) in (before.last_event + 1..).zip(&step.events) {
         assert_eq!(event.id, id, "ids without a gap");
         assert!(event.previous < id, "event {id} follows {}", event.previous);
@@ -75,7 +83,7 @@ fn check_waiting(snapshot: &Snapshot) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_machine_told_anything_ends_with_a_sound_history(
@@ -85,14 +93,33 @@ proptest! {
         let begin = world::begin(&machine, machines::input(), EVENTS);
         let mut told = Told::default();
         told.0.extend(begin.frames().map(|(path, frame)| (path.clone(), frame.clone())));
-        let ends = world::play(&machine, begin, &actions, |before, stimulus, now, step| {
-            check_events(before, step);
+        let mut history = History::of(&machine);
+        let end = world::play(&machine, begin, &actions, |before, stimulus, now, step| {
+            check_numbers(before, step);
             check_replay(&machine, before, stimulus, now, step);
             check_repetition(&machine, stimulus, now, step);
             check_waiting(&step.snapshot);
+            history.hear(step, now);
             told.hear(step);
             assert!(told.knows(&step.snapshot), "a change that was not told after {stimulus:?}");
         });
-        prop_assert!(ends, "it does not end");
+        prop_assert!(!end.is_open(), "it does not end");
+        history.end(&end);
+    }
+
+    #[test]
+    fn what_is_left_of_a_damaged_definition_is_refused_or_ends(
+        definition in machines::definition(),
+        damages in damage::damages(),
+        actions in world::actions(),
+    ) {
+        let text = damage::damaged(definition, &damages).to_string();
+        let Some(machine) = asl::parse(&text, MachineType::Standard).machine else { return Ok(()) };
+        let begin = world::begin(&machine, machines::input(), EVENTS);
+        let end = world::play(&machine, begin, &actions, |before, _, _, step| {
+            check_numbers(before, step);
+            check_waiting(&step.snapshot);
+        });
+        prop_assert!(!end.is_open(), "it does not end: {text}");
     }
 }

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 const NEVER: u64 = 1_000_000;
 
 const BEGIN: i64 = 1_700_000_000_000;
+/// Bytes of a payload; small, so that what grows in a loop meets the limit.
+const PAYLOAD: usize = 8_192;
 /// Steps after which an execution that only gets sensible answers has to have ended.
 const MOST_STEPS: usize = 5_000;
 
@@ -74,7 +76,7 @@ pub fn begin(machine: &StateMachine, input: Value, events: u64) -> Snapshot {
         region: "us-east-1".into(),
         started: Timestamp(BEGIN),
         input: Payload::from_value(input),
-        limits: Limits { events, ..Limits::STANDARD },
+        limits: Limits { events, payload_bytes: PAYLOAD, ..Limits::STANDARD },
     };
     Snapshot::begin(machine, execution)
 }
@@ -86,13 +88,13 @@ pub fn stepped(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, n
 }
 
 /// Plays the actions, then answers sensibly until the execution ends. `observe` sees every step: what was there before,
-/// the stimulus, its time, and what came of it. False when the execution does not end.
+/// the stimulus, its time, and what came of it. The last snapshot is open when the execution does not end.
 pub fn play(
     machine: &StateMachine,
     begin: Snapshot,
     actions: &[Action],
     mut observe: impl FnMut(&Snapshot, &Stimulus, Timestamp, &Step),
-) -> bool {
+) -> Snapshot {
     let (mut snapshot, mut now, mut seen) = (begin, Timestamp(BEGIN), BTreeSet::new());
     let mut act = |snapshot: &mut Snapshot, stimulus: Stimulus, now: Timestamp| {
         let step = stepped(machine, snapshot.clone(), stimulus.clone(), now);
@@ -107,7 +109,7 @@ pub fn play(
     }
     for _ in 0..MOST_STEPS {
         if !snapshot.is_open() {
-            return true;
+            break;
         }
         let stimulus = sensible(&snapshot, now).unwrap_or_else(|| {
             now = snapshot.due().map_or(now, |due| due.max(now));
@@ -115,7 +117,7 @@ pub fn play(
         });
         act(&mut snapshot, stimulus, now);
     }
-    false
+    snapshot
 }
 
 impl Action {

@@ -1,0 +1,96 @@
+//! The guards: each passes on its first argument, unless that would become too much.
+//!
+//! Where they stand, and why, is told in `guards`.
+
+use jsonata_core::evaluator::HostFnResult;
+use jsonata_core::value::JValue;
+
+use super::{World, argument, too_large};
+use crate::jsonata::convert;
+
+/// The most bytes one evaluation may weigh altogether. What it lets go again counts, too: how much it keeps nobody
+/// knows.
+const MOST_HELD: usize = 256 << 20;
+/// The longest text to be taken apart.
+const LONGEST_SEARCHED: usize = 1 << 20;
+/// The most bytes that replacing may make.
+const MOST_REPLACED: usize = 64 << 20;
+/// The longest picture, and the largest width in one.
+const LONGEST_PICTURE: usize = 1_000;
+
+pub(super) fn held(world: &World, args: &[JValue]) -> HostFnResult {
+    let value = argument(args, 0);
+    let bytes = convert::bytes(value, convert::MOST_BYTES);
+    let all = world.held.get().saturating_add(bytes);
+    world.held.set(all);
+    if bytes > convert::MOST_BYTES || all > MOST_HELD { Err(too_large()) } else { Ok(value.clone()) }
+}
+
+pub(super) fn is_builtin(_: &World, args: &[JValue]) -> HostFnResult {
+    Ok(JValue::Bool(argument(args, 0).is_builtin()))
+}
+
+pub(super) fn searched(_: &World, args: &[JValue]) -> HostFnResult {
+    let value = argument(args, 0);
+    let length = value.as_str().map_or(0, str::len);
+    if length > LONGEST_SEARCHED { Err(too_large()) } else { Ok(value.clone()) }
+}
+
+pub(super) fn width(_: &World, args: &[JValue]) -> HostFnResult {
+    let value = argument(args, 0);
+    let wide = match value {
+        JValue::Number(number) => number.abs() > convert::MOST_BYTES as f64,
+        other => other.as_str().map_or(0, str::len) > LONGEST_SEARCHED,
+    };
+    if wide { Err(too_large()) } else { Ok(value.clone()) }
+}
+
+pub(super) fn picture(_: &World, args: &[JValue]) -> HostFnResult {
+    let value = argument(args, 0);
+    let Some(text) = value.as_str() else { return Ok(value.clone()) };
+    let widths = text.split(|letter: char| !letter.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let is_wide = |digits: &str| digits.parse().map_or(true, |width: usize| width > LONGEST_PICTURE);
+    if text.len() > LONGEST_PICTURE || widths.into_iter().any(is_wide) { Err(too_large()) } else { Ok(value.clone()) }
+}
+
+/// The first argument is to be joined by the second.
+pub(super) fn joined(_: &World, args: &[JValue]) -> HostFnResult {
+    let value = argument(args, 0);
+    let separator = argument(args, 1).as_str().map_or(0, str::len);
+    let mut bytes = 0usize;
+    if let JValue::Array(items) = value {
+        for item in items.iter() {
+            bytes = bytes.saturating_add(item.as_str().map_or(0, str::len)).saturating_add(separator);
+        }
+    }
+    if bytes > convert::MOST_BYTES { Err(too_large()) } else { Ok(value.clone()) }
+}
+
+/// Puts the first argument in the place of the third in the second.
+pub(super) fn replacement(_: &World, args: &[JValue]) -> HostFnResult {
+    let value = argument(args, 0);
+    let subject = argument(args, 1).as_str().unwrap_or_default();
+    let Some(replacement) = value.as_str() else {
+        // A function's answers are weighed one by one.
+        return if subject.len() > LONGEST_SEARCHED { Err(too_large()) } else { Ok(value.clone()) };
+    };
+    let times = match argument(args, 2).as_str() {
+        Some(pattern) if !pattern.is_empty() => subject.matches(pattern).count(),
+        _ => subject.len() + 1,
+    };
+    if times.saturating_mul(replacement.len()) > MOST_REPLACED { Err(too_large()) } else { Ok(value.clone()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn what_is_held_altogether_is_bounded() {
+        let world = World { now: 0, chance: None, held: Cell::new(MOST_HELD - 8) };
+        assert!(held(&world, &[JValue::Number(1.0)]).is_ok());
+        assert!(held(&world, &[JValue::Number(1.0)]).is_err());
+    }
+}
