@@ -38,6 +38,27 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[test]
+fn a_mock_configuration_that_makes_no_sense_is_refused_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let broken = r#"{"StateMachines":{},"MockedResponses":{"R":{"0":{"Throw":{"Cause":"why"}}}}}"#;
+    fs::write(directory.path().join("mocks.json"), broken).unwrap();
+    let cases = [
+        ("mocks.json", "the mock configuration mocks.json: MockedResponses > R > 0 > Throw: Error is missing"),
+        ("nothing.json", "the mock configuration nothing.json: "),
+    ];
+    for (file, expected) in cases {
+        let flag = stepwell(directory.path(), &["serve", "--port", "0", "--mock-config", file]).unwrap();
+        let mut by_environment = Command::new(env!("CARGO_BIN_EXE_stepwell"));
+        by_environment.args(["serve", "--port", "0"]).env("SFN_MOCK_CONFIG", file);
+        for output in [flag, by_environment.current_dir(directory.path()).output().unwrap()] {
+            assert_eq!(output.status.code(), Some(1));
+            assert!(printed(&output.stderr).contains(expected), "{}", printed(&output.stderr));
+        }
+    }
+    assert!(!directory.path().join(".stepwell").exists(), "nothing is begun before the configuration is read");
+}
+
+#[test]
 fn validate_ends_with_0_for_what_is_fine() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("good.json"), GOOD).unwrap();

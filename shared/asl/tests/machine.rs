@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails that way")]
 
 use asl::{
-    Integration, Jitter, Kind, Limit, MachineType, Pattern, Resource, ResultPath, Seconds, Selection, State, StateId,
-    StateMachine, Text, Transition, WaitUntil, parse,
+    Given, Integration, Items, Jitter, Kind, MachineType, Pattern, QueryLanguage, Resource, ResultPath, Selection,
+    State, StateId, StateMachine, Template, Test, Text, Transition, WaitUntil, parse,
 };
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ fn numbers_states_in_document_order_through_all_nestings() {
     assert_eq!(parallel.branches.iter().map(|branch| branch.start_at.0).collect::<Vec<_>>(), [2, 3]);
     let Kind::Map(map) = &machine.states[4].kind else { panic!() };
     assert_eq!((map.processor.start_at, map.transition), (StateId(5), Transition::Next(StateId(0))));
-    assert_eq!((&map.max_concurrency, &map.items_path), (&Limit::Literal(0), &Selection::Everything));
+    assert_eq!((&map.max_concurrency, &map.items), (&Given::Literal(0), &Items::Path(Selection::Everything)));
     assert_eq!(machine.state(StateId(6)), None);
 }
 
@@ -55,7 +55,7 @@ fn keeps_parameters_of_a_map_as_its_item_selector() {
         "Parameters": {"a": 1}, "End": true}));
     let Kind::Map(map) = &state.kind else { panic!() };
     assert!(map.item_selector.is_some());
-    assert_eq!(state.data.parameters, None);
+    assert_eq!(state.data.arguments, None);
 }
 
 #[test]
@@ -86,17 +86,85 @@ fn takes_the_resource_of_a_task_apart() {
     };
     assert_eq!(integration.resource(), "getObject.waitForTaskToken");
     assert_eq!(task.resource, Resource::Integration(integration));
-    assert_eq!(task.timeout, Some(Seconds::Literal(9)));
-    assert!(matches!(&task.heartbeat, Some(Seconds::Path(path)) if path.text() == "$.h"));
+    assert_eq!(task.timeout, Some(Given::Literal(9)));
+    assert!(matches!(&task.heartbeat, Some(Given::Path(path)) if path.text() == "$.h"));
 }
 
 #[test]
 fn reads_times_and_texts() {
     let wait = state(&json!({"Type": "Wait", "Timestamp": "1970-01-01T01:00:05+01:00", "End": true}));
     let Kind::Wait(wait) = wait.kind else { panic!() };
-    assert!(matches!(wait.until, WaitUntil::Timestamp(time) if time.as_second() == 5));
+    assert!(matches!(wait.until, WaitUntil::Timestamp(Given::Literal(time)) if time.as_second() == 5));
     let fail = state(&json!({"Type": "Fail", "Error": "E", "CausePath": "$.c"}));
     let Kind::Fail(fail) = fail.kind else { panic!() };
     assert_eq!(fail.error, Some(Text::Literal("E".to_owned())));
     assert!(matches!(fail.cause, Some(Text::From(_))));
+}
+
+fn jsonata(mut fields: Value) -> State {
+    fields["QueryLanguage"] = "JSONata".into();
+    state(&fields)
+}
+
+#[test]
+fn fills_in_the_fields_of_jsonata_and_leaves_the_others_at_their_defaults() {
+    let task = jsonata(json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+        "Arguments": {"FunctionName": "{% $states.input.f %}"}, "Assign": {"a": "{% $states.result.b %}"},
+        "Output": "{% $states.result %}", "TimeoutSeconds": "{% 5 %}", "HeartbeatSeconds": 2,
+        "Credentials": "{% $states.input.role %}", "End": true}));
+    assert_eq!(task.query_language, QueryLanguage::Jsonata);
+    assert_eq!((&task.data.input_path, &task.data.output_path), (&Selection::Everything, &Selection::Everything));
+    assert_eq!((&task.data.result_path, &task.data.result_selector), (&ResultPath::Replace, &None));
+    assert!(matches!(task.data.arguments, Some(Template::Jsonata(_))));
+    assert!(matches!(task.data.assign, Some(Template::Jsonata(_))));
+    assert!(task.data.output.is_some());
+    let Kind::Task(task) = task.kind else { panic!() };
+    assert!(matches!(task.timeout, Some(Given::Jsonata(five)) if five.text() == "5"));
+    assert_eq!(task.heartbeat, Some(Given::Literal(2)));
+    assert!(matches!(task.credentials, Some(Template::Jsonata(_))));
+}
+
+#[test]
+fn reads_a_map_in_jsonata() {
+    let processor = json!({"StartAt": "I", "States": {"I": {"Type": "Pass", "Parameters": {}, "End": true}}});
+    let map = jsonata(json!({"Type": "Map", "Items": [1, "{% 2 %}"], "ItemSelector": {"a": "{% 3 %}"},
+        "MaxConcurrency": "{% 4 %}", "ToleratedFailureCount": "{% 5 %}", "ToleratedFailurePercentage": "{% 6.5 %}",
+        "ItemProcessor": processor, "End": true}));
+    let Kind::Map(map) = map.kind else { panic!() };
+    assert!(matches!(map.items, Items::Jsonata(_)));
+    assert!(matches!(map.item_selector, Some(Template::Jsonata(_))));
+    assert!(matches!(map.max_concurrency, Given::Jsonata(_)));
+    assert!(matches!(map.tolerated_failure_count, Some(Given::Jsonata(_))));
+    assert!(matches!(map.tolerated_failure_percentage, Some(Given::Jsonata(_))));
+    assert!(!map.has_distributed_fields);
+    let plain = jsonata(json!({"Type": "Map", "ItemProcessor": processor, "ItemBatcher": {}, "End": true}));
+    let Kind::Map(plain) = plain.kind else { panic!() };
+    assert_eq!((plain.items, plain.has_distributed_fields), (Items::Path(Selection::Everything), true));
+}
+
+#[test]
+fn reads_waits_choices_failures_and_catchers_in_jsonata() {
+    let wait = jsonata(json!({"Type": "Wait", "Seconds": "{% 1 %}", "End": true}));
+    assert!(matches!(wait.kind, Kind::Wait(wait) if matches!(wait.until, WaitUntil::Seconds(Given::Jsonata(_)))));
+    let wait = jsonata(json!({"Type": "Wait", "Timestamp": "{% $now() %}", "End": true}));
+    assert!(matches!(wait.kind, Kind::Wait(wait) if matches!(wait.until, WaitUntil::Timestamp(Given::Jsonata(_)))));
+    let fail = jsonata(json!({"Type": "Fail", "Error": "E", "Cause": "{% 'c' %}"}));
+    let Kind::Fail(fail) = fail.kind else { panic!() };
+    assert_eq!(fail.error, Some(Text::Literal("E".to_owned())));
+    assert!(matches!(fail.cause, Some(Text::Jsonata(_))));
+
+    let machine = machine(&json!({"QueryLanguage": "JSONata", "StartAt": "C", "States": {
+        "C": {"Type": "Choice", "Output": "{% 1 %}", "Assign": {"a": 1}, "Choices": [
+            {"Condition": "{% $states.input.b %}", "Output": "{% 2 %}", "Next": "P"},
+            {"Condition": true, "Assign": {"a": 2}, "Next": "P"}], "Default": "P"},
+        "P": {"Type": "Parallel", "Branches": [{"StartAt": "X", "States": {"X": {"Type": "Succeed"}}}],
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput %}", "Next": "Z"}], "Next": "Z"},
+        "Z": {"Type": "Succeed", "Output": {"done": true}}}}));
+    assert!(machine.states[0].data.output.is_some() && machine.states[0].data.assign.is_some());
+    let Kind::Choice(choice) = &machine.states[0].kind else { panic!() };
+    assert!(matches!(choice.rules[0].test, Test::Jsonata(_)) && choice.rules[0].output.is_some());
+    assert_eq!(choice.rules[1].test, Test::Always(true));
+    assert!(choice.rules[1].assign.is_some());
+    assert!(machine.states[1].catch[0].output.is_some());
+    assert!(machine.states[3].data.output.is_some());
 }

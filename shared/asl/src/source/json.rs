@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::placeholder;
 use super::spot::{Spot, Step};
 
 const DEEPEST: usize = 128;
@@ -45,7 +46,8 @@ pub(super) fn read(text: &str) -> Option<Spot> {
                     *key = Some((serde_json::from_str(text.get(token.clone())?).ok()?, token));
                     continue;
                 }
-                Spot::new(token, false)
+                let is_open = placeholder::holds(text.get(token.clone())?);
+                Spot { is_open, ..Spot::new(token, false) }
             }
         };
         match open.last_mut() {

@@ -1,15 +1,26 @@
 //! From YAML's events to a JSON value and the places of its parts.
 //!
-//! Iterative and bounded: depth as in JSON, and in size against aliases that multiply.
+//! Iterative and bounded: depth as in JSON, and in size against aliases that multiply. Placeholders are filled in scalar by
+//! scalar; tags mean nothing in a definition and are calls in a template.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 
+use super::placeholder::{self, Filling};
 use super::spot::{Spot, Step};
 use super::{SourceError, scalar};
+
+/// What `!Sub` and its like mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tags {
+    Nothing,
+    /// The short form of a CloudFormation call: `!Sub x` is `{"Fn::Sub": x}`.
+    Calls,
+}
 
 /// As deep as the JSON reader goes.
 const DEEPEST: usize = 128;
@@ -30,12 +41,15 @@ struct Open {
     spot: Spot,
     size: usize,
     anchor: usize,
+    call: Option<String>,
     /// A mapping's key that waits for its value.
     key: Option<(String, Range<usize>)>,
 }
 
-struct Reader<'t> {
+struct Reader<'t, 'f, 's> {
     text: &'t str,
+    tags: Tags,
+    filling: &'f mut Filling<'s>,
     /// Byte offsets of characters, where they differ from the character's number.
     offsets: Option<Vec<usize>>,
     open: Vec<Open>,
@@ -44,10 +58,12 @@ struct Reader<'t> {
     done: Option<Built>,
 }
 
-pub(super) fn read(text: &str) -> Result<(Value, Spot), SourceError> {
+pub(super) fn read(text: &str, tags: Tags, filling: &mut Filling<'_>) -> Result<(Value, Spot), SourceError> {
     let offsets = (!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at).collect());
-    let mut reader = Reader { text, offsets, open: Vec::new(), anchors: BTreeMap::new(), size: 0, done: None };
-    let mut parser: Parser<'_, StrInput<'_>> = Parser::new_from_str(text);
+    let (open, anchors) = (Vec::new(), BTreeMap::new());
+    let mut reader = Reader { text, tags, filling, offsets, open, anchors, size: 0, done: None };
+    let masked = masked(text);
+    let mut parser: Parser<'_, StrInput<'_>> = Parser::new_from_str(&masked);
     let mut documents = 0;
     while let Some(next) = parser.next_event() {
         let (event, span) = next.map_err(|error| {
@@ -68,27 +84,54 @@ pub(super) fn read(text: &str) -> Result<(Value, Spot), SourceError> {
     Ok((built.value, built.spot))
 }
 
-impl Reader<'_> {
+/// The braces of placeholders as characters that mean nothing: in `[${A}, ${B}]` they would open mappings.
+fn masked(text: &str) -> Cow<'_, str> {
+    // No YAML has these characters; a text with them stays as it is.
+    if text.contains([OPENING, CLOSING]) || !placeholder::holds(text) {
+        return Cow::Borrowed(text);
+    }
+    let (mut masked, mut done) = (String::with_capacity(text.len()), 0);
+    while let Some((place, name)) = placeholder::next(text, done..text.len()) {
+        masked.push_str(text.get(done..place.start).unwrap_or_default());
+        masked.extend(['$', OPENING]);
+        masked.push_str(name);
+        masked.push(CLOSING);
+        done = place.end;
+    }
+    masked.push_str(text.get(done..).unwrap_or_default());
+    Cow::Owned(masked)
+}
+
+const OPENING: char = '\u{1}';
+const CLOSING: char = '\u{2}';
+
+fn unmasked(text: Cow<'_, str>) -> String {
+    if text.contains([OPENING, CLOSING]) { text.replace(OPENING, "{").replace(CLOSING, "}") } else { text.into_owned() }
+}
+
+impl Reader<'_, '_, '_> {
     fn take(&mut self, event: Event<'_>, at: Range<usize>) -> Result<(), SourceError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain && tag.is_none();
+                let text = self.filling.words(&unmasked(text), &at)?;
                 if let Some(Open { value: Value::Object(_), key: key @ None, .. }) = self.open.last_mut() {
                     let size = text.len();
-                    *key = Some((text.into_owned(), at.clone()));
+                    *key = Some((text, at.clone()));
                     return self.admit(size, &at);
                 }
                 let size = NODE + text.len();
                 self.admit(size, &at)?;
-                let value = if plain { scalar::resolve(&text) } else { Value::String(text.into_owned()) };
-                self.close(Built { value, spot: Spot::new(at, false), size }, anchor)
+                let spot = Spot { is_open: placeholder::holds(&text), ..Spot::new(at, false) };
+                let plain = style == ScalarStyle::Plain && tag.is_none();
+                let value = if plain { scalar::resolve(&text) } else { Value::String(text) };
+                self.close(called(Built { value, spot, size }, self.call(tag)), anchor)
             }
-            Event::SequenceStart(anchor, _) => self.open(Value::Array(Vec::new()), anchor, at),
-            Event::MappingStart(anchor, _) => self.open(Value::Object(Map::new()), anchor, at),
+            Event::SequenceStart(anchor, tag) => self.open(Value::Array(Vec::new()), anchor, self.call(tag), at),
+            Event::MappingStart(anchor, tag) => self.open(Value::Object(Map::new()), anchor, self.call(tag), at),
             Event::SequenceEnd | Event::MappingEnd => {
-                let Some(Open { value, mut spot, size, anchor, key: _ }) = self.open.pop() else { return Ok(()) };
+                let Some(Open { value, mut spot, size, anchor, call, key: _ }) = self.open.pop() else { return Ok(()) };
                 spot.value.end = at.end.max(spot.value.start);
-                self.close(Built { value, spot, size }, anchor)
+                self.close(called(Built { value, spot, size }, call), anchor)
             }
             Event::Alias(anchor) => {
                 let Some(mut built) = self.anchors.get(&anchor).cloned() else {
@@ -105,7 +148,16 @@ impl Reader<'_> {
         }
     }
 
-    fn open(&mut self, value: Value, anchor: usize, at: Range<usize>) -> Result<(), SourceError> {
+    /// The function that a tag calls.
+    fn call(&self, tag: Option<Cow<'_, Tag>>) -> Option<String> {
+        let tag = tag.filter(|tag| self.tags == Tags::Calls && tag.handle == "!")?;
+        Some(match tag.suffix.as_str() {
+            name @ ("Ref" | "Condition") => name.to_owned(),
+            name => format!("Fn::{name}"),
+        })
+    }
+
+    fn open(&mut self, value: Value, anchor: usize, call: Option<String>, at: Range<usize>) -> Result<(), SourceError> {
         if self.open.len() >= DEEPEST {
             return Err(SourceError { message: format!("nested deeper than {DEEPEST}"), at });
         }
@@ -113,7 +165,7 @@ impl Reader<'_> {
             return Err(SourceError { message: "a key has to be text".to_owned(), at });
         }
         self.admit(NODE, &at)?;
-        self.open.push(Open { value, spot: Spot::new(at, true), size: NODE, anchor, key: None });
+        self.open.push(Open { value, spot: Spot::new(at, true), size: NODE, anchor, call, key: None });
         Ok(())
     }
 
@@ -172,4 +224,13 @@ impl Reader<'_> {
         };
         offset.min(self.text.len())
     }
+}
+
+/// A value as the argument of a call.
+fn called(built: Built, call: Option<String>) -> Built {
+    let Some(name) = call else { return built };
+    let Built { value, spot, size } = built;
+    let mut whole = Spot::new(spot.value.clone(), true);
+    whole.children.push((Step::Key(name.clone()), spot));
+    Built { size: size + NODE + name.len(), value: Value::Object(Map::from_iter([(name, value)])), spot: whole }
 }

@@ -1,0 +1,110 @@
+//! Which findings a definition with placeholders deserves.
+//!
+//! What a placeholder hides cannot be judged. A finding is about the value at its place, or about the fields that it names
+//! there; if one of those is hidden, the finding is not made. Two kinds of finding look further: a target may be a state
+//! whose name is hidden, and a state may be reached from where a transition is hidden. And where one of a few words is
+//! hidden, such as a `Mode`, a finding has to be true with each of them.
+
+use expressions::json;
+use serde_json::Value;
+
+use super::Source;
+use super::placeholder;
+use super::spot::{Spot, Step};
+use crate::{Code, Diagnostic, MachineType, parse};
+
+/// The parts of a state that tell what it leads on to.
+const LEADING: [&str; 5] = ["Type", "Next", "Default", "Choices", "Catch"];
+
+/// The longest list of words is that of the types of a state.
+const MOST_WORDS: usize = 8;
+
+/// The findings of a definition that are true whatever its placeholders hide.
+pub(super) fn findings(source: &Source, machine_type: MachineType) -> Vec<Diagnostic> {
+    let all = parse(source.json(), machine_type).diagnostics;
+    if source.placeholders.open.is_empty() {
+        return all;
+    }
+    let (hidden, mut findings): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| is_hidden(source, one));
+    let hidden: Vec<_> = hidden.iter().filter_map(|one| Some((one.location.as_deref()?, words(one)?))).collect();
+    for which in 0..hidden.iter().map(|(_, words)| words.len()).max().unwrap_or(0).min(MOST_WORDS) {
+        let Some(text) = with_words(source, &hidden, which) else { break };
+        let also = parse(&text, machine_type).diagnostics;
+        findings.retain(|one| also.iter().any(|other| is_the_same(one, other)));
+    }
+    findings
+}
+
+fn is_the_same(one: &Diagnostic, other: &Diagnostic) -> bool {
+    (one.code, &one.location, &one.message) == (other.code, &other.location, &other.message)
+}
+
+/// The words of which a finding says that one has to be there.
+fn words(finding: &Diagnostic) -> Option<Vec<&str>> {
+    let (_, list) = finding.message.split_once(" should ").and_then(|(_, rest)| rest.split_once(": ["))?;
+    list.strip_suffix(']').map(|list| list.split(", ").collect())
+}
+
+/// The definition with one word of each list in its place.
+fn with_words(source: &Source, hidden: &[(&str, Vec<&str>)], which: usize) -> Option<String> {
+    let mut definition = json::parse(source.json()).ok()?;
+    for (location, words) in hidden {
+        let (trail, rest) = source.trail(location);
+        let mut steps = trail.iter().filter_map(|(step, _)| *step);
+        let value = steps.try_fold(&mut definition, |value, step| match step {
+            Step::Key(key) => value.get_mut(key),
+            Step::Index(index) => value.get_mut(index),
+        });
+        if let (Some(value), Some(word), "") = (value, words.get(which % words.len().max(1)), rest) {
+            *value = Value::String((*word).to_owned());
+        }
+    }
+    Some(json::to_text(&definition))
+}
+
+/// Whether a finding rests on something that a placeholder hides.
+fn is_hidden(source: &Source, finding: &Diagnostic) -> bool {
+    let Some(location) = finding.location.as_deref().filter(|location| location.starts_with('/')) else { return false };
+    let (trail, rest) = source.trail(location);
+    let Some((step, spot)) = trail.last() else { return false };
+    if finding.code == Code::MissingTransitionTarget {
+        return spot.is_open || hides_transition(&trail);
+    }
+    let about_the_name =
+        matches!(finding.code, Code::InvalidStateName | Code::InvalidVariableName | Code::ReservedVariableName);
+    if about_the_name && rest.is_empty() {
+        return step.is_some_and(is_open_name);
+    }
+    if let Some(name) = super::foreign_field(&finding.message)
+        && let Some((step, _)) = spot.child(name)
+    {
+        return is_open_name(step);
+    }
+    spot.is_open || super::named_fields(&finding.message, spot).any(|field| field.is_open)
+}
+
+fn is_open_name(step: &Step) -> bool {
+    matches!(step, Step::Key(name) if placeholder::holds(name))
+}
+
+/// The place of a target, or of a state that is not reached.
+fn hides_transition(trail: &[(Option<&Step>, &Spot)]) -> bool {
+    let has_states = |(_, spot): &&(Option<&Step>, &Spot)| spot.child("States").is_some();
+    let around = trail.split_last().map_or(trail, |(_, around)| around);
+    let Some((_, level)) = around.iter().rev().find(has_states) else { return false };
+    let Some((_, states)) = level.child("States") else { return false };
+    if trail.last().is_some_and(|(_, spot)| !spot.is_container) {
+        return states.children.iter().any(|(name, _)| is_open_name(name));
+    }
+    trail.last().and_then(|(step, _)| *step).is_some_and(is_open_name)
+        || level.child("StartAt").is_some_and(|(_, start)| start.is_open)
+        || states.children.iter().any(|(_, state)| {
+            state.is_open || LEADING.iter().filter_map(|name| state.child(name)).any(|(_, part)| is_open_within(part))
+        })
+}
+
+/// A hidden target, or a list with a hidden entry or an entry with a hidden target.
+fn is_open_within(part: &Spot) -> bool {
+    let leads_to = |entry: &Spot| entry.is_open || entry.child("Next").is_some_and(|(_, next)| next.is_open);
+    part.is_open || part.children.iter().any(|(_, entry)| leads_to(entry))
+}
