@@ -3,12 +3,8 @@
 //! What is promised: no execution lost or stuck, no attempt started twice, a lost attempt is a failure that Retry sees,
 //! histories without gaps, what was acknowledged counts.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result, ensure};
-use interpreter::{Closing, Detail};
-use service::entry;
-use stepwell_tests::simulation::{Chance, Ended, Plan, Scenario, World, events, problems_of_history};
+use stepwell_tests::simulation::{self, Chance, Ended, Fate, Plan, Scenario, World};
 
 /// Runs a scenario through processes that live by these plans, then through one without faults.
 fn through(scenario: &Scenario, seed: u64, plans: &[Plan]) -> Result<World> {
@@ -35,59 +31,8 @@ fn crashed_at(scenario: &Scenario, point: u64) -> Result<World> {
     Ok(world)
 }
 
-/// Holds a world to the promises.
 fn check(world: &World, scenario: &Scenario) -> Result<()> {
-    let problems = problems_of_history(&world.disk, world.execution());
-    ensure!(problems.is_empty(), "{problems:#?}");
-    check_attempts(world)?;
-    let last = world.disk.records(world.execution()).pop().context("no records")?;
-    let status = last.listing.context("the last record closes it, so it has a listing")?.status;
-    ensure!(status.name() == scenario.expected.status, "{} instead of {}", status.name(), scenario.expected.status);
-    let closed = entry::decode(last.sequence, &last.body).map_err(|error| anyhow::anyhow!(error.0))?.closed;
-    match closed.context("the last record closes it")?.0 {
-        Closing::Succeeded { output } => {
-            ensure!(Some(output.value()) == scenario.expected.output.as_ref(), "output {output:?}");
-        }
-        Closing::Failed(failure) | Closing::Aborted(failure) | Closing::TimedOut(failure) => {
-            let expected = &scenario.expected.error;
-            ensure!(expected.is_none() || *expected == failure.error, "{failure:?}");
-        }
-    }
-    Ok(())
-}
-
-/// No attempt is started twice or without its claim, none is lost silently, every acknowledged answer counts.
-fn check_attempts(world: &World) -> Result<()> {
-    let mut calls = world.calls();
-    let made = calls.len();
-    calls.sort();
-    calls.dedup();
-    ensure!(calls.len() == made, "an attempt was started twice: {:#?}", world.calls());
-    let events = events(&world.disk, world.execution()).map_err(|error| anyhow::anyhow!(error.0))?;
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut said = Vec::new();
-    for event in &events {
-        match &event.detail {
-            Detail::LambdaFunctionStarted | Detail::TaskStarted(_) => *kinds.entry("started").or_default() += 1,
-            Detail::LambdaFunctionSucceeded { output } | Detail::TaskSucceeded { output, .. } => {
-                said.push(output.text().to_owned());
-            }
-            Detail::LambdaFunctionFailed(failure) | Detail::TaskFailed { failure, .. } => {
-                let lost = failure.cause.as_ref().is_some_and(|cause| cause.contains("was lost"));
-                let named = failure.error.as_deref() == Some("Lambda.SdkClientException");
-                ensure!(lost == named, "{failure:?}");
-                *kinds.entry("lost").or_default() += usize::from(lost);
-            }
-            _ => {}
-        }
-    }
-    let (started, lost) = (kinds.get("started").copied(), kinds.get("lost").copied());
-    let (started, lost) = (started.unwrap_or(0), lost.unwrap_or(0));
-    ensure!(made <= started && started <= made + lost, "{made} calls, {started} started, {lost} lost");
-    for answer in world.counted_answers() {
-        ensure!(said.contains(&answer), "an acknowledged answer was lost: {answer}");
-    }
-    Ok(())
+    simulation::check(&world.installation, world.execution(), scenario, Fate::AsItsScenarioSays)
 }
 
 fn each_scenario(test: impl Fn(&Scenario) -> Result<()>) -> Result<()> {
@@ -195,38 +140,12 @@ fn the_same_seed_and_plan_give_the_same_run() -> Result<()> {
 
 /// The simulated disk is held to what every adapter is held to, or the rest here says nothing.
 mod disk {
-    use stepwell_tests::contracts;
     use stepwell_tests::simulation::Disk;
 
-    macro_rules! promises {
-        ($($promise:ident)*) => {
-            $(
-                #[tokio::test]
-                async fn $promise() -> anyhow::Result<()> {
-                    contracts::$promise(&Disk::default()).await
-                }
-            )*
-        };
+    async fn disk() -> anyhow::Result<((), Disk)> {
+        Ok(((), Disk::default()))
     }
 
-    promises! {
-        a_record_comes_back_as_it_was_written
-        an_execution_that_is_not_there_is_empty
-        the_loser_of_a_race_gets_the_winners_record
-        many_writers_of_one_execution_leave_no_gap_and_lose_nothing
-        writers_of_different_executions_do_not_disturb_each_other
-        a_tail_is_the_head_and_what_follows_the_last_full_set
-        the_ends_of_one_record_are_equal
-        reads_go_both_ways_from_any_place
-        lists_show_the_newest_start_first
-        lists_show_the_last_status_only
-        open_executions_come_in_order_with_their_due_times
-        a_forgotten_execution_leaves_its_name_free
-        a_machine_is_written_over_the_version_it_was_made_from
-        a_machine_is_removed_in_the_version_that_was_seen
-        one_of_many_writers_of_a_machine_wins
-        machines_come_in_the_order_of_their_arns
-        a_revision_is_kept_under_its_hash
-        a_start_is_pending_until_it_is_dropped
-    }
+    stepwell_tests::promises! { Journal, Machines: disk }
+    stepwell_tests::promises! { Starts: disk }
 }

@@ -1,13 +1,16 @@
 //! The port `Journal`: executions as rows of records, and one row each for lists.
 //!
-//! An append is one look at the execution's row, one new record and one change of that row. It refuses what its caller
-//! promised not to do (a gap, a head without listing), so that lists and retention can rely on what they find.
+//! A head is one new row and one new record; any other append is one look at the execution's row, one new record and one
+//! change of that row. It refuses what its caller promised not to do (a gap, a head without listing), so that lists and
+//! retention can rely on what they find.
 
 use async_trait::async_trait;
 use interpreter::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
-use service::ports::{Appended, Direction, ExecutionStatus, Journal, ListQuery, Listing, Record, StoreError};
+use service::ports::{
+    Appended, Direction, ExecutionStatus, Journal, ListPage, ListQuery, Listing, OpenPage, Record, StoreError,
+};
 
 use crate::directory::Directory;
 use crate::failure::Failure;
@@ -40,12 +43,12 @@ impl Journal for Directory {
         self.readers.read(move |connection| read(connection, &execution, from, direction, limit)).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Listing>, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         let query = query.clone();
         self.readers.read(move |connection| list(connection, &query)).await
     }
 
-    async fn open(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Option<Timestamp>)>, StoreError> {
+    async fn open(&self, after: Option<&str>, limit: usize) -> Result<OpenPage, StoreError> {
         let after = after.unwrap_or_default().to_owned();
         self.readers.read(move |connection| open(connection, &after, limit)).await
     }
@@ -75,6 +78,15 @@ fn known(connection: &Connection, execution: &str) -> rusqlite::Result<Option<Kn
 }
 
 fn append(connection: &Connection, record: &Record) -> Result<Appended, Failure> {
+    // Most heads are new: they are added without looking first.
+    if record.sequence == 0
+        && let Some(listing) = &record.listing
+        && check(record, None).is_ok()
+        && let Some(id) = add_execution(connection, record, listing)?
+    {
+        add_record(connection, record, id)?;
+        return Ok(Appended::Written);
+    }
     let known = known(connection, &record.execution)?;
     if let Some(Known { id, last, .. }) = known
         && record.sequence <= last
@@ -82,14 +94,9 @@ fn append(connection: &Connection, record: &Record) -> Result<Appended, Failure>
         return Ok(Appended::Taken(Box::new(record_at(connection, &record.execution, place(id, record.sequence))?)));
     }
     check(record, known.as_ref())?;
-    let id = match &known {
-        None => add_execution(connection, record)?,
-        Some(known) => {
-            change_execution(connection, record, known.id)?;
-            known.id
-        }
-    };
-    add_record(connection, record, id)?;
+    let Some(known) = known else { return Err(Failure::Refused(format!("{} cannot be begun", record.execution))) };
+    change_execution(connection, record, known.id)?;
+    add_record(connection, record, known.id)?;
     Ok(Appended::Written)
 }
 
@@ -115,21 +122,17 @@ fn check(record: &Record, known: Option<&Known>) -> Result<(), Failure> {
     Err(Failure::Refused(format!("record {} of {} {broken}", record.sequence, record.execution)))
 }
 
-fn add_execution(connection: &Connection, record: &Record) -> Result<i64, Failure> {
-    let Some(listing) = &record.listing else {
-        return Err(Failure::Refused(format!("{} has a head without listing", record.execution)));
-    };
+/// Adds an execution and gives it an id; `None` when it is there already.
+fn add_execution(connection: &Connection, record: &Record, listing: &Listing) -> rusqlite::Result<Option<i64>> {
     // An id is used again only when nothing is left of the execution that had it.
-    let mut next = connection.prepare_cached(
-        "SELECT 1 + max(coalesce((SELECT max(id) FROM executions), 0), coalesce((SELECT max(id) FROM discarded), 0))",
-    )?;
-    let id: i64 = next.query_row([], |row| row.get(0))?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO executions (id, execution, machine, name, status, started, stopped, open, due, last, full)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         VALUES (
+             1 + max(coalesce((SELECT max(id) FROM executions), 0), coalesce((SELECT max(id) FROM discarded), 0)),
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+         ) ON CONFLICT (execution) DO NOTHING",
     )?;
-    insert.execute(params![
-        id,
+    let added = insert.execute(params![
         record.execution,
         listing.machine,
         listing.name,
@@ -141,7 +144,7 @@ fn add_execution(connection: &Connection, record: &Record) -> Result<i64, Failur
         record.sequence,
         record.full,
     ])?;
-    Ok(id)
+    Ok((added > 0).then(|| connection.last_insert_rowid()))
 }
 
 fn change_execution(connection: &Connection, record: &Record, id: i64) -> rusqlite::Result<()> {
@@ -294,7 +297,7 @@ fn execution_status(name: &str) -> rusqlite::Result<ExecutionStatus> {
     })
 }
 
-fn list(connection: &Connection, query: &ListQuery) -> Result<Vec<Listing>, Failure> {
+fn list(connection: &Connection, query: &ListQuery) -> Result<ListPage, Failure> {
     // The names of indexes are given so that a list never becomes a scan of everything.
     let (index, condition) = match query.status {
         None => ("executions_by_start", ":status IS NULL"),
@@ -315,7 +318,10 @@ fn list(connection: &Connection, query: &ListQuery) -> Result<Vec<Listing>, Fail
         ":execution": execution,
         ":limit": sql_limit(query.limit),
     };
-    Ok(statement.query_map(values, listing)?.collect::<Result<_, _>>()?)
+    let listings = statement.query_map(values, listing)?.collect::<Result<Vec<Listing>, _>>()?;
+    let last = listings.last().filter(|_| listings.len() >= query.limit);
+    let next = last.map(|last| (last.started, last.execution.clone()));
+    Ok(ListPage { listings, next })
 }
 
 fn listing(row: &Row<'_>) -> rusqlite::Result<Listing> {
@@ -329,7 +335,7 @@ fn listing(row: &Row<'_>) -> rusqlite::Result<Listing> {
     })
 }
 
-fn open(connection: &Connection, after: &str, limit: usize) -> Result<Vec<(String, Option<Timestamp>)>, Failure> {
+fn open(connection: &Connection, after: &str, limit: usize) -> Result<OpenPage, Failure> {
     let mut statement = connection.prepare_cached(
         "SELECT execution, due FROM executions INDEXED BY executions_open
          WHERE open = 1 AND execution > ?1 ORDER BY execution LIMIT ?2",
@@ -337,7 +343,10 @@ fn open(connection: &Connection, after: &str, limit: usize) -> Result<Vec<(Strin
     let rows = statement.query_map(params![after, sql_limit(limit)], |row| {
         Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?.map(Timestamp)))
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let executions = rows.collect::<Result<Vec<(String, Option<Timestamp>)>, _>>()?;
+    // In the order of the ARNs, so the last one is the place.
+    let next = executions.last().filter(|_| executions.len() >= limit).map(|(last, _)| last.clone());
+    Ok(OpenPage { executions, next })
 }
 
 fn forget(connection: &Connection, execution: &str) -> Result<(), Failure> {

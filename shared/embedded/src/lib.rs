@@ -62,7 +62,6 @@
 //! the content of anything in logs or errors.
 
 mod backup;
-mod clock;
 mod directory;
 mod failure;
 mod journal;
@@ -74,7 +73,6 @@ mod schema;
 mod starts;
 mod writer;
 
-pub use clock::SystemClock;
 pub use directory::{Directory, Durability, OpenError, Options};
 pub use queue::TimerQueue;
 pub use retention::Swept;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use interpreter::Timestamp;
-use service::ports::{Clock, Queue, StoreError};
+use service::ports::{Clock, Notice, Queue, StoreError};
 use tokio::sync::Notify;
 
 /// Messages and their times. Any number may send, any number may wait for the next.
@@ -70,9 +70,10 @@ impl TimerQueue {
 
 #[async_trait]
 impl Queue for TimerQueue {
-    async fn send(&self, execution: &str, due: Option<Timestamp>) -> Result<(), StoreError> {
+    async fn send(&self, notice: Notice) -> Result<(), StoreError> {
+        let Notice { execution, due, announces: _ } = notice;
         let now = self.clock.now();
-        if self.lock().add(execution, due.unwrap_or(now), now) {
+        if self.lock().add(&execution, due.unwrap_or(now), now) {
             self.earlier.notify_waiters();
         }
         Ok(())

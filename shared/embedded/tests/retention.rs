@@ -65,7 +65,7 @@ async fn the_space_of_what_is_over_is_returned() -> Result<()> {
     assert!(after < 500_000, "{before} bytes became {after}");
     assert_eq!((directory.tail(&arn("kept")).await?, directory.tail(&arn("open")).await?), kept);
     let query = ListQuery { machine: MACHINE.to_owned(), status: None, after: None, limit: 1_000 };
-    assert_eq!(Journal::list(&directory, &query).await?.len(), 2);
+    assert_eq!(Journal::list(&directory, &query).await?.listings.len(), 2);
     Ok(())
 }
 

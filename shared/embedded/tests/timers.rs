@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use embedded::{SystemClock, TimerQueue};
+use embedded::TimerQueue;
 use interpreter::Timestamp;
-use service::ports::{Clock, Queue};
+use service::SystemClock;
+use service::ports::{Clock, Notice, Queue};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Tokio's time as milliseconds since the test began.
@@ -37,7 +38,7 @@ fn queue() -> (Arc<PausedClock>, Arc<TimerQueue>) {
 async fn told(messages: &[(&str, Option<i64>)]) -> Result<Vec<(String, i64)>> {
     let (clock, queue) = queue();
     for (execution, due) in messages {
-        queue.send(execution, due.map(Timestamp)).await?;
+        queue.send(Notice::of(execution, due.map(Timestamp))).await?;
     }
     let mut told = Vec::new();
     while let Ok(execution) = timeout(Duration::from_secs(3600), queue.next()).await {
@@ -72,13 +73,13 @@ async fn messages_come_when_they_are_due_and_in_order() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn an_earlier_message_is_told_to_who_waits_for_a_later_one() -> Result<()> {
     let (clock, queue) = queue();
-    queue.send("late", Some(Timestamp(1_000))).await?;
+    queue.send(Notice::of("late", Some(Timestamp(1_000)))).await?;
     let waiting = tokio::spawn({
         let queue = Arc::clone(&queue);
         async move { queue.next().await }
     });
     sleep(Duration::from_millis(10)).await;
-    queue.send("early", Some(Timestamp(20))).await?;
+    queue.send(Notice::of("early", Some(Timestamp(20)))).await?;
     assert_eq!(waiting.await?, "early");
     assert_eq!(clock.now(), Timestamp(20));
     Ok(())
@@ -92,7 +93,7 @@ async fn a_message_wakes_who_waits_at_an_empty_queue() -> Result<()> {
         async move { queue.next().await }
     });
     sleep(Duration::from_millis(50)).await;
-    queue.send("a", None).await?;
+    queue.send(Notice::of("a", None)).await?;
     assert_eq!(waiting.await?, "a");
     assert_eq!(clock.now(), Timestamp(50));
     Ok(())
@@ -108,7 +109,7 @@ async fn many_who_wait_share_the_messages() -> Result<()> {
         })
         .collect();
     for number in 0..8 {
-        queue.send(&format!("execution {number}"), Some(Timestamp(number % 3))).await?;
+        queue.send(Notice::of(&format!("execution {number}"), Some(Timestamp(number % 3)))).await?;
     }
     let mut told = Vec::new();
     for waiting in waiting {
@@ -122,7 +123,7 @@ async fn many_who_wait_share_the_messages() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn who_gives_up_waiting_takes_nothing_along() -> Result<()> {
     let (_clock, queue) = queue();
-    queue.send("a", Some(Timestamp(100))).await?;
+    queue.send(Notice::of("a", Some(Timestamp(100)))).await?;
     assert!(timeout(Duration::from_millis(99), queue.next()).await.is_err());
     assert_eq!(timeout(Duration::from_millis(2), queue.next()).await?, "a");
     Ok(())

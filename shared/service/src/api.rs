@@ -21,6 +21,7 @@ mod shapes;
 mod start;
 mod tags;
 mod validation;
+pub mod wire;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use serde_json::Value;
 pub use error::ApiError;
 
 use crate::deliver::Deliver;
+use crate::ports::Queue;
 use crate::tokens::Seal;
 use crate::{Settings, World};
 use express::Express;
@@ -79,6 +81,7 @@ pub struct Service {
     home: arn::Home,
     /// In milliseconds.
     retention: i64,
+    wait_millionths: u64,
 }
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -88,10 +91,11 @@ impl Service {
         Arc::new(Service {
             deliver: Deliver::new(world.clone(), &settings),
             registry: Registry::new(&world, settings.role),
-            express: Express::default(),
+            express: Express::of(settings.role),
             seal: Seal::new(settings.key),
             home: arn::Home::of(&settings),
             retention: i64::from(settings.retention_days).saturating_mul(DAY_MS),
+            wait_millionths: settings.wait_millionths,
             world,
         })
     }
@@ -164,8 +168,12 @@ impl Service {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.world.clock.now()
+    }
+
+    pub(crate) fn queue(&self) -> &dyn Queue {
+        &*self.world.queue
     }
 
     /// Whether something that ended then is gone.

@@ -3,14 +3,19 @@
 //! Whoever has something to say to an execution writes it a letter. While letters, calls in flight or short waits keep it
 //! busy, one *holder* per process and execution folds what came together into one commit, answers the letters once that
 //! is durable, and begins the calls whose claims were in it. A holder that has nothing left to do arms one message for
-//! the earliest due time and lets go. Two processes that hold the same execution race on the conditional append: the
-//! loser reads the winner's entries and applies its letters behind them.
+//! the earliest due time, unless there is one ([`watch`]), and lets go. Two processes that hold the same execution race on the conditional append: the
+//! loser reads the winner's entries and applies its letters behind them. A process that only answers ([`Role::Answers`])
+//! sends its message before it commits and lets go at once; one whose time is short ([`Deliver::drive`]) begins no call
+//! that outlasts it, and leaves the rest to a message.
 
 mod calls;
 mod express;
 mod hold;
 mod ledger;
+mod rehearsal;
 mod round;
+mod term;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +43,7 @@ pub struct Deliver {
     calls: Arc<Semaphore>,
     desks: Mutex<HashMap<String, mpsc::UnboundedSender<Letter>>>,
     definitions: crate::definitions::Definitions,
+    watches: watch::Watches,
 }
 
 /// Why a letter was not taken.
@@ -86,6 +92,8 @@ pub struct Delivered {
     pub counted: bool,
     /// When the execution ended, if it has.
     pub closed: Option<Timestamp>,
+    /// The execution's last record.
+    pub sequence: u64,
 }
 
 /// What is said to an execution.
@@ -125,6 +133,7 @@ impl Deliver {
             owner,
             calls: Arc::new(Semaphore::new(settings.calls)),
             desks: Mutex::new(HashMap::new()),
+            watches: watch::Watches::default(),
         })
     }
 
@@ -178,23 +187,37 @@ impl Deliver {
         self.say(arn, Said::Look).await
     }
 
+    /// Looks at an execution, and returns when nothing of it is in this process's hands any more, which is before
+    /// `until` unless a call that was begun takes longer. What is left to do then, a message tells somebody else.
+    pub async fn drive(self: &Arc<Self>, arn: &str, until: Timestamp) -> Result<Delivered, DeliverError> {
+        let (reply, hears) = oneshot::channel();
+        let holder = self.post(arn, Letter { said: Said::Look, reply }, Some(until));
+        let delivered = hears.await.unwrap_or(Err(DeliverError::Lost));
+        holder.closed().await;
+        delivered
+    }
+
     async fn say(self: &Arc<Self>, arn: &str, said: Said) -> Result<Delivered, DeliverError> {
         let (reply, hears) = oneshot::channel();
-        let letter = Letter { said, reply };
-        {
-            let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
-            let unsent = match desks.get(arn) {
-                Some(sender) => sender.send(letter).err().map(|back| back.0),
-                None => Some(letter),
-            };
-            if let Some(letter) = unsent {
-                let (sender, letters) = mpsc::unbounded_channel();
-                let _receiver_is_here = sender.send(letter);
-                desks.insert(arn.to_owned(), sender.clone());
-                tokio::spawn(hold::resume(self.clone(), self.desk(arn.to_owned(), sender), letters));
-            }
-        }
+        self.post(arn, Letter { said, reply }, None);
         hears.await.unwrap_or(Err(DeliverError::Lost))
+    }
+
+    /// Brings a letter to the execution's holder, or to a new one, which holds until `until`.
+    fn post(self: &Arc<Self>, arn: &str, letter: Letter, until: Option<Timestamp>) -> mpsc::UnboundedSender<Letter> {
+        let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
+        let letter = match desks.get(arn) {
+            Some(sender) => match sender.send(letter) {
+                Ok(()) => return sender.clone(),
+                Err(back) => back.0,
+            },
+            None => letter,
+        };
+        let (sender, letters) = mpsc::unbounded_channel();
+        let _receiver_is_here = sender.send(letter);
+        desks.insert(arn.to_owned(), sender.clone());
+        tokio::spawn(hold::resume(self.clone(), self.desk(arn.to_owned(), sender.clone()), letters, until));
+        sender
     }
 
     fn desk(self: &Arc<Self>, arn: String, sender: mpsc::UnboundedSender<Letter>) -> Desk {

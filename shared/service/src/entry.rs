@@ -35,6 +35,9 @@ struct Stored {
     last_turn: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     closed: Option<(Closing<u32>, Timestamp)>,
+    /// How often each state was called so far, in an execution with a test case.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    calls: BTreeMap<String, u32>,
 }
 
 /// Where a thread's payload lies: in this entry, or in an earlier one.
@@ -65,6 +68,9 @@ pub struct Head {
     pub invocation: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_header: Option<String>,
+    /// The test case whose mocks answer its tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_case: Option<String>,
     input: u32,
 }
 
@@ -83,6 +89,7 @@ impl Head {
             revision,
             invocation: None,
             trace_header: None,
+            test_case: None,
             input: 0,
         }
     }
@@ -114,6 +121,8 @@ pub struct Draft<'a> {
     pub changed: &'a BTreeSet<ThreadPath>,
     /// Write all threads, not only the changed ones.
     pub full: bool,
+    /// How often each state was called so far, where that counts.
+    pub calls: Option<&'a BTreeMap<String, u32>>,
 }
 
 /// An encoded commit, and the payloads that have a home once it is durable.
@@ -164,6 +173,7 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
         last_event: snapshot.last_event,
         last_turn: snapshot.last_turn,
         closed,
+        calls: draft.calls.cloned().unwrap_or_default(),
     };
     let body = serde_json::to_vec(&stored).map_err(|error| Unreadable(error.to_string()))?;
     Ok(Encoded { body, homes: table.homes })
@@ -228,6 +238,7 @@ pub struct Entry {
     full: bool,
     frames: Vec<(ThreadPath, Option<Frame<Slot>>)>,
     payloads: Vec<Payload>,
+    calls: BTreeMap<String, u32>,
 }
 
 /// Reads a commit.
@@ -269,6 +280,7 @@ pub fn decode(sequence: u64, body: &[u8]) -> Result<Entry, Unreadable> {
         full: stored.full,
         frames: stored.frames,
         payloads,
+        calls: stored.calls,
     })
 }
 
@@ -290,6 +302,8 @@ pub struct Assembly {
     last_event: u64,
     last_turn: u64,
     pub at: Timestamp,
+    /// How often each state was called so far, in an execution with a test case.
+    pub calls: BTreeMap<String, u32>,
 }
 
 impl Assembly {
@@ -310,6 +324,7 @@ impl Assembly {
                         last_event: 0,
                         last_turn: 0,
                         at: entry.at,
+                        calls: BTreeMap::new(),
                     })
                 }
             };
@@ -348,6 +363,7 @@ impl Assembly {
         self.closed = entry.closed;
         self.last_event = entry.last_event;
         self.last_turn = entry.last_turn;
+        self.calls = entry.calls;
         self.at = self.at.max(entry.at);
     }
 

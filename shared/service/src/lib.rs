@@ -8,7 +8,10 @@ mod definitions;
 pub mod deliver;
 pub mod entry;
 pub mod ports;
+mod system_clock;
 mod tokens;
+pub mod worker;
 mod world;
 
+pub use system_clock::SystemClock;
 pub use world::{Role, Settings, World};

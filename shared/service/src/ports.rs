@@ -4,6 +4,7 @@
 //! and is held to them by one contract suite (`tests/tests/port_contracts.rs`). Bodies are opaque to adapters: what is
 //! stored has one shape, in [`crate::entry`].
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -113,6 +114,25 @@ pub struct ListQuery {
     pub limit: usize,
 }
 
+/// A piece of a list of executions.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListPage {
+    pub listings: Vec<Listing>,
+    /// What `after` has to be to go on; `None` at the end of the list. A page may be short, even empty, and not the
+    /// last one: the store bounds what it reads in search of a status.
+    pub next: Option<(Timestamp, String)>,
+}
+
+/// A piece of the executions that are open.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OpenPage {
+    /// Each with when something is due.
+    pub executions: Vec<(String, Option<Timestamp>)>,
+    /// What `after` has to be to go on, readable by this store only; `None` at the end. A page may be empty and not the
+    /// last one.
+    pub next: Option<String>,
+}
+
 /// The executions of an installation.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
@@ -138,10 +158,12 @@ pub trait Journal: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Record>, StoreError>;
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Listing>, StoreError>;
+    /// May miss what changed a moment ago.
+    async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError>;
 
-    /// Executions that are open, ordered by ARN, beginning after `after`, each with when something is due.
-    async fn open(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Option<Timestamp>)>, StoreError>;
+    /// Executions that are open, in no order, about `limit` at a time. Each that is open from the first page to the last
+    /// is on one of them, perhaps on two; one that began a moment ago may be on none.
+    async fn open(&self, after: Option<&str>, limit: usize) -> Result<OpenPage, StoreError>;
 
     /// Removes everything of a closed execution, so that its name is free again.
     async fn forget(&self, execution: &str) -> Result<(), StoreError>;
@@ -186,11 +208,28 @@ pub trait Starts: Send + Sync + 'static {
     async fn pending(&self) -> Result<Vec<(String, String)>, StoreError>;
 }
 
-/// Messages that name an execution: reasons to look, never facts.
+/// A message that names an execution: a reason to look, never a fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub execution: String,
+    /// Not before then; at once when `None`. A queue that cannot delay for so long may tell earlier, and gets it again.
+    pub due: Option<Timestamp>,
+    /// The sequence of the record that its sender is about to append: who finds less has come too early.
+    pub announces: Option<u64>,
+}
+
+impl Notice {
+    /// A reason to look at `due`, or now.
+    pub fn of(execution: &str, due: Option<Timestamp>) -> Notice {
+        Notice { execution: execution.to_owned(), due, announces: None }
+    }
+}
+
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {
-    /// At `due` (now when `None`) or later, at least once, somebody is told to look at the execution.
-    async fn send(&self, execution: &str, due: Option<Timestamp>) -> Result<(), StoreError>;
+    /// At its due time or later, at least once, somebody is told to look at the execution. A notice due later than a
+    /// record of that execution says it is may be left to the record.
+    async fn send(&self, notice: Notice) -> Result<(), StoreError>;
 }
 
 /// One attempt of a task.
@@ -206,13 +245,32 @@ pub struct TaskCall {
     pub state: String,
     /// `Credentials.RoleArn`, resolved.
     pub role: Option<String>,
+    /// Present when the execution was started with a test case: then mocks may answer.
+    pub test: Option<TestCall>,
 }
+
+/// What a mock is chosen by, beside the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestCall {
+    /// The name of the state machine.
+    pub machine: String,
+    pub case: String,
+    /// How often the state was called before in this execution: retries, iterations and loops all count.
+    pub number: u32,
+}
+
+/// The test cases there are, by the name of their state machine.
+pub type TestCases = BTreeMap<String, BTreeSet<String>>;
 
 /// What became of it. A failure is data: Retry and Catch decide.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskAnswer {
     /// The result as JSON text.
     Succeeded {
+        output: String,
+    },
+    /// The result, and with it the answer that a task token would bring: nobody else will send one. Mocks say so.
+    Concluded {
         output: String,
     },
     Failed {
@@ -227,8 +285,13 @@ pub trait Tasks: Send + Sync + 'static {
     /// Makes the call once. Never sends it a second time, whatever happens; only a connection that never opened is tried again.
     async fn call(&self, call: TaskCall) -> TaskAnswer;
 
-    /// The longest a call of this resource can take.
-    fn limit(&self, resource: &asl::Resource) -> Duration;
+    /// The longest this call can take, whatever its own `timeout` says.
+    async fn limit(&self, call: &TaskCall) -> Duration;
+
+    /// The test cases that an execution can be started with; `None` where nothing is mocked.
+    fn test_cases(&self) -> Option<&TestCases> {
+        None
+    }
 }
 
 /// Time and chance.

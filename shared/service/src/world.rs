@@ -28,6 +28,8 @@ pub struct Settings {
     pub role: Role,
     /// Calls of tasks in flight at a time.
     pub calls: usize,
+    /// What share of its delay a Wait waits in executions that start from now on, in millionths.
+    pub wait_millionths: u64,
 }
 
 /// What this process does besides answering.
@@ -35,6 +37,8 @@ pub struct Settings {
 pub enum Role {
     /// Answers only: what is left to do is somebody else's, who is sent a message.
     Answers,
+    /// Does everything, beside others on the same store: a claim of another process is alive until its lease is over.
+    Shares,
     /// Does everything, alone: a claim of another process is a dead one's.
     Alone,
 }

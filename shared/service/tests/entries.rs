@@ -34,7 +34,8 @@ impl Journal {
         let seconds = (snapshot.deadline.0 - snapshot.execution.started.0) / 1_000;
         let head = first.then(|| Head::new(&snapshot.execution, seconds as u64, "revision".into()));
         let full = full || first;
-        let draft = Draft { sequence, at, head, snapshot, events: &self.events, changed: &self.changed, full };
+        let draft =
+            Draft { sequence, at, head, snapshot, events: &self.events, changed: &self.changed, full, calls: None };
         let encoded = encode(draft).unwrap();
         self.bodies.push(encoded.body.clone());
         encoded.settle();
@@ -63,6 +64,33 @@ impl Journal {
     fn all_events(&self) -> Vec<Event<Payload>> {
         (0..self.bodies.len()).flat_map(|sequence| self.entry(sequence).1.events).collect()
     }
+}
+
+/// A Map of three waits, one at a time, in its first: written down before entries held how many run at a time.
+const BEFORE_LIMITS_WERE_KEPT: &str = r#"{"v":1,"at":1700000000000,"head":{"arn":"a","name":"n","role_arn":"r",
+    "machine_arn":"m","machine_name":"n","region":"r","started":1700000000000,"limits":{"payload_bytes":262144,
+    "events":25000,"inline_concurrency":40,"nesting":128,"seconds":1000},"seconds":1000,"revision":"v","input":0},
+    "payloads":[{},[1,2,3],1],"events":[],"full":true,"frames":[
+        [[],{"state":0,"input":0,"chain":3,"entered":2,"entered_at":1700000000000,"turn":0,
+            "phase":{"Map":{"input":0,"items":1,"total":3,"next":1,"done":0}}}],
+        [[0],{"state":1,"input":2,"chain":5,"entered":5,"entered_at":1700000000000,"turn":1,
+            "phase":{"Waiting":{"until":1700000005000}}}]],
+    "last_event":5,"last_turn":1}"#;
+
+#[test]
+fn an_entry_of_before_limits_were_kept_goes_on() {
+    let machine = asl::parse(
+        r#"{"StartAt":"M","States":{"M":{"Type":"Map","MaxConcurrency":1,"End":true,"ItemProcessor":{"StartAt":"W",
+            "States":{"W":{"Type":"Wait","Seconds":5,"End":true}}}}}}"#,
+        asl::MachineType::Standard,
+    );
+    let entry = decode(0, BEFORE_LIMITS_WERE_KEPT.as_bytes()).unwrap();
+    let (_, snapshot) = Assembly::of(vec![(0, entry)]).unwrap().finish().unwrap();
+    let later = Timestamp(1_700_000_005_000);
+    let step = world::stepped(&machine.machine.unwrap(), snapshot, interpreter::Stimulus::Looked, later);
+    let started =
+        step.events.iter().filter(|event| matches!(event.detail, interpreter::Detail::MapIterationStarted(_))).count();
+    assert_eq!(started, 1, "{:#?}", step.events);
 }
 
 proptest! {

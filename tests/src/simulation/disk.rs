@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use interpreter::Timestamp;
 use service::ports::{
-    Appended, Direction, Journal, ListQuery, Listing, MachineItem, Machines, Record, Starts, StoreError,
+    Appended, Direction, Journal, ListPage, ListQuery, Listing, MachineItem, Machines, OpenPage, Record, Starts,
+    StoreError,
 };
 use tokio::sync::Notify;
 
@@ -41,9 +42,21 @@ impl Disk {
         last.is_some_and(|last| !last.open)
     }
 
-    /// Told at every record that closes an execution.
-    pub fn closings(&self) -> &Notify {
-        &self.closed
+    /// Waits until the execution is closed.
+    pub async fn closed(&self, execution: &str) {
+        loop {
+            let mut closing = std::pin::pin!(self.closed.notified());
+            closing.as_mut().enable();
+            if self.is_closed(execution) {
+                return;
+            }
+            closing.await;
+        }
+    }
+
+    /// Every execution that has begun.
+    pub fn executions(&self) -> Vec<String> {
+        self.lock().executions.keys().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Stored> {
@@ -55,14 +68,15 @@ impl Disk {
 impl Journal for Disk {
     async fn append(&self, record: Record) -> Result<Appended, StoreError> {
         let mut stored = self.lock();
-        let records = stored.executions.entry(record.execution.clone()).or_default();
         let sequences = usize::try_from(record.sequence).map_err(|_| refused("a sequence beyond memory"))?;
-        if let Some(winner) = records.get(sequences) {
+        let there = stored.executions.get(&record.execution).map_or(&[][..], Vec::as_slice);
+        if let Some(winner) = there.get(sequences) {
             return Ok(Appended::Taken(Box::new(winner.clone())));
         }
-        if records.len() != sequences {
+        if there.len() != sequences {
             return Err(refused("an append that leaves a gap"));
         }
+        let records = stored.executions.entry(record.execution.clone()).or_default();
         let closes = !record.open;
         records.push(record);
         if closes {
@@ -96,7 +110,7 @@ impl Journal for Disk {
         })
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Listing>, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         let stored = self.lock();
         let latest = stored
             .executions
@@ -109,16 +123,21 @@ impl Journal for Disk {
             .collect();
         listings.sort_by(|one, other| place(other).cmp(&place(one)));
         listings.truncate(query.limit);
-        Ok(listings)
+        let last = listings.last().filter(|_| listings.len() >= query.limit);
+        let next = last.map(|last| (last.started, last.execution.clone()));
+        Ok(ListPage { listings, next })
     }
 
-    async fn open(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Option<Timestamp>)>, StoreError> {
+    async fn open(&self, after: Option<&str>, limit: usize) -> Result<OpenPage, StoreError> {
         let stored = self.lock();
         let open = stored.executions.iter().filter_map(|(execution, records)| {
             let last = records.last().filter(|last| last.open)?;
             Some((execution.clone(), last.due))
         });
-        Ok(open.filter(|(execution, _)| after.is_none_or(|after| execution.as_str() > after)).take(limit).collect())
+        let rest = open.filter(|(execution, _)| after.is_none_or(|after| execution.as_str() > after));
+        let executions: Vec<_> = rest.take(limit).collect();
+        let next = executions.last().filter(|_| executions.len() >= limit).map(|(last, _)| last.clone());
+        Ok(OpenPage { executions, next })
     }
 
     async fn forget(&self, execution: &str) -> Result<(), StoreError> {

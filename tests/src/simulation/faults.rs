@@ -8,6 +8,7 @@ use service::ports::StoreError;
 use tokio::sync::Notify;
 
 use super::Chance;
+use super::log::Log;
 
 /// A process that makes more port calls than this is going round in circles.
 const MOST_POINTS: u64 = 200_000;
@@ -23,6 +24,8 @@ pub struct Plan {
     pub lost: BTreeSet<u64>,
     /// These messages arrive twice.
     pub doubled: BTreeSet<u64>,
+    /// How long port calls take, by chance from this seed; a millisecond at each point unless it is there.
+    pub latency: Option<u64>,
 }
 
 /// How a call fails.
@@ -72,14 +75,23 @@ pub struct Counts {
 /// The one way to the ports: counts, and fails where the plan says.
 pub struct Gate {
     plan: Plan,
+    latency: Option<Mutex<Chance>>,
     counts: Mutex<Counts>,
     crashed: Mutex<Option<&'static str>>,
     down: Notify,
+    name: String,
+    log: Log,
 }
 
 impl Gate {
     pub fn new(plan: Plan) -> Gate {
-        Gate { plan, counts: Mutex::default(), crashed: Mutex::new(None), down: Notify::new() }
+        Gate::of("the process".into(), plan, Log::default())
+    }
+
+    /// The gate of a process with a name, whose calls are told to the log.
+    pub fn of(name: String, plan: Plan, log: Log) -> Gate {
+        let latency = plan.latency.map(|seed| Mutex::new(Chance::new(seed)));
+        Gate { plan, latency, counts: Mutex::default(), crashed: Mutex::new(None), down: Notify::new(), name, log }
     }
 
     /// Goes through with a call of the store or the queue.
@@ -105,7 +117,7 @@ impl Gate {
     /// A moment at which the process may die: then this never returns, nor does any later point.
     pub async fn point(&self) {
         // Nothing in the world is immediate: others get their turn.
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(self.pause()).await;
         let point = self.count(|counts| {
             counts.points += 1;
             counts.points
@@ -118,6 +130,28 @@ impl Gate {
         if self.is_down().is_some() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Mostly milliseconds; now and then longer than somebody is ready to wait.
+    fn pause(&self) -> Duration {
+        let Some(latency) = &self.latency else { return Duration::from_millis(1) };
+        let mut chance = latency.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = match chance.up_to(1_000) {
+            1 => 12_000,
+            2..=10 => 1_500,
+            11..=100 => 100,
+            _ => 8,
+        };
+        Duration::from_millis(chance.up_to(most))
+    }
+
+    pub fn say(&self, line: impl FnOnce() -> String) {
+        self.log.say(|| format!("{}: {}", self.name, line()));
+    }
+
+    /// The process dies now.
+    pub fn kill(&self) {
+        self.go_down("crashed");
     }
 
     /// How often the next message arrives.
@@ -153,12 +187,13 @@ impl Gate {
         !self.plan.lost.is_empty()
     }
 
-    fn is_down(&self) -> Option<&'static str> {
+    pub fn is_down(&self) -> Option<&'static str> {
         *self.crashed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn go_down(&self, how: &'static str) {
         *self.crashed.lock().unwrap_or_else(PoisonError::into_inner) = Some(how);
+        self.say(|| how.to_owned());
         self.down.notify_waiters();
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use service::ports::{TaskAnswer, TaskCall, Tasks};
 
 use super::faults::Gate;
-use super::{Disk, records};
+use super::{Chance, Disk, records};
 
 /// What a function does at one attempt.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Reply {
     /// Somebody who got the task token from the function answers with it.
     #[serde(default)]
     pub then_somebody: Option<Box<Reply>>,
+    /// Until they answer, they send a heartbeat this often.
+    #[serde(default)]
+    pub beats_every_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -56,7 +59,11 @@ pub struct Outside {
     pub calls: Vec<CallMade>,
     pub answers: Vec<PendingAnswer>,
     /// Answers that were acknowledged as counted.
-    pub counted: Vec<(String, Answer<Payload>)>,
+    pub counted: Vec<PendingAnswer>,
+    /// Executions whose start was acknowledged, in that order.
+    pub started: Vec<String>,
+    /// Executions whose stop was acknowledged.
+    pub stopped: Vec<String>,
 }
 
 /// An answer to a task token that somebody keeps giving until it is acknowledged.
@@ -66,6 +73,7 @@ pub struct PendingAnswer {
     pub execution: String,
     pub wait: Wait,
     pub answer: Answer<Payload>,
+    pub beats_every_ms: Option<u64>,
 }
 
 /// Shared by everyone who lives outside.
@@ -78,10 +86,36 @@ impl Shared {
     }
 }
 
+/// What functions say, by the machine that calls and by its state: one reply per attempt, the last one for all that
+/// follow.
+#[derive(Default)]
+pub struct Script {
+    pub replies: BTreeMap<String, BTreeMap<String, Vec<Reply>>>,
+    /// The longest a call can take.
+    pub limit: Duration,
+    /// Calls take longer than they should, by this chance.
+    pub slowness: Option<Mutex<Chance>>,
+}
+
+impl Script {
+    /// How much longer than it should a call takes.
+    fn delay(&self) -> Duration {
+        let Some(slowness) = &self.slowness else { return Duration::ZERO };
+        let mut chance = slowness.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
+        let most = match chance.up_to(64) {
+            1 => limit.saturating_add(60_000),
+            2..=6 => 20_000,
+            7..=24 => 1_500,
+            _ => 1,
+        };
+        Duration::from_millis(chance.up_to(most) - 1)
+    }
+}
+
 /// The functions as one process reaches them.
 pub struct Functions {
-    /// By the state that calls: one reply per attempt, the last one for all that follow.
-    pub replies: BTreeMap<String, Vec<Reply>>,
+    pub script: Arc<Script>,
     pub outside: Shared,
     pub disk: Disk,
     pub gate: Arc<Gate>,
@@ -92,27 +126,12 @@ pub struct Functions {
 
 impl Functions {
     fn reply(&self, call: &TaskCall, arguments: &Value) -> Option<&Reply> {
-        let replies = self.replies.get(&call.state)?;
+        let replies = self.script.replies.get(machine_of(&call.execution))?.get(&call.state)?;
         let attempt = argument(arguments, "try").and_then(Value::as_u64).unwrap_or(0);
         usize::try_from(attempt).ok().and_then(|attempt| replies.get(attempt)).or(replies.last())
     }
 
-    fn ask_somebody(&self, call: &TaskCall, arguments: &Value, reply: &Reply) {
-        let Some(wait) = records::wait_of(&self.disk, &call.execution, &call.arguments) else { return };
-        let answer = match spoken(&reply.says, arguments) {
-            TaskAnswer::Succeeded { output } => Answer::Succeeded { output: Payload::from_json_text(output) },
-            TaskAnswer::Failed { error, cause } => Answer::Failed(Failure { error: Some(error), cause }),
-        };
-        let at = self.clock.now().plus_millis(i64::try_from(reply.after_ms).unwrap_or(i64::MAX));
-        self.outside.lock().answers.push(PendingAnswer { at, execution: call.execution.clone(), wait, answer });
-        self.asked.notify_waiters();
-    }
-}
-
-#[async_trait]
-impl Tasks for Functions {
-    async fn call(&self, call: TaskCall) -> TaskAnswer {
-        self.gate.point().await;
+    async fn arrived(&self, call: TaskCall) -> TaskAnswer {
         let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
         self.outside.lock().calls.push(CallMade {
             execution: call.execution.clone(),
@@ -125,7 +144,9 @@ impl Tasks for Functions {
         if let Some(somebody) = &reply.then_somebody {
             self.ask_somebody(&call, &arguments, somebody);
         }
-        tokio::time::sleep(Duration::from_millis(reply.after_ms)).await;
+        // An express execution's five minutes would be over.
+        let delay = if is_express(&call.execution) { Duration::ZERO } else { self.script.delay() };
+        tokio::time::sleep(Duration::from_millis(reply.after_ms).saturating_add(delay)).await;
         self.gate.point().await;
         if matches!(reply.says, Says::Panics) {
             // Without the hook, which would print.
@@ -134,8 +155,35 @@ impl Tasks for Functions {
         spoken(&reply.says, &arguments)
     }
 
-    fn limit(&self, _resource: &asl::Resource) -> Duration {
-        Duration::from_secs(900)
+    fn ask_somebody(&self, call: &TaskCall, arguments: &Value, reply: &Reply) {
+        let Some(wait) = records::wait_of(&self.disk, &call.execution, &call.arguments) else { return };
+        let answer = match spoken(&reply.says, arguments) {
+            TaskAnswer::Succeeded { output } | TaskAnswer::Concluded { output } => {
+                Answer::Succeeded { output: Payload::from_json_text(output) }
+            }
+            TaskAnswer::Failed { error, cause } => Answer::Failed(Failure { error: Some(error), cause }),
+        };
+        let at = self.clock.now().plus_millis(i64::try_from(reply.after_ms).unwrap_or(i64::MAX));
+        let (execution, beats_every_ms) = (call.execution.clone(), reply.beats_every_ms);
+        self.outside.lock().answers.push(PendingAnswer { at, execution, wait, answer, beats_every_ms });
+        self.asked.notify_waiters();
+    }
+}
+
+#[async_trait]
+impl Tasks for Functions {
+    async fn call(&self, call: TaskCall) -> TaskAnswer {
+        let timeout = call.timeout;
+        // The request is on its way: it arrives whether or not its sender still lives.
+        self.gate.point().await;
+        tokio::time::timeout(timeout, self.arrived(call)).await.unwrap_or_else(|_| TaskAnswer::Failed {
+            error: "Lambda.ClientExecutionTimeoutException".into(),
+            cause: Some("The call was cut.".into()),
+        })
+    }
+
+    async fn limit(&self, _call: &TaskCall) -> Duration {
+        self.script.limit
     }
 }
 
@@ -148,6 +196,15 @@ fn spoken(says: &Says, arguments: &Value) -> TaskAnswer {
         Says::Fails { error, cause } => TaskAnswer::Failed { error: error.clone(), cause: cause.clone() },
         Says::Panics => TaskAnswer::Failed { error: "Panicked".into(), cause: None },
     }
+}
+
+pub(super) fn is_express(execution: &str) -> bool {
+    execution.split(':').nth(5) == Some("express")
+}
+
+/// The machine's name in an execution's ARN.
+fn machine_of(execution: &str) -> &str {
+    execution.split(':').nth(6).unwrap_or_default()
 }
 
 /// An argument of the function, wherever the integration puts it.

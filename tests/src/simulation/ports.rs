@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use embedded::TimerQueue;
 use interpreter::Timestamp;
 use service::ports::{
-    Appended, Clock, Direction, Journal, ListQuery, Listing, MachineItem, Machines, Queue, Record, Starts, StoreError,
+    Appended, Clock, Direction, Journal, ListPage, ListQuery, MachineItem, Machines, Notice, OpenPage, Queue, Record,
+    Starts, StoreError,
 };
 use tokio::time::Instant;
 
@@ -24,7 +25,17 @@ pub struct Gated {
 impl Journal for Gated {
     async fn append(&self, record: Record) -> Result<Appended, StoreError> {
         self.gate.count(|counts| counts.appends.push(record.body.len()));
-        self.gate.pass(self.disk.append(record)).await
+        let (execution, sequence, due) = (record.execution.clone(), record.sequence, record.due);
+        let answer = self.gate.pass(self.disk.append(record)).await;
+        self.gate.say(|| {
+            let outcome = match &answer {
+                Ok(Appended::Written) => "written".to_owned(),
+                Ok(Appended::Taken(_)) => "taken".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            format!("{execution} #{sequence} {outcome}, due {due:?}")
+        });
+        answer
     }
 
     async fn tail(&self, execution: &str) -> Result<Vec<Record>, StoreError> {
@@ -46,11 +57,11 @@ impl Journal for Gated {
         self.gate.pass(Journal::read(&self.disk, execution, from, direction, limit)).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Listing>, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         self.gate.pass(Journal::list(&self.disk, query)).await
     }
 
-    async fn open(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Option<Timestamp>)>, StoreError> {
+    async fn open(&self, after: Option<&str>, limit: usize) -> Result<OpenPage, StoreError> {
         self.gate.pass(self.disk.open(after, limit)).await
     }
 
@@ -109,16 +120,16 @@ pub struct GatedQueue {
 
 #[async_trait]
 impl Queue for GatedQueue {
-    async fn send(&self, execution: &str, due: Option<Timestamp>) -> Result<(), StoreError> {
+    async fn send(&self, notice: Notice) -> Result<(), StoreError> {
         let arrive = async {
             match self.gate.copies() {
                 0 => Ok(()),
-                1 => self.queue.send(execution, due).await,
+                1 => self.queue.send(notice).await,
                 _ => {
                     // The second comes when the first has long been dealt with.
-                    let again = due.map(|due| due.plus_seconds(3));
-                    self.queue.send(execution, due).await?;
-                    self.queue.send(execution, again).await
+                    let again = Notice { due: notice.due.map(|due| due.plus_seconds(3)), ..notice.clone() };
+                    self.queue.send(notice).await?;
+                    self.queue.send(again).await
                 }
             }
         };
@@ -137,6 +148,11 @@ impl VirtualClock {
     /// A clock that shows `base` now. Only inside a runtime whose time is virtual.
     pub fn new(base: Timestamp, seed: u64) -> VirtualClock {
         VirtualClock { base, began: Instant::now(), chance: Mutex::new(Chance::new(seed)) }
+    }
+
+    /// Another clock, that far ahead of this one.
+    pub fn beside(&self, ahead_ms: i64, seed: u64) -> VirtualClock {
+        VirtualClock { base: self.base.plus_millis(ahead_ms), began: self.began, chance: Mutex::new(Chance::new(seed)) }
     }
 }
 

@@ -3,31 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use asl::{MachineType, StateMachine};
+use anyhow::Result;
 use embedded::TimerQueue;
-use interpreter::{Execution, Failure, Limits, Payload, Timestamp};
-use service::deliver::{Deliver, DeliverError, Start};
-use service::entry::Head;
-use service::ports::{Clock, Journal, Machines, Queue};
-use service::{Role, Settings};
-use tokio::sync::Notify;
+use interpreter::Timestamp;
+use service::Role;
+use service::api::Service;
+use service::deliver::{Deliver, DeliverError};
+use service::ports::{Clock, Journal, Notice, Queue};
 
 use super::faults::{Counts, Gate};
-use super::functions::{Functions, PendingAnswer, Shared};
-use super::ports::{Gated, GatedQueue, VirtualClock};
+use super::functions::Script;
+use super::installation::{BEGIN, Installation, Queues, execution_arn, runtime};
+use super::people::{AGAIN, Front, People};
+use super::ports::{GatedQueue, VirtualClock};
 use super::{CallMade, Disk, Plan, Scenario};
 
-const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:simulated";
-const EXECUTION: &str = "arn:aws:states:us-east-1:123456789012:execution:simulated:one";
-const ROLE: &str = "arn:aws:iam::123456789012:role/simulated";
-const REVISION: &str = "the-only-revision";
-/// 2023-11-14T22:13:20Z.
-const BEGIN: Timestamp = Timestamp(1_700_000_000_000);
 /// Virtual time after which an execution that is still open is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// What is said to a process that did not take it is said again after this.
-const AGAIN: Duration = Duration::from_secs(1);
 /// Who lost a message is found after this, where messages can be lost.
 const SWEEP: Duration = Duration::from_secs(60);
 /// Records of a page of open executions: small, so that there are several.
@@ -50,12 +42,12 @@ pub struct Process {
     pub counts: Counts,
 }
 
-/// What outlives processes.
+/// A world in which one process lives at a time.
 pub struct World {
     pub disk: Disk,
+    pub installation: Arc<Installation>,
     scenario: Scenario,
-    machine: Arc<StateMachine>,
-    outside: Shared,
+    execution: String,
     seed: u64,
     now: Timestamp,
     processes: u64,
@@ -64,16 +56,12 @@ pub struct World {
 impl World {
     /// A world in which one execution of the scenario will be started.
     pub fn new(scenario: &Scenario, seed: u64) -> Result<World> {
-        let definition = scenario.definition.to_string();
-        let parsed = asl::parse(&definition, MachineType::Standard);
-        let machine = parsed.machine.with_context(|| format!("{}: {:?}", scenario.name, parsed.diagnostics))?;
-        let disk = Disk::default();
-        runtime()?.block_on(disk.put_revision(REVISION, &definition))?;
+        let installation = Installation::new(std::slice::from_ref(scenario), Script::default())?;
         Ok(World {
-            disk,
+            disk: installation.disk.clone(),
+            installation: Arc::new(installation),
             scenario: scenario.clone(),
-            machine: Arc::new(machine),
-            outside: Shared::default(),
+            execution: execution_arn(&scenario.name, "one"),
             seed,
             now: BEGIN,
             processes: 0,
@@ -81,18 +69,13 @@ impl World {
     }
 
     /// The ARN of the execution.
-    pub fn execution(&self) -> &'static str {
-        EXECUTION
+    pub fn execution(&self) -> &str {
+        &self.execution
     }
 
     /// The calls that functions got so far.
     pub fn calls(&self) -> Vec<CallMade> {
-        self.outside.lock().calls.clone()
-    }
-
-    /// Answers to task tokens that were acknowledged as counted, as texts: outputs and error names.
-    pub fn counted_answers(&self) -> Vec<String> {
-        self.outside.lock().counted.iter().map(|(_, answer)| shown(answer)).collect()
+        self.installation.calls(&self.execution)
     }
 
     /// Starts a process and lets it live.
@@ -120,24 +103,10 @@ impl World {
 
     async fn live(&self, gate: Arc<Gate>, clock: Arc<VirtualClock>) {
         let queue = Arc::new(TimerQueue::new(clock.clone()));
-        let asked = Arc::new(Notify::new());
-        let stored = Arc::new(Gated { disk: self.disk.clone(), gate: gate.clone() });
-        let world = service::World {
-            journal: stored.clone(),
-            machines: stored.clone(),
-            starts: stored.clone(),
-            queue: Arc::new(GatedQueue { queue: queue.clone(), gate: gate.clone() }),
-            tasks: Arc::new(Functions {
-                replies: self.scenario.functions.clone(),
-                outside: self.outside.clone(),
-                disk: self.disk.clone(),
-                gate: gate.clone(),
-                clock: clock.clone(),
-                asked: asked.clone(),
-            }),
-            clock: clock.clone(),
-        };
-        let deliver = Deliver::new(world.clone(), &settings());
+        let gated = Arc::new(GatedQueue { queue: queue.clone(), gate: gate.clone() });
+        let queues = || Queues { notices: gated.clone(), starts: None };
+        let world = self.installation.ports(&gate, &clock, queues());
+        let service = self.installation.process(Role::Alone, &gate, &clock, queues());
         wake_open(&*world.journal, &*world.queue).await;
         if gate.loses_messages() {
             let world = world.clone();
@@ -148,37 +117,31 @@ impl World {
                 }
             });
         }
-        tokio::spawn(look(deliver.clone(), queue));
-        tokio::spawn(answer(deliver.clone(), self.outside.clone(), clock.clone(), asked));
-        tokio::spawn(start_and_stop(deliver, self.machine.clone(), self.scenario.clone(), clock));
-        self.closed().await;
-    }
-
-    async fn closed(&self) {
-        loop {
-            let mut closing = std::pin::pin!(self.disk.closings().notified());
-            closing.as_mut().enable();
-            if self.disk.is_closed(EXECUTION) {
-                return;
-            }
-            closing.await;
-        }
+        tokio::spawn(look(service.deliver().clone(), queue));
+        let front = Arc::new(OneProcess { service, gate });
+        let people = People { installation: self.installation.clone(), front, clock };
+        tokio::spawn(people.clone().answer());
+        tokio::spawn(start_and_stop(people, self.scenario.clone(), self.execution.clone()));
+        self.disk.closed(&self.execution).await;
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?)
+struct OneProcess {
+    service: Arc<Service>,
+    gate: Arc<Gate>,
 }
 
-fn settings() -> Settings {
-    Settings {
-        partition: "aws".into(),
-        region: "us-east-1".into(),
-        account: "123456789012".into(),
-        key: [7; 32],
-        retention_days: 90,
-        role: Role::Alone,
-        calls: 16,
+impl Front for OneProcess {
+    fn reach(&self) -> Option<(Arc<Service>, Arc<Gate>)> {
+        Some((self.service.clone(), self.gate.clone()))
+    }
+}
+
+/// The client: starts the execution until that is acknowledged, and stops it if the scenario says so.
+async fn start_and_stop(people: People, scenario: Scenario, execution: String) {
+    people.start(&scenario.name, &execution).await;
+    if let Some(stop) = &scenario.stop {
+        people.stop(&execution, stop).await;
     }
 }
 
@@ -190,12 +153,14 @@ async fn wake_open(journal: &dyn Journal, queue: &dyn Queue) {
             tokio::time::sleep(AGAIN).await;
             continue;
         };
-        let Some((last, _)) = page.last() else { return };
-        after = Some(last.clone());
-        for (execution, due) in &page {
-            while queue.send(execution, *due).await.is_err() {
+        for (execution, due) in &page.executions {
+            while queue.send(Notice::of(execution, *due)).await.is_err() {
                 tokio::time::sleep(AGAIN).await;
             }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return,
         }
     }
 }
@@ -213,81 +178,5 @@ async fn look(deliver: Arc<Deliver>, messages: Arc<TimerQueue>) {
                 tokio::time::sleep(AGAIN).await;
             }
         });
-    }
-}
-
-/// The client: starts the execution until that is acknowledged, and stops it if the scenario says so.
-async fn start_and_stop(
-    deliver: Arc<Deliver>,
-    machine: Arc<StateMachine>,
-    scenario: Scenario,
-    clock: Arc<VirtualClock>,
-) {
-    loop {
-        let execution = Execution {
-            arn: EXECUTION.into(),
-            name: "one".into(),
-            role_arn: ROLE.into(),
-            machine_arn: MACHINE.into(),
-            machine_name: "simulated".into(),
-            region: "us-east-1".into(),
-            started: clock.now(),
-            input: Payload::from_value(scenario.input.clone()),
-            limits: Limits { events: scenario.events.unwrap_or(Limits::STANDARD.events), ..Limits::STANDARD },
-        };
-        let seconds = machine.timeout_seconds.unwrap_or(execution.limits.seconds);
-        let head = Head::new(&execution, seconds, REVISION.into());
-        if deliver.start(Start { machine: machine.clone(), execution, head }).await.is_ok() {
-            break;
-        }
-        tokio::time::sleep(AGAIN).await;
-    }
-    let Some(stop) = scenario.stop else { return };
-    clock.sleep_until(BEGIN.plus_millis(i64::try_from(stop.after_ms).unwrap_or(i64::MAX))).await;
-    while deliver.stop(EXECUTION, Failure::new(stop.error.clone(), stop.cause.clone())).await.is_err() {
-        tokio::time::sleep(AGAIN).await;
-    }
-}
-
-/// The people with task tokens: they repeat an answer until it is acknowledged.
-async fn answer(deliver: Arc<Deliver>, outside: Shared, clock: Arc<VirtualClock>, asked: Arc<Notify>) {
-    loop {
-        let mut new = std::pin::pin!(asked.notified());
-        new.as_mut().enable();
-        let first = outside.lock().answers.iter().min_by_key(|pending| pending.at).cloned();
-        let Some(pending) = first else {
-            new.await;
-            continue;
-        };
-        tokio::select! {
-            biased;
-            () = clock.sleep_until(pending.at) => give(&deliver, &outside, pending, &clock).await,
-            () = new => {}
-        }
-    }
-}
-
-async fn give(deliver: &Arc<Deliver>, outside: &Shared, pending: PendingAnswer, clock: &VirtualClock) {
-    let said = deliver.answer(&pending.execution, pending.wait.clone(), pending.answer.clone()).await;
-    let mut outside = outside.lock();
-    let same = |other: &PendingAnswer| other.execution == pending.execution && other.wait == pending.wait;
-    match said {
-        Ok(delivered) => {
-            outside.answers.retain(|other| !same(other));
-            if delivered.counted {
-                outside.counted.push((pending.execution.clone(), pending.answer.clone()));
-            }
-        }
-        Err(_) => {
-            let later = clock.now().plus_seconds(AGAIN.as_secs());
-            outside.answers.iter_mut().filter(|other| same(other)).for_each(|other| other.at = later);
-        }
-    }
-}
-
-fn shown(answer: &interpreter::Answer<Payload>) -> String {
-    match answer {
-        interpreter::Answer::Succeeded { output } => output.text().to_owned(),
-        interpreter::Answer::Failed(failure) => failure.error.clone().unwrap_or_default(),
     }
 }

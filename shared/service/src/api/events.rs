@@ -140,12 +140,13 @@ fn describe(detail: &Detail<Payload>) -> Described<'_> {
             (format!("{}StateExited", state_name(*state)).into(), Some(("stateExitedEventDetails".into(), fields)))
         }
         Detail::StateAborted { state } => (format!("{}StateAborted", state_name(*state)).into(), None),
+        Detail::EvaluationFailed { state, location, failure } => {
+            told("EvaluationFailed", evaluation_failed(state, location.as_deref(), failure))
+        }
 
         Detail::LambdaFunctionScheduled { resource, input, timeout, role } => {
-            let mut fields = vec![Field::Text("resource", resource), Field::Payload(Direction::Input, input)];
-            fields.extend(timeout.map(|seconds| Field::Number("timeoutInSeconds", seconds)));
-            fields.extend(role.as_deref().map(Field::Credentials));
-            told("LambdaFunctionScheduled", fields)
+            let fields = [Field::Text("resource", resource), Field::Payload(Direction::Input, input)];
+            told("LambdaFunctionScheduled", scheduled(fields, *timeout, None, role.as_deref()))
         }
         Detail::LambdaFunctionStarted => bare("LambdaFunctionStarted"),
         Detail::LambdaFunctionSucceeded { output } => {
@@ -155,12 +156,8 @@ fn describe(detail: &Detail<Payload>) -> Described<'_> {
         Detail::LambdaFunctionTimedOut(why) => told("LambdaFunctionTimedOut", failure(why)),
 
         Detail::TaskScheduled { on, region, parameters, timeout, heartbeat, role } => {
-            let rest = [Field::Text("region", region), Field::Parameters(parameters)];
-            let mut fields = resource(on, rest);
-            fields.extend(timeout.map(|seconds| Field::Number("timeoutInSeconds", seconds)));
-            fields.extend(heartbeat.map(|seconds| Field::Number("heartbeatInSeconds", seconds)));
-            fields.extend(role.as_deref().map(Field::Credentials));
-            told("TaskScheduled", fields)
+            let fields = resource(on, [Field::Text("region", region), Field::Parameters(parameters)]);
+            told("TaskScheduled", scheduled(fields, *timeout, *heartbeat, role.as_deref()))
         }
         Detail::TaskStarted(on) => told("TaskStarted", resource(on, [])),
         Detail::TaskSubmitted { on, output } => {
@@ -197,6 +194,25 @@ fn told<'e>(kind: &'static str, fields: Vec<Field<'e>>) -> Described<'e> {
 /// An event without a detail object.
 fn bare(kind: &'static str) -> Described<'static> {
     (kind.into(), None)
+}
+
+fn evaluation_failed<'e>(state: &'e str, location: Option<&'e str>, why: &'e Failure) -> Vec<Field<'e>> {
+    let mut fields = failure(why);
+    fields.extend(location.map(|location| Field::Text("location", location)));
+    fields.push(Field::Text("state", state));
+    fields
+}
+
+/// What an attempt asks for, and what it was given.
+fn scheduled<'e>(
+    asked: impl IntoIterator<Item = Field<'e>>,
+    timeout: Option<u64>,
+    heartbeat: Option<u64>,
+    role: Option<&'e str>,
+) -> Vec<Field<'e>> {
+    let timeout = timeout.map(|seconds| Field::Number("timeoutInSeconds", seconds));
+    let heartbeat = heartbeat.map(|seconds| Field::Number("heartbeatInSeconds", seconds));
+    asked.into_iter().chain(timeout).chain(heartbeat).chain(role.map(Field::Credentials)).collect()
 }
 
 // AWS: both are absent when they were not given; the object is there anyway.
@@ -269,6 +285,20 @@ mod tests {
                 },
                 true,
                 r#""type":"TaskStateExited","id":2,"previousEventId":1,"stateExitedEventDetails":{"name":"T","output":"{ \"a\": 1 }","outputDetails":{"truncated":false},"assignedVariables":{"a":"1"},"assignedVariablesDetails":{"truncated":false}}}"#,
+            ),
+            (
+                Detail::EvaluationFailed {
+                    state: "P".into(),
+                    location: Some("Output/v".into()),
+                    failure: Failure::new("States.QueryEvaluationError", "why"),
+                },
+                true,
+                r#""type":"EvaluationFailed","id":2,"previousEventId":1,"evaluationFailedEventDetails":{"error":"States.QueryEvaluationError","cause":"why","location":"Output/v","state":"P"}}"#,
+            ),
+            (
+                Detail::EvaluationFailed { state: "P".into(), location: None, failure: Failure::named("E") },
+                true,
+                r#""type":"EvaluationFailed","id":2,"previousEventId":1,"evaluationFailedEventDetails":{"error":"E","state":"P"}}"#,
             ),
             (
                 Detail::TaskScheduled {

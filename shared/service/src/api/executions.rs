@@ -114,15 +114,16 @@ impl Service {
         let mut query = ListQuery { machine, status, after: after.map(Place::pair), limit: size.saturating_add(1) };
         for _ in 0..MOST_PAGES {
             let listed = self.world.journal.list(&query).await?;
-            let more = listed.len() == query.limit;
-            query.after = listed.last().map(|last| (last.started, last.execution.clone()));
-            found.extend(listed.into_iter().filter(|one| one.stopped.is_none_or(|ended| !self.is_expired(ended))));
+            query.after = listed.next;
+            found.extend(
+                listed.listings.into_iter().filter(|one| one.stopped.is_none_or(|ended| !self.is_expired(ended))),
+            );
             if found.len() > size {
                 found.truncate(size);
                 let last = found.last().map(|last| Place(last.started, last.execution.clone()));
                 return Ok((found, last));
             }
-            if !more {
+            if query.after.is_none() {
                 return Ok((found, None));
             }
         }

@@ -1,7 +1,8 @@
 //! Express workflows: StartSyncExecution, asynchronous starts, and what becomes of them after a crash.
 //!
 //! An asynchronous start is kept before it is answered and dropped when the execution ended, so it runs at least once;
-//! a synchronous one runs within its call, at most once. Nothing else is stored. The ARN of a start is made from its
+//! a synchronous one runs within its call, at most once. Nothing else is stored. A process that is [`Role::Alone`] runs
+//! what it was asked to start; elsewhere the kept start is the message by which a worker learns of it. The ARN of a start is made from its
 //! call's id, so that the same call sent again while the execution runs does not run it twice.
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use super::registry::WorkflowType;
 use super::request::Request;
 use super::start::{Order, answer};
 use super::{Service, epoch, names};
+use crate::Role;
 use crate::deliver::{ExpressEnd, Start, status_of};
 use crate::entry::Head;
 use crate::ports::Starts;
@@ -31,6 +33,7 @@ const AT_A_TIME: usize = 10_000;
 pub(super) struct Express {
     running: Arc<Running>,
     turns: Arc<Semaphore>,
+    role: Role,
 }
 
 /// When each started that runs.
@@ -43,9 +46,9 @@ struct Place {
     arn: String,
 }
 
-impl Default for Express {
-    fn default() -> Self {
-        Express { running: Arc::default(), turns: Arc::new(Semaphore::new(AT_A_TIME)) }
+impl Express {
+    pub fn of(role: Role) -> Self {
+        Express { running: Arc::default(), turns: Arc::new(Semaphore::new(AT_A_TIME)), role }
     }
 }
 
@@ -69,7 +72,10 @@ impl Service {
         let started = start.execution.started;
         let body = kept(&start)?;
         self.world.starts.keep(&arn, &body).await?;
-        self.spawn_express(start);
+        match self.express.role {
+            Role::Alone => self.spawn_express(start),
+            Role::Answers | Role::Shares => {}
+        }
         Ok(answer(&arn, started))
     }
 
@@ -116,6 +122,18 @@ impl Service {
         Ok(resumed)
     }
 
+    /// Runs a kept start to its end: what a worker does with the message.
+    pub(crate) async fn run_express(&self, body: &str) -> Result<(), ApiError> {
+        let start = self.resumed(body).await?;
+        let Some(place) = self.express.running.enter(&start.execution.arn, start.execution.started) else {
+            // Its message may be the one that the run has to leave behind if this process dies.
+            return Err(ApiError::Unavailable);
+        };
+        let end = self.deliver.express(start).await;
+        tracing::debug!(execution = place.arn, status = status_of(&end.closing).name(), "express execution ended");
+        Ok(Starts::drop(&*self.world.starts, &place.arn).await?)
+    }
+
     fn express_arn(&self, order: &Order) -> String {
         let id = match &order.invocation {
             Some(invocation) => names::derived_uuid(invocation, "express"),
@@ -129,6 +147,7 @@ impl Service {
         let seconds = execution.limits.seconds;
         let mut head = Head::new(&execution, seconds, order.machine.revision.clone());
         head.trace_header = order.trace_header.clone();
+        head.test_case = order.test_case.clone();
         Ok(Start { machine, execution, head })
     }
 

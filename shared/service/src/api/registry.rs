@@ -145,7 +145,7 @@ impl Registry {
     pub fn new(world: &World, role: Role) -> Registry {
         let kept = match role {
             Role::Alone => Some(Mutex::default()),
-            Role::Answers => None,
+            Role::Answers | Role::Shares => None,
         };
         Registry { machines: world.machines.clone(), journal: world.journal.clone(), kept }
     }
@@ -223,8 +223,15 @@ impl Registry {
 
     async fn is_running(&self, arn: &str) -> Result<bool, ApiError> {
         let status = Some(ExecutionStatus::Running);
-        let query = ListQuery { machine: arn.to_owned(), status, after: None, limit: 1 };
-        Ok(!self.journal.list(&query).await?.is_empty())
+        let mut query = ListQuery { machine: arn.to_owned(), status, after: None, limit: 1 };
+        loop {
+            let page = self.journal.list(&query).await?;
+            match page.next {
+                _ if !page.listings.is_empty() => return Ok(true),
+                None => return Ok(false),
+                next => query.after = next,
+            }
+        }
     }
 
     async fn read(&self, arn: &str) -> Result<Option<Found>, ApiError> {

@@ -26,6 +26,8 @@ pub(super) struct Order {
     /// The call's id, when it is a UUID.
     pub invocation: Option<String>,
     pub trace_header: Option<String>,
+    /// The test case whose mocks answer the tasks.
+    pub test_case: Option<String>,
 }
 
 /// Tries while another start of that name is under way, and the pause between them.
@@ -48,9 +50,10 @@ impl Service {
     /// Checks a start: the machine first, then the name, then the input, as AWS does.
     pub(super) async fn order(&self, mut request: Request, invocation: Option<String>) -> Result<Order, ApiError> {
         let input = request.take("input");
-        let arn = request.required("stateMachineArn");
+        let (arn, case) = self.without_test_case(request.required("stateMachineArn"));
         arn::machine(arn)?;
         let machine = self.registry.usable(arn).await?;
+        let test_case = case.map(|case| self.checked_test_case(&machine.name, case)).transpose()?;
         let invocation = names::invocation_uuid(invocation.as_deref());
         let name = match (request.take("name"), &invocation) {
             (Some(name), _) => name,
@@ -59,7 +62,29 @@ impl Service {
         };
         names::check(&name)?;
         let input = checked_input(input)?;
-        Ok(Order { machine, name, input, invocation, trace_header: request.take("traceHeader") })
+        Ok(Order { machine, name, input, invocation, trace_header: request.take("traceHeader"), test_case })
+    }
+
+    /// `ARN#TestCase` taken apart, as Step Functions Local has it; a bare `#` asks for no test case.
+    // AWS: where nothing is mocked the whole text is the machine's name, and no machine is called that.
+    fn without_test_case<'a>(&self, asked: &'a str) -> (&'a str, Option<&'a str>) {
+        match asked.split_once('#') {
+            Some((arn, case)) if self.world.tasks.test_cases().is_some() => {
+                (arn, Some(case).filter(|case| !case.is_empty()))
+            }
+            _ => (asked, None),
+        }
+    }
+
+    /// A test case that exists. Step Functions Local answers one that does not with a bare HTTP 500.
+    fn checked_test_case(&self, machine: &str, case: &str) -> Result<String, ApiError> {
+        let known = self.world.tasks.test_cases().and_then(|cases| cases.get(machine));
+        if known.is_some_and(|cases| cases.contains(case)) {
+            return Ok(case.to_owned());
+        }
+        let shown: String = case.chars().take(80).collect();
+        let text = format!("The mock configuration has no test case '{shown}' for the state machine '{machine}'.");
+        Err(ApiError::Validation(text))
     }
 
     /// The execution that an order asks for, and the definition it is pinned to.
@@ -75,6 +100,7 @@ impl Service {
             WorkflowType::Standard => Limits::STANDARD,
             WorkflowType::Express => Limits::EXPRESS,
         };
+        let limits = Limits { wait_millionths: self.wait_millionths, ..limits };
         let execution = Execution {
             arn,
             name: order.name.clone(),
@@ -113,7 +139,7 @@ impl Service {
     async fn found(&self, order: &Order, arn: &str, first: &Record) -> Result<Option<Timestamp>, ApiError> {
         let opening = entry::decode(first.sequence, &first.body)?;
         let (head, input) = opening.head.ok_or_else(|| entry::Unreadable(format!("{arn} has no head")))?;
-        let same_input = input == order.input;
+        let same_input = input == order.input && head.test_case == order.test_case;
         if same_input && order.invocation.is_some() && head.invocation == order.invocation {
             return Ok(Some(head.started));
         }
@@ -135,6 +161,7 @@ fn head_of(order: &Order, machine: &StateMachine, execution: &Execution) -> Head
     let mut head = Head::new(execution, seconds, order.machine.revision.clone());
     head.invocation = order.invocation.clone();
     head.trace_header = order.trace_header.clone();
+    head.test_case = order.test_case.clone();
     head
 }
 

@@ -10,16 +10,20 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::Deliver;
+use super::rehearsal::Rehearsal;
 use crate::ports::{TaskAnswer, TaskCall};
 
+/// A call begins within this of its claim, or not at all: so its lease's end is known to be after its own.
+const BEGINS_WITHIN_MS: i64 = 5_000;
 /// How much longer than its own TimeoutSeconds a call may take before it is cut: the timeout is the workflow's to tell.
 const AFTER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// An attempt that has been claimed and may begin once the claim is durable.
 pub(super) struct Claim {
     pub wait: Wait,
-    call: TaskCall,
+    pub call: TaskCall,
     pub lease: Timestamp,
+    made: Timestamp,
     permit: OwnedSemaphorePermit,
 }
 
@@ -33,22 +37,14 @@ pub(super) struct Calls {
 type Running = std::pin::Pin<Box<dyn Future<Output = (Wait, Option<TaskAnswer>)> + Send>>;
 
 impl Claim {
-    /// A claim of an attempt, as of `now`.
-    pub fn of(
-        deliver: &Deliver,
-        machine: &StateMachine,
-        snapshot: &Snapshot,
-        wait: Wait,
-        now: Timestamp,
-        permit: OwnedSemaphorePermit,
-    ) -> Option<Claim> {
+    /// A claim of an attempt, for as long as its state allows.
+    pub fn of(machine: &StateMachine, snapshot: &Snapshot, wait: Wait, permit: OwnedSemaphorePermit) -> Option<Claim> {
         let (frame, attempt) = snapshot.attempt(&wait)?;
         let state = machine.state(StateId(frame.state))?;
         let Kind::Task(task) = &state.kind else { return None };
-        let limit = deliver.world.tasks.limit(&task.resource);
         let timeout = match attempt.timeout {
-            Some(seconds) if !waits_outside(&task.resource) => limit.min(Duration::from_secs(seconds) + AFTER_TIMEOUT),
-            _ => limit,
+            Some(seconds) if !waits_outside(&task.resource) => Duration::from_secs(seconds) + AFTER_TIMEOUT,
+            _ => Duration::MAX,
         };
         let call = TaskCall {
             resource: task.resource.clone(),
@@ -57,9 +53,21 @@ impl Claim {
             execution: snapshot.execution.arn.clone(),
             state: state.name.to_string(),
             role: attempt.role.clone(),
+            test: None,
         };
-        let lease = now.plus_millis(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX));
-        Some(Claim { wait, call, lease, permit })
+        Some(Claim { wait, call, lease: Timestamp(i64::MAX), made: Timestamp(i64::MAX), permit })
+    }
+
+    /// Gives it a lease: from `now`, that long.
+    pub fn grant(&mut self, now: Timestamp, granted: Duration) {
+        self.call.timeout = granted;
+        self.made = now;
+        self.lease = now.plus_millis(i64::try_from(granted.as_millis()).unwrap_or(i64::MAX));
+    }
+
+    /// Counts the call, where the execution has a test case.
+    pub fn rehearse(&mut self, rehearsal: &mut Option<Rehearsal>) {
+        self.call.test = rehearsal.as_mut().map(|rehearsal| rehearsal.call(&self.call.state));
     }
 }
 
@@ -84,19 +92,21 @@ impl Calls {
     /// Begins the call of a claim that is durable.
     pub fn begin(&mut self, deliver: &Deliver, claim: Claim) {
         let tasks = deliver.world.tasks.clone();
-        let Claim { wait, call, permit, .. } = claim;
+        let took = deliver.world.clock.now().0.saturating_sub(claim.made.0);
+        let Claim { wait, mut call, permit, .. } = claim;
+        call.timeout = call.timeout.saturating_sub(Duration::from_millis(u64::try_from(took).unwrap_or(0)));
         // A task of its own: a panic in it is a lost attempt, not a lost execution.
-        let running: JoinHandle<TaskAnswer> = tokio::spawn(async move {
-            let answer = tasks.call(call).await;
+        let running: JoinHandle<Option<TaskAnswer>> = tokio::spawn(async move {
+            let answer = if took <= BEGINS_WITHIN_MS { Some(tasks.call(call).await) } else { None };
             drop(permit);
             answer
         });
         self.waits.push((wait.clone(), running.abort_handle()));
-        self.running.push(Box::pin(async move { (wait, running.await.ok()) }));
+        self.running.push(Box::pin(async move { (wait, running.await.ok().flatten()) }));
     }
 
-    /// The next call that returned; never ends while there is none.
-    pub async fn next(&mut self) -> Stimulus {
+    /// What the next call that returns leads to; never ends while there is none.
+    pub async fn next(&mut self) -> Vec<Stimulus> {
         match self.running.next().await {
             Some(returned) => self.returned(returned),
             None => std::future::pending().await,
@@ -107,7 +117,7 @@ impl Calls {
     pub fn ready(&mut self) -> Vec<Stimulus> {
         let mut ready = Vec::new();
         while let Some(Some(returned)) = futures_util::FutureExt::now_or_never(self.running.next()) {
-            ready.push(self.returned(returned));
+            ready.extend(self.returned(returned));
         }
         ready
     }
@@ -123,15 +133,22 @@ impl Calls {
         });
     }
 
-    fn returned(&mut self, (wait, answer): (Wait, Option<TaskAnswer>)) -> Stimulus {
+    fn returned(&mut self, (wait, answer): (Wait, Option<TaskAnswer>)) -> Vec<Stimulus> {
         self.waits.retain(|(open, _)| *open != wait);
+        let succeeded = |output| Answer::Succeeded { output: Payload::from_json_text(output) };
         match answer {
-            None => Stimulus::TaskLost { wait },
+            None => vec![Stimulus::TaskLost { wait }],
             Some(TaskAnswer::Failed { error, cause }) => {
-                Stimulus::TaskReturned { wait, answer: Answer::Failed(Failure { error: Some(error), cause }) }
+                vec![Stimulus::TaskReturned { wait, answer: Answer::Failed(Failure::of(Some(error), cause)) }]
             }
             Some(TaskAnswer::Succeeded { output }) => {
-                Stimulus::TaskReturned { wait, answer: Answer::Succeeded { output: Payload::from_json_text(output) } }
+                vec![Stimulus::TaskReturned { wait, answer: succeeded(output) }]
+            }
+            // An answer that is there before the call returns counts once it does.
+            Some(TaskAnswer::Concluded { output }) => {
+                let answer = succeeded(output);
+                let early = Stimulus::TaskAnswered { wait: wait.clone(), answer: answer.clone() };
+                vec![early, Stimulus::TaskReturned { wait, answer }]
             }
         }
     }

@@ -1,11 +1,14 @@
 //! Express executions: the same steps, in memory, from start to end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use interpreter::{Closing, Event, Payload, Snapshot, Stimulus, Timestamp};
 
 use super::calls::Calls;
+use super::rehearsal::Rehearsal;
 use super::round::Round;
+use super::term::Term;
 use super::{Deliver, Start};
 
 /// How an express execution ended.
@@ -19,16 +22,17 @@ pub struct ExpressEnd {
 impl Deliver {
     /// Runs an execution to its end. Nothing is stored.
     pub async fn express(self: &Arc<Self>, start: Start) -> ExpressEnd {
-        let Start { machine, execution, .. } = start;
+        let Start { machine, execution, head } = start;
+        let mut rehearsal = Rehearsal::of(&head, BTreeMap::new());
         let mut snapshot = Snapshot::begin(&machine, execution);
-        let (mut round, mut calls) = (Round::default(), Calls::default());
+        let (mut round, mut calls, mut term) = (Round::default(), Calls::default(), Term::new(None));
         let mut stimuli = vec![Stimulus::Started];
         loop {
             let now = self.world.clock.now();
             for stimulus in stimuli.drain(..).chain([Stimulus::Looked]) {
                 self.step(&machine, &mut snapshot, stimulus, now, &mut round);
             }
-            let claims = self.claim(&machine, &mut snapshot, now, &mut round);
+            let claims = self.claim(&machine, &mut snapshot, &mut rehearsal, now, &mut term, &mut round).await;
             calls.cut_stale(&snapshot);
             for claim in claims {
                 calls.begin(self, claim);
@@ -45,7 +49,7 @@ impl Deliver {
             tokio::select! {
                 // The same world gives the same run.
                 biased;
-                stimulus = calls.next() => stimuli.push(stimulus),
+                returned = calls.next() => stimuli.extend(returned),
                 () = self.world.clock.sleep_until(snapshot.due().unwrap_or(now)) => {}
                 _ = self.calls.acquire(), if starved => {}
             }

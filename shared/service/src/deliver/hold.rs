@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use interpreter::{Snapshot, Stimulus, Timestamp};
+use interpreter::{Snapshot, Stimulus, Timestamp, Wait};
 use tokio::sync::{mpsc, oneshot};
 
 use super::calls::Calls;
 use super::ledger::{Committed, Held};
 use super::round::Round;
+use super::term::Term;
+use super::watch::{has_beginnings, is_ahead, rests};
 use super::{Deliver, DeliverError, Delivered, Desk, Letter, Said, Start, Started};
 use crate::Role;
-use crate::ports::{Record, StoreError};
+use crate::ports::{Notice, Record, StoreError};
 
 /// Due times nearer than this are waited for in hand.
 const NEAR_MS: i64 = 1_000;
@@ -31,7 +33,7 @@ pub(super) async fn open(
     told: oneshot::Sender<Result<Started, DeliverError>>,
 ) {
     let snapshot = Snapshot::begin(&start.machine, start.execution);
-    let mut holder = Holder::new(deliver, Held::new(start.machine, snapshot, start.head), letters);
+    let mut holder = Holder::new(deliver, Held::new(start.machine, snapshot, start.head), letters, None);
     match holder.round(&[Stimulus::Started], &[]).await {
         Ok(Rounded::Durable(_)) => {
             let _gone = told.send(Ok(Started::New));
@@ -40,7 +42,7 @@ pub(super) async fn open(
         Ok(Rounded::Taken(winner)) => {
             let _gone = told.send(Ok(Started::Exists(winner)));
             // It may be ours, of a call whose outcome nobody learnt: then nobody holds it.
-            resume(holder.deliver, desk, holder.letters).await;
+            resume(holder.deliver, desk, holder.letters, None).await;
         }
         Err(error) => {
             let _gone = told.send(Err(error.into()));
@@ -70,9 +72,14 @@ fn refuse_and_leave(desk: &Desk, letters: &mut mpsc::UnboundedReceiver<Letter>, 
 }
 
 /// Takes up an execution because of a letter.
-pub(super) async fn resume(deliver: Arc<Deliver>, desk: Desk, mut letters: mpsc::UnboundedReceiver<Letter>) {
+pub(super) async fn resume(
+    deliver: Arc<Deliver>,
+    desk: Desk,
+    mut letters: mpsc::UnboundedReceiver<Letter>,
+    until: Option<Timestamp>,
+) {
     match Held::load(&deliver, &desk.arn).await {
-        Ok(held) => Holder::new(deliver, held, letters).hold(&desk).await,
+        Ok(held) => Holder::new(deliver, held, letters, until).hold(&desk).await,
         Err(error) => {
             if !matches!(error, DeliverError::NoSuchExecution) {
                 tracing::error!(execution = desk.arn, ?error, "an execution cannot be taken up");
@@ -87,11 +94,20 @@ struct Holder {
     held: Held,
     letters: mpsc::UnboundedReceiver<Letter>,
     calls: Calls,
+    term: Term,
+    /// No message stays behind when this process dies: it was a call of the API that made it take the execution up.
+    unwatched: bool,
 }
 
 impl Holder {
-    fn new(deliver: Arc<Deliver>, held: Held, letters: mpsc::UnboundedReceiver<Letter>) -> Holder {
-        Holder { deliver, held, letters, calls: Calls::default() }
+    fn new(
+        deliver: Arc<Deliver>,
+        held: Held,
+        letters: mpsc::UnboundedReceiver<Letter>,
+        until: Option<Timestamp>,
+    ) -> Holder {
+        let unwatched = until.is_none() && deliver.role == Role::Shares;
+        Holder { deliver, held, letters, calls: Calls::default(), term: Term::new(until), unwatched }
     }
 
     /// Serves the execution until nothing needs a holder.
@@ -105,7 +121,7 @@ impl Holder {
             if letters.is_empty() && stimuli.is_empty() && !self.has_work() {
                 match self.wait(desk).await {
                     Woken::Letter(letter) => letters.push(letter),
-                    Woken::Returned(stimulus) => stimuli.push(stimulus),
+                    Woken::Returned(returned) => stimuli.extend(returned),
                     Woken::Due => {}
                     Woken::Left => return,
                 }
@@ -116,39 +132,45 @@ impl Holder {
 
     /// Something can be done at once.
     fn has_work(&self) -> bool {
-        let snapshot = &self.held.snapshot;
-        let due = snapshot.due().is_some_and(|due| due <= self.now());
-        let claimable = self.deliver.performs() && self.deliver.calls.available_permits() > 0;
-        snapshot.is_open()
-            && (snapshot.ready().next().is_some() || due || (claimable && snapshot.unclaimed().next().is_some()))
+        let (snapshot, now) = (&self.held.snapshot, self.now());
+        if !self.deliver.performs() || !snapshot.is_open() || self.term.is_over(now) {
+            return false;
+        }
+        let due = snapshot.due().is_some_and(|due| due <= now);
+        let claimable = !self.term.is_full() && self.deliver.calls.available_permits() > 0;
+        snapshot.ready().next().is_some() || due || (claimable && snapshot.unclaimed().next().is_some())
     }
 
     /// Waits for the next thing to do, or lets go.
     async fn wait(&mut self, desk: &Desk) -> Woken {
-        let snapshot = &self.held.snapshot;
+        let (snapshot, now) = (&self.held.snapshot, self.now());
         let due = snapshot.due();
-        let near = due.is_some_and(|due| due.0.saturating_sub(self.now().0) <= NEAR_MS);
-        let starved = self.deliver.performs() && snapshot.is_open() && snapshot.unclaimed().next().is_some();
+        let stays = self.deliver.performs() && !self.term.is_over(now);
+        let near = stays && due.is_some_and(|due| due.0.saturating_sub(now.0) <= NEAR_MS);
+        let starved = stays && snapshot.is_open() && !self.term.is_full() && snapshot.unclaimed().next().is_some();
         if self.calls.is_empty() && !near && !starved {
             return self.let_go(desk, due).await;
         }
+        let wake = self.term.or_end(due).filter(|_| stays);
         let clock = self.deliver.world.clock.clone();
         let permits = self.deliver.calls.clone();
         tokio::select! {
             // The same world gives the same run.
             biased;
             Some(letter) = self.letters.recv() => Woken::Letter(letter),
-            stimulus = self.calls.next() => Woken::Returned(stimulus),
-            () = clock.sleep_until(due.unwrap_or(Timestamp(i64::MAX))), if due.is_some() => Woken::Due,
+            returned = self.calls.next() => Woken::Returned(returned),
+            () = clock.sleep_until(wake.unwrap_or(Timestamp(i64::MAX))), if wake.is_some() => Woken::Due,
             // Its release wakes us; the round takes permits itself.
             _ = permits.acquire(), if starved => Woken::Due,
         }
     }
 
-    /// Arms a message for what is due, then gives the place up, unless a letter has come.
+    /// Arms a message for what is due, unless there is one, then gives the place up, unless a letter has come. Who only answers has sent its
+    /// message before it committed.
     async fn let_go(&mut self, desk: &Desk, due: Option<Timestamp>) -> Woken {
-        if let Some(due) = due
-            && let Err(error) = self.deliver.world.queue.send(&desk.arn, Some(due)).await
+        let now = self.now();
+        if let Some(due) = due.filter(|due| self.deliver.performs() && !self.is_watched(*due, now))
+            && let Err(error) = self.arm(due, now).await
         {
             tracing::error!(execution = desk.arn, %error, "a timer could not be armed; trying again");
             tokio::time::sleep(STORE_PAUSE).await;
@@ -158,6 +180,21 @@ impl Holder {
             Some(letter) => Woken::Letter(letter),
             None => Woken::Left,
         }
+    }
+
+    /// When others have to look: at once when something could be begun that is left to them.
+    fn notice(&self, due: Timestamp) -> Notice {
+        let at_once = has_beginnings(&self.held.snapshot);
+        Notice::of(&self.held.head.arn, Some(due).filter(|_| !at_once))
+    }
+
+    /// True when a message is on its way to whoever looks at `due`, or before.
+    fn is_watched(&self, due: Timestamp, now: Timestamp) -> bool {
+        let snapshot = &self.held.snapshot;
+        if has_beginnings(snapshot) {
+            return false;
+        }
+        (rests(snapshot) && is_ahead(due, now)) || self.deliver.watches.cover(&self.held.head.arn, due, now)
     }
 
     /// Folds what came together into one commit, and answers the letters.
@@ -200,7 +237,8 @@ impl Holder {
     fn reply(&self, letters: Vec<Letter>, counted: Vec<bool>) {
         let closed = self.held.snapshot.closed.as_ref().map(|(_, at)| *at);
         for (letter, counted) in letters.into_iter().zip(counted) {
-            let _gone = letter.reply.send(Ok(Delivered { counted, closed }));
+            let sequence = self.held.sequence.unwrap_or(0);
+            let _gone = letter.reply.send(Ok(Delivered { counted, closed, sequence }));
         }
     }
 
@@ -239,26 +277,69 @@ impl Holder {
             self.step(Stimulus::Looked, now, &mut round);
         }
         let claims = if self.deliver.performs() {
-            self.deliver.claim(&self.held.machine, &mut self.held.snapshot, now, &mut round)
+            let Held { machine, snapshot, rehearsal, .. } = &mut self.held;
+            self.deliver.claim(machine, snapshot, rehearsal, now, &mut self.term, &mut round).await
         } else {
             Vec::new()
         };
         if round.events.is_empty() && round.changed.is_empty() && self.held.sequence.is_some() {
+            self.calls.cut_stale(&self.held.snapshot);
             return Ok(Rounded::Durable(counted));
         }
-        if !self.deliver.performs() && self.held.snapshot.is_open() {
-            // Who only answers tells somebody to look before writing what they will find.
-            self.deliver.world.queue.send(&self.held.head.arn, None).await?;
-        }
+        self.announce(now).await?;
         match self.held.commit(&self.deliver, &round, now).await? {
             Committed::Taken(winner) => return Ok(Rounded::Taken(winner)),
             Committed::Durable => {}
         }
+        // Who looks at an execution that rests leaves no message behind: the next calls need one again.
+        self.unwatched = self.deliver.role == Role::Shares && self.term.is_endless() && rests(&self.held.snapshot);
         self.calls.cut_stale(&self.held.snapshot);
+        if !claims.is_empty() {
+            self.term.claimed();
+        }
         for claim in claims {
             self.calls.begin(&self.deliver, claim);
         }
+        if self.term.newly_full() && !self.calls.is_empty() {
+            self.hand_over().await;
+        }
         Ok(Rounded::Durable(counted))
+    }
+
+    /// Tells others to look before writing what they will find, where nobody may be there when it is due.
+    async fn announce(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let snapshot = &self.held.snapshot;
+        let Some(due) = snapshot.due() else { return Ok(()) };
+        if self.deliver.performs() && rests(snapshot) {
+            let stays = due.0.saturating_sub(now.0) <= NEAR_MS;
+            return if stays && !self.unwatched { Ok(()) } else { self.arm(due, now).await };
+        }
+        if self.deliver.performs() && !self.unwatched {
+            return Ok(());
+        }
+        let announces = Some(self.held.sequence.map_or(0, |last| last + 1));
+        let notice = Notice { announces, ..self.notice(due) };
+        self.deliver.world.queue.send(notice).await
+    }
+
+    /// Sends a message to whoever looks at `due`.
+    async fn arm(&mut self, due: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        let notice = self.notice(due);
+        let watched = notice.due;
+        self.deliver.world.queue.send(notice).await?;
+        if let Some(due) = watched {
+            self.deliver.watches.sent(&self.held.head.arn, due, now);
+        }
+        Ok(())
+    }
+
+    /// The time is too short for something that could begin: others are told of it now, not when all calls are back.
+    async fn hand_over(&mut self) {
+        let notice = self.notice(self.now());
+        if let Err(error) = self.deliver.world.queue.send(notice).await {
+            // They are told when the calls are back.
+            tracing::warn!(execution = self.held.head.arn, %error, "others could not be told of what is left to them");
+        }
     }
 
     fn step(&mut self, stimulus: Stimulus, now: Timestamp, round: &mut Round) {
@@ -272,14 +353,19 @@ impl Holder {
         }
     }
 
-    /// Claims that nobody makes a call for. Alone on its store, a process knows that those of others are a dead
-    /// process's; its own without a call are from commits whose outcome it did not learn in time.
+    /// Claims that nobody makes a call for. Those of its own without a call are from commits whose outcome a process did
+    /// not learn in time; alone on its store, it knows that those of others are a dead process's.
     fn dead_claims(&self) -> Vec<Stimulus> {
-        if !self.deliver.performs() {
-            return Vec::new();
-        }
-        let claimed = self.held.snapshot.claimed();
-        let dead = claimed.filter(|(wait, owner)| *owner != self.deliver.owner || !self.calls.makes(wait));
+        let snapshot = &self.held.snapshot;
+        let is_dead = |wait: &Wait, owner: &str| {
+            let own = owner == self.deliver.owner;
+            match self.deliver.role {
+                Role::Answers => false,
+                Role::Shares => own && !self.calls.makes(wait),
+                Role::Alone => !own || !self.calls.makes(wait),
+            }
+        };
+        let dead = snapshot.claimed().filter(|(wait, owner)| is_dead(wait, owner));
         dead.map(|(wait, _)| Stimulus::TaskLost { wait }).collect()
     }
 
@@ -298,7 +384,7 @@ enum Rounded {
 
 enum Woken {
     Letter(Letter),
-    Returned(Stimulus),
+    Returned(Vec<Stimulus>),
     Due,
     Left,
 }
@@ -316,7 +402,7 @@ impl Deliver {
     /// True when this process makes the calls of tasks itself.
     pub(super) fn performs(&self) -> bool {
         match self.role {
-            Role::Alone => true,
+            Role::Alone | Role::Shares => true,
             Role::Answers => false,
         }
     }

@@ -1,12 +1,15 @@
 //! Where a holder's commits go: the journal of a standard execution, or nowhere for an express one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use asl::StateMachine;
 use interpreter::{Closing, Snapshot, Timestamp};
 
+use super::rehearsal::Rehearsal;
 use super::round::Round;
+use super::watch::rests;
 use super::{Deliver, DeliverError};
 use crate::definitions::Missing;
 use crate::entry::{self, Assembly, Draft, Entry, Head};
@@ -25,6 +28,7 @@ pub(super) struct Held {
     pub machine: Arc<StateMachine>,
     pub snapshot: Snapshot,
     pub head: Head,
+    pub rehearsal: Option<Rehearsal>,
     /// The sequence of the last entry; `None` before the first.
     pub sequence: Option<u64>,
     /// The time of the last entry: no step is earlier.
@@ -43,8 +47,8 @@ pub(super) enum Committed {
 
 impl Held {
     pub fn new(machine: Arc<StateMachine>, snapshot: Snapshot, head: Head) -> Held {
-        let at = head.started;
-        Held { machine, snapshot, head, sequence: None, at, full: 0, full_bytes: 0, bytes_since: 0 }
+        let (at, rehearsal) = (head.started, Rehearsal::of(&head, BTreeMap::new()));
+        Held { machine, snapshot, head, rehearsal, sequence: None, at, full: 0, full_bytes: 0, bytes_since: 0 }
     }
 
     /// Reads an execution from its journal.
@@ -68,13 +72,14 @@ impl Held {
                 assembly.supply(record.sequence, entry::decode(record.sequence, &record.body)?);
             }
         }
-        let at = assembly.at;
+        let (at, calls) = (assembly.at, std::mem::take(&mut assembly.calls));
         let (head, snapshot) = assembly.finish()?;
         let machine = deliver.definitions.get(&head.revision).await.map_err(|missing| match missing {
             Missing::Store(error) => DeliverError::Store(error),
             Missing::Unreadable(what) => DeliverError::Unreadable(what),
         })?;
-        Ok(Held { machine, snapshot, head, sequence: Some(sequence), at, full, full_bytes, bytes_since })
+        let rehearsal = Rehearsal::of(&head, calls);
+        Ok(Held { machine, snapshot, head, rehearsal, sequence: Some(sequence), at, full, full_bytes, bytes_since })
     }
 
     /// Writes a round down. Until this returns `Durable`, nobody may act on it.
@@ -89,8 +94,9 @@ impl Held {
             events: &round.events,
             changed: &round.changed,
             full: full || sequence == 0,
+            calls: self.rehearsal.as_ref().map(Rehearsal::calls),
         };
-        let encoded = entry::encode(draft).map_err(|error| StoreError { message: error.0, retryable: false })?;
+        let mut encoded = entry::encode(draft).map_err(|error| StoreError { message: error.0, retryable: false })?;
         let size = encoded.body.len();
         let open = self.snapshot.is_open();
         let record = Record {
@@ -101,7 +107,7 @@ impl Held {
             due: self.look_at(now),
             open,
             listing: (sequence == 0 || !open).then(|| self.listing()),
-            body: encoded.body.clone(),
+            body: std::mem::take(&mut encoded.body),
         };
         match append(deliver, record).await? {
             Appended::Taken(winner) => return Ok(Committed::Taken(winner)),
@@ -124,10 +130,7 @@ impl Held {
         if !snapshot.is_open() {
             return None;
         }
-        let attempts = snapshot.ready().next().is_some()
-            || snapshot.unclaimed().next().is_some()
-            || snapshot.claimed().next().is_some();
-        if attempts { Some(now) } else { snapshot.due() }
+        if rests(snapshot) { snapshot.due() } else { Some(now) }
     }
 
     fn listing(&self) -> Listing {

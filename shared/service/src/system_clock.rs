@@ -1,4 +1,4 @@
-//! The port `Clock`: the machine's own time and the operating system's chance.
+//! The port `Clock` as every installation has it: the machine's own time and the operating system's chance.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use interpreter::Timestamp;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use service::ports::Clock;
+
+use crate::ports::Clock;
 
 /// Sleeps are cut into pieces of this length: the wall clock may be set, and laptops are closed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);

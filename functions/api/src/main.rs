@@ -1,0 +1,36 @@
+//! The Step Functions API as a Lambda function, behind a Function URL or API Gateway.
+//!
+//! What is outstanding after a call is the workers': the function answers, and lets go.
+
+mod event;
+
+use std::sync::Arc;
+
+use aws::Environment;
+use event::Request;
+use integrations::{Home, LambdaTarget, Targets};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use service::Role;
+use service::api::Service;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let environment = Environment::read()?;
+    let Environment { partition, region, account, .. } = environment.clone();
+    let endpoint = environment.lambda_endpoint.as_deref();
+    let lambda = LambdaTarget::at(endpoint, Home { partition, region, account })?;
+    let installation = environment.installation(Role::Answers, Arc::new(Targets::new(lambda))).await?;
+    let service = installation.service;
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Value>| answer(service.clone(), event))).await
+}
+
+async fn answer(service: Arc<Service>, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let id = event.context.request_id;
+    let answer = match Request::read(event.payload).and_then(Request::call) {
+        Ok(call) => service.answer(call).await,
+        Err(refused) => refused,
+    };
+    Ok(event::response(&answer, &id))
+}

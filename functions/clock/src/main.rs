@@ -1,0 +1,42 @@
+//! The clock: on a schedule of one minute, sends messages for what a queue cannot delay long enough, and recovers what was
+//! lost.
+
+use std::sync::Arc;
+
+use aws::{Environment, Installation, Tally};
+use integrations::{Home, LambdaTarget, Targets};
+use interpreter::Timestamp;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use service::Role;
+
+/// What is left of an invocation's time for the last page of the sweep.
+const FAREWELL_MS: u64 = 30_000;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let environment = Environment::read()?;
+    let Environment { partition, region, account, .. } = environment.clone();
+    let endpoint = environment.lambda_endpoint.as_deref();
+    let lambda = LambdaTarget::at(endpoint, Home { partition, region, account })?;
+    let installation = environment.installation(Role::Shares, Arc::new(Targets::new(lambda))).await?;
+    let (installation, dead_letters) = (Arc::new(installation), environment.dead_letters.clone());
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+        minute(installation.clone(), dead_letters.clone(), event)
+    }))
+    .await
+}
+
+async fn minute(
+    installation: Arc<Installation>,
+    dead_letters: Option<String>,
+    event: LambdaEvent<Value>,
+) -> Result<(), Error> {
+    let deadline = event.context.deadline.saturating_sub(FAREWELL_MS);
+    let until = Timestamp(i64::try_from(deadline).unwrap_or(i64::MAX));
+    let tally = installation.tick(dead_letters.as_deref(), until).await?;
+    let Tally { woken, swept, stamped, buried, dead } = tally;
+    tracing::info!(woken, swept, stamped, buried, dead, "a minute");
+    Ok(())
+}

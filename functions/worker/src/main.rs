@@ -1,0 +1,55 @@
+//! The worker: reads the work queue, advances executions and performs their tasks.
+//!
+//! Messages that could not be dealt with are named in the answer, so that SQS gives only those again.
+
+use std::sync::Arc;
+
+use aws::{Environment, message};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use integrations::{Home, LambdaTarget, Targets};
+use interpreter::Timestamp;
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use service::Role;
+use service::worker::Worker;
+
+/// What is left of an invocation's time for the last commit and the answer.
+const FAREWELL_MS: u64 = 5_000;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let environment = Environment::read()?;
+    let Environment { partition, region, account, .. } = environment.clone();
+    let endpoint = environment.lambda_endpoint.as_deref();
+    let lambda = LambdaTarget::at(endpoint, Home { partition, region, account })?.asking_timeouts();
+    let installation = environment.installation(Role::Shares, Arc::new(Targets::new(lambda))).await?;
+    let worker = Worker::new(installation.service);
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<SqsEvent>| work(worker.clone(), event))).await
+}
+
+async fn work(worker: Worker, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
+    let LambdaEvent { payload, context } = event;
+    let mut answer = SqsBatchResponse::default();
+    let (mut messages, mut ids) = (Vec::new(), Vec::new());
+    for record in payload.records {
+        let id = record.message_id.unwrap_or_default();
+        match message::read(record.body.as_deref().unwrap_or_default()) {
+            Ok(message) => {
+                messages.push(message);
+                ids.push(id);
+            }
+            Err(error) => {
+                tracing::error!(message = id, %error, "a message cannot be read");
+                answer.add_failure(id);
+            }
+        }
+    }
+    for undone in worker.handle(messages, until(&context)).await {
+        answer.add_failure(ids.get(undone.place).cloned().unwrap_or_default());
+    }
+    Ok(answer)
+}
+
+fn until(context: &Context) -> Timestamp {
+    Timestamp(i64::try_from(context.deadline.saturating_sub(FAREWELL_MS)).unwrap_or(i64::MAX))
+}

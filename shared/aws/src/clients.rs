@@ -1,0 +1,56 @@
+//! The SDK's clients, as patient as the store's callers need them to be.
+//!
+//! Both are built from one `SdkConfig`: endpoint, region, credentials and the HTTP client come from there, so an
+//! emulator is one setting of the caller. How often and how long to try is decided here, whatever the environment says:
+//! the holder of an execution waits for the answer, and has to hear an error before its own time is over.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::config::BehaviorVersion;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+
+/// Tries of one request. Pauses between them grow from [`FIRST_PAUSE`] to [`LONGEST_PAUSE`], each cut at random.
+const TRIES: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// One try: an item of 400 KB or a page of 1 MB takes tens of milliseconds; more than this is a lost connection.
+const ONE_TRY: Duration = Duration::from_secs(3);
+const CONNECTING: Duration = Duration::from_secs(2);
+/// All tries and pauses together.
+const ALL_TRIES: Duration = Duration::from_secs(10);
+
+/// A client of DynamoDB for [`crate::Table`].
+pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::config::Builder::from(config)
+        .behavior_version(BehaviorVersion::latest())
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .build();
+    aws_sdk_dynamodb::Client::from_conf(config)
+}
+
+/// A client of SQS for [`crate::WorkQueue`].
+pub fn sqs(config: &SdkConfig) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::config::Builder::from(config)
+        .behavior_version(BehaviorVersion::latest())
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .build();
+    aws_sdk_sqs::Client::from_conf(config)
+}
+
+/// The SDK's standard mode: throttling, server errors and lost connections are tried again with exponential back-off and
+/// full jitter. Not the adaptive mode: it would slow down all executions because the partition of one is hot.
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(FIRST_PAUSE).with_max_backoff(LONGEST_PAUSE)
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECTING)
+        .operation_attempt_timeout(ONE_TRY)
+        .operation_timeout(ALL_TRIES)
+        .build()
+}

@@ -1,0 +1,71 @@
+//! What the service is told when AWS could not, or when what is stored cannot be read.
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use service::ports::StoreError;
+
+/// Answers that are over by themselves.
+const PASSING: &[&str] = &[
+    "InternalServerError",
+    "KmsThrottled",
+    "LimitExceededException",
+    "OverLimit",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "ServiceUnavailable",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+];
+
+/// What a failed request of ours means to the service. `what` names the request, as in "put an item".
+pub(crate) fn store_error<E>(what: &str, error: SdkError<E, HttpResponse>) -> StoreError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let (text, retryable) = match &error {
+        SdkError::ServiceError(answer) => {
+            let status = answer.raw().status();
+            let code = answer.err().code().unwrap_or("an error without a code");
+            let passing = PASSING.contains(&code) || status.is_server_error() || status.as_u16() == 429;
+            (format!("{code}: {}", answer.err().message().unwrap_or("no message")), passing)
+        }
+        SdkError::TimeoutError(_) => ("it took too long".to_owned(), true),
+        SdkError::ResponseError(_) => ("the answer was cut off or made no sense".to_owned(), true),
+        SdkError::DispatchFailure(failure) if failure.is_user() => (chain(&error), false),
+        SdkError::DispatchFailure(_) => (chain(&error), true),
+        SdkError::ConstructionFailure(_) => (chain(&error), false),
+        // The SDK may learn to fail in other ways; what is unknown may pass.
+        _ => (chain(&error), true),
+    };
+    StoreError { message: format!("AWS could not {what}: {text}"), retryable }
+}
+
+/// An error and what it came from: the SDK's own text says little.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// What is stored makes no sense, or only to a newer version.
+pub(crate) fn damaged(what: &str) -> StoreError {
+    StoreError { message: what.to_owned(), retryable: false }
+}
+
+/// The caller asked for what it promised not to ask for.
+pub(crate) fn refused(message: String) -> StoreError {
+    StoreError { message, retryable: false }
+}
+
+/// Others were in between; asking again may help.
+pub(crate) fn raced(message: String) -> StoreError {
+    StoreError { message, retryable: true }
+}

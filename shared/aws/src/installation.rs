@@ -1,0 +1,135 @@
+//! An installation as its functions find it: the ports on the table and the queue that the environment names.
+//!
+//! | variable | |
+//! |---|---|
+//! | `STEPWELL_TABLE` | the table's name |
+//! | `STEPWELL_QUEUE` | the work queue's URL |
+//! | `STEPWELL_DEAD_LETTERS` | the URL of the queue of its dead letters; the clock only |
+//! | `STEPWELL_PARTITION`, `STEPWELL_ACCOUNT`, `AWS_REGION` | what ARNs are made of |
+//! | `STEPWELL_RETENTION_DAYS` | days that closed executions are kept |
+//! | `LAMBDA_ENDPOINT`, `AWS_ENDPOINT_URL` | where tasks call functions, when not at AWS |
+
+use std::env;
+use std::fmt;
+use std::sync::Arc;
+
+use aws_config::BehaviorVersion;
+use service::api::Service;
+use service::ports::{Clock, StoreError, Tasks};
+use service::{Role, Settings, SystemClock, World};
+
+use crate::{Table, WorkQueue, clients};
+
+/// Calls of tasks in flight in one process.
+const CALLS: usize = 128;
+
+/// What the environment says.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    pub table: String,
+    pub queue: String,
+    pub dead_letters: Option<String>,
+    pub partition: String,
+    pub region: String,
+    pub account: String,
+    pub retention_days: u32,
+    pub lambda_endpoint: Option<String>,
+}
+
+/// Why a function cannot begin.
+#[derive(Debug)]
+pub enum SetupError {
+    /// A variable is missing, or makes no sense.
+    Variable {
+        name: &'static str,
+        problem: &'static str,
+    },
+    /// The operating system has no chance to give.
+    Chance,
+    Store(StoreError),
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable { name, problem } => write!(f, "the environment variable {name} {problem}"),
+            Self::Chance => f.write_str("the operating system has no random numbers to give"),
+            Self::Store(error) => write!(f, "the installation's table cannot be used: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SetupError {}
+
+/// The parts of an installation, joined.
+pub struct Installation {
+    pub service: Arc<Service>,
+    pub table: Table,
+    pub queue: WorkQueue,
+    pub sqs: aws_sdk_sqs::Client,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Environment {
+    pub fn read() -> Result<Environment, SetupError> {
+        let days = required("STEPWELL_RETENTION_DAYS")?;
+        let wrong = SetupError::Variable { name: "STEPWELL_RETENTION_DAYS", problem: "is no number of days" };
+        Ok(Environment {
+            table: required("STEPWELL_TABLE")?,
+            queue: required("STEPWELL_QUEUE")?,
+            dead_letters: present("STEPWELL_DEAD_LETTERS"),
+            partition: required("STEPWELL_PARTITION")?,
+            region: required("AWS_REGION")?,
+            account: required("STEPWELL_ACCOUNT")?,
+            retention_days: days.parse().map_err(|_| wrong)?,
+            lambda_endpoint: present("LAMBDA_ENDPOINT").or_else(|| present("AWS_ENDPOINT_URL")),
+        })
+    }
+
+    /// Joins the parts: with the SDK's own way to credentials and endpoints.
+    pub async fn installation(&self, role: Role, tasks: Arc<dyn Tasks>) -> Result<Installation, SetupError> {
+        let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
+        let clock = Arc::new(SystemClock::new().map_err(|_| SetupError::Chance)?);
+        self.joined((clients::dynamodb(&config), clients::sqs(&config)), clock, role, tasks).await
+    }
+
+    /// The same with these clients and this clock.
+    pub async fn joined(
+        &self,
+        (dynamodb, sqs): (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client),
+        clock: Arc<dyn Clock>,
+        role: Role,
+        tasks: Arc<dyn Tasks>,
+    ) -> Result<Installation, SetupError> {
+        let table = Table::new(dynamodb, &self.table, clock.clone(), self.retention_days);
+        let queue = WorkQueue::new(sqs.clone(), &self.queue, clock.clone());
+        let fresh = clock.seed();
+        let settings = Settings {
+            partition: self.partition.clone(),
+            region: self.region.clone(),
+            account: self.account.clone(),
+            key: table.secret(fresh).await.map_err(SetupError::Store)?,
+            retention_days: self.retention_days,
+            role,
+            calls: CALLS,
+            wait_millionths: interpreter::Limits::STANDARD.wait_millionths,
+        };
+        let world = World {
+            journal: Arc::new(table.clone()),
+            machines: Arc::new(table.clone()),
+            starts: Arc::new(queue.clone()),
+            queue: Arc::new(queue.clone()),
+            tasks,
+            clock: clock.clone(),
+        };
+        Ok(Installation { service: Service::new(world, settings), table, queue, sqs, clock })
+    }
+}
+
+fn present(name: &'static str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn required(name: &'static str) -> Result<String, SetupError> {
+    present(name).ok_or(SetupError::Variable { name, problem: "is missing" })
+}

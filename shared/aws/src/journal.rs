@@ -1,0 +1,178 @@
+//! The port `Journal`: an execution is a partition, a record an item that is written once.
+//!
+//! | call | requests, usually |
+//! |---|---|
+//! | `append` | one conditional put; a body beyond 400 KB: a put per chunk before it |
+//! | `tail` | one strongly consistent query |
+//! | `ends` | two strongly consistent reads at a time |
+//! | `read` | one strongly consistent query a page of 1 MB |
+//!
+//! An append cannot see that it leaves a gap: that no record is skipped is the caller's side of the port. Nobody edits a
+//! record, so what a reader assembles from several requests fits together.
+
+use async_trait::async_trait;
+use futures_util::future::try_join;
+use service::ports::{Appended, Direction, Journal, ListPage, ListQuery, OpenPage, Record, StoreError};
+
+use crate::chunks::ChunksAt;
+use crate::failure::raced;
+use crate::item::{Item, Reading, attributes_of, item_of, number, record_of};
+use crate::layout;
+use crate::table::{Condition, Put, Range, Table};
+
+/// Tries of an append that finds a head whose time is over, and clears it away.
+const CLEARINGS: u32 = 3;
+
+#[async_trait]
+impl Journal for Table {
+    async fn append(&self, record: Record) -> Result<Appended, StoreError> {
+        let now = self.now();
+        let expires = self.retention.expires(record.sequence, now);
+        let at = ChunksAt { partition: &record.execution, nonce: record.nonce };
+        let mut attributes = attributes_of(&record, now)?;
+        attributes.push((layout::EXPIRES, number(expires)));
+        attributes.extend(self.store_body(at, &record.body, Some(self.retention.expires(1, now))).await?);
+        let item = item_of(attributes);
+        for _ in 0..CLEARINGS {
+            let winner = match self.put(item.clone(), Condition::FreeOrExpired(now)).await? {
+                Put::Done => return Ok(Appended::Written),
+                Put::Refused(winner) => winner,
+            };
+            if !self.is_gone(&winner)? {
+                return Ok(Appended::Taken(Box::new(self.record(&winner).await?)));
+            }
+            // Its name is free, and its items are still there.
+            self.clear(&record.execution).await?;
+        }
+        Err(raced(format!("{} is being cleared away", record.execution)))
+    }
+
+    async fn tail(&self, execution: &str) -> Result<Vec<Record>, StoreError> {
+        let whole = records(execution, 0, Direction::Ascending);
+        let first = self.page(&whole, None, None).await?;
+        let Some(head) = first.items.first().cloned() else { return Ok(Vec::new()) };
+        if Reading(&head).sequence()? != 0 || self.is_gone(&head)? {
+            return Ok(Vec::new());
+        }
+        let mut items = first.items;
+        if let Some(next) = first.next {
+            // Longer than a page: the last record says where the tail begins.
+            let last = self.last(execution).await?.unwrap_or_else(|| head.clone());
+            let full = Reading(&last).known_format()?.number(layout::FULL)?;
+            let read = items.last().map(|last| Reading(last).sequence()).transpose()?;
+            if read.is_some_and(|read| full <= read) {
+                items.extend(self.pages_after(&whole, Some(next)).await?);
+            } else {
+                items = self.pages(&records(execution, full, Direction::Ascending)).await?;
+                items.insert(0, head);
+            }
+        }
+        let items = self.kept(items)?;
+        let full = match items.last() {
+            Some(last) => Reading(last).known_format()?.number(layout::FULL)?,
+            None => 0,
+        };
+        let mut records = Vec::with_capacity(items.len());
+        for item in &items {
+            let sequence = Reading(item).sequence()?;
+            if sequence == 0 || sequence >= full {
+                records.push(self.record(item).await?);
+            }
+        }
+        Ok(records)
+    }
+
+    async fn ends(&self, execution: &str) -> Result<Option<(Record, Record)>, StoreError> {
+        let head = layout::record_key(0);
+        let (first, last) = try_join(self.get(execution, &head), self.last(execution)).await?;
+        let Some(first) = first else { return Ok(None) };
+        if self.is_gone(&first)? {
+            return Ok(None);
+        }
+        let first = self.record(&first).await?;
+        let last = match last {
+            Some(last) if Reading(&last).sequence()? > 0 => self.record(&last).await?,
+            _ => first.clone(),
+        };
+        Ok(Some((first, last)))
+    }
+
+    async fn read(
+        &self,
+        execution: &str,
+        from: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        let range = records(execution, from, direction);
+        let (mut found, mut start) = (Vec::new(), None);
+        while found.len() < limit {
+            let page = self.page(&range, start, Some(limit - found.len())).await?;
+            for item in &self.kept(page.items)? {
+                found.push(self.record(item).await?);
+            }
+            match page.next {
+                Some(next) => start = Some(next),
+                None => break,
+            }
+        }
+        Ok(found)
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
+        self.list_executions(query).await
+    }
+
+    async fn open(&self, after: Option<&str>, limit: usize) -> Result<OpenPage, StoreError> {
+        self.open_executions(after, limit).await
+    }
+
+    async fn forget(&self, execution: &str) -> Result<(), StoreError> {
+        self.forget_closed(execution).await
+    }
+}
+
+impl Table {
+    /// The record an item is, with its body from wherever it lies.
+    async fn record(&self, item: &Item) -> Result<Record, StoreError> {
+        let reading = Reading(item).known_format()?;
+        let at = ChunksAt { partition: reading.text(layout::PARTITION)?, nonce: reading.number(layout::NONCE)? };
+        record_of(item, self.load_body(at, item).await?)
+    }
+
+    /// The last record's item. Leftovers of a predecessor, whose time is over, are passed by.
+    pub(crate) async fn last(&self, execution: &str) -> Result<Option<Item>, StoreError> {
+        let range = records(execution, u64::MAX, Direction::Descending);
+        let (mut start, mut limit) = (None, Some(1));
+        loop {
+            let page = self.page(&range, start, limit).await?;
+            if let Some(last) = self.kept(page.items)?.into_iter().next() {
+                return Ok(Some(last));
+            }
+            match page.next {
+                Some(next) => (start, limit) = (Some(next), None),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Those whose time is not over.
+    fn kept(&self, items: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut kept = Vec::with_capacity(items.len());
+        for item in items {
+            if !self.is_gone(&item)? {
+                kept.push(item);
+            }
+        }
+        Ok(kept)
+    }
+}
+
+/// The records of an execution from one on, in that direction.
+fn records(execution: &str, from: u64, direction: Direction) -> Range<'_> {
+    let (from, to) = match direction {
+        Direction::Ascending => (layout::record_key(from), layout::AFTER_RECORDS.to_owned()),
+        Direction::Descending => (layout::record_key(0), layout::record_key(from)),
+    };
+    Range { partition: execution, from, to, direction, only: &[] }
+}

@@ -1,0 +1,243 @@
+//! What the table looks like: its keys, attributes and indexes, each with its reason. Everything here is promised:
+//! a table outlives the programs that read it.
+//!
+//! | partition `pk` | sort key `sk` | item | written |
+//! |---|---|---|---|
+//! | the execution's ARN | `r` and ten digits | a record; `r0000000000` is the head | once, by a conditional put |
+//! | the execution's ARN | `k/NONCE/INDEX` | a piece of a record's body that does not fit 400 KB | once, before the record |
+//! | `m/SHARD` | the state machine's ARN | a state machine | over the version it was made from |
+//! | `m/SHARD/c` | `k/NONCE/INDEX` | a piece of a machine's body | once, before the machine |
+//! | `d/HASH` | `d` | a revision of a definition | once |
+//! | `d/HASH` | `k/NONCE/INDEX` | a piece of a revision | once, before the revision |
+//! | `clock` | a shard's number | how far the clock has come in a shard of `wake` | by the clock |
+//! | `clock` | `sweep` | the day of the last whole sweep, and where the current one stands | by the clock |
+//! | `key` | `k` | the installation's secret, which tokens are sealed with | once |
+//!
+//! Names of attributes are stored in every item and count towards its size, and are read by people in consoles: short
+//! words. A sort key is text, not a number, so that an execution's partition has room for other things than records;
+//! ten digits are more records than a partition could hold.
+//!
+//! # Indexes
+//!
+//! `list` has a row for every change of an execution's status: the head, and the records that close or reopen it. Rows
+//! are sorted by start time, ARN and sequence, so those of an execution are neighbours and the last one counts; nobody
+//! edits a head because its execution ended. `wake` has a row for every record whose due time is far away. Both are
+//! sparse: the attributes that are their keys are on those records only. Their partitions are sharded by a hash of the
+//! execution's ARN, because a partition takes 1,000 writes a second and an index that falls behind throttles its table.
+
+use interpreter::Timestamp;
+use sha2::{Digest, Sha256};
+
+/// The format of items this code writes, and the newest it reads. In every item as [`FORMAT`].
+pub const VERSION: u64 = 1;
+
+pub const PARTITION: &str = "pk";
+pub const SORT: &str = "sk";
+/// The item's format: a reader that meets a newer one leaves the item alone.
+pub const FORMAT: &str = "v";
+/// Who wrote a record or machine: a put refused in favour of one's own nonce was written, and its answer lost.
+pub const NONCE: &str = "nonce";
+/// The sequence of the last record with a full set of frames: where loading begins.
+pub const FULL: &str = "full";
+/// When somebody has to look, in milliseconds since 1970.
+pub const DUE: &str = "due";
+pub const OPEN: &str = "open";
+/// The body, packed as [`PACKED`] says; absent when it is in chunks.
+pub const BODY: &str = "body";
+/// How the body is packed; absent when it is plain. See `pack.rs`.
+pub const PACKED: &str = "packed";
+/// The length of the unpacked body, when it is packed: readers refuse to unpack more.
+pub const SIZE: &str = "size";
+/// How many chunks hold the body, and the first half of the SHA-256 of all of them together.
+pub const CHUNKS: &str = "chunks";
+pub const DIGEST: &str = "digest";
+/// When DynamoDB may delete the item, in seconds since 1970: the table's time to live.
+pub const EXPIRES: &str = "expires";
+/// The key of `list`: shard and machine, with [`PLACE`]: start time, ARN and sequence.
+pub const LIST: &str = "list";
+pub const PLACE: &str = "place";
+/// What lists show beside what the keys say.
+pub const NAME: &str = "name";
+pub const STATUS: &str = "status";
+pub const STOPPED: &str = "stopped";
+/// The key of `wake`: shard, with [`WAKE_AT`]: when it is due.
+pub const WAKE: &str = "wake";
+pub const WAKE_AT: &str = "wake_at";
+/// How many writes a machine's item has seen.
+pub const WRITES: &str = "version";
+
+/// The type of a key attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyType {
+    Text,
+    Number,
+}
+
+/// A global secondary index.
+#[derive(Debug, Clone, Copy)]
+pub struct Index {
+    pub name: &'static str,
+    pub partition: (&'static str, KeyType),
+    pub sort: (&'static str, KeyType),
+    /// What a row holds beside the keys of index and table.
+    pub holds: &'static [&'static str],
+}
+
+/// The table's definition: what [`crate::create`] makes, and what the template has to say.
+pub const TABLE_KEY: [(&str, KeyType); 2] = [(PARTITION, KeyType::Text), (SORT, KeyType::Text)];
+pub const TIME_TO_LIVE: &str = EXPIRES;
+pub const INDEXES: [Index; 2] = [LIST_INDEX, WAKE_INDEX];
+
+/// Executions by machine and start.
+pub const LIST_INDEX: Index = Index {
+    name: "list",
+    partition: (LIST, KeyType::Text),
+    sort: (PLACE, KeyType::Text),
+    holds: &[FORMAT, NAME, STATUS, STOPPED, EXPIRES],
+};
+
+/// Due times that are far away.
+pub const WAKE_INDEX: Index =
+    Index { name: "wake", partition: (WAKE, KeyType::Text), sort: (WAKE_AT, KeyType::Number), holds: &[] };
+
+/// Eight shards take 4,000 starts and ends a second of one machine, more than AWS allows an account to begin, and a list
+/// costs eight small reads.
+pub const SHARDS: u64 = 8;
+
+/// A due time farther away than this is in `wake`. The clock sends messages 15 minutes ahead, so it has 5 minutes to
+/// see a new row.
+pub const FAR_MS: i64 = 20 * 60 * 1_000;
+/// A message for a due time farther away than this is not sent: the record's row in `wake` stands for it. Later than
+/// [`FAR_MS`], so that a writer and a sender whose clocks differ never both leave it to the other.
+pub const UNSENT_MS: i64 = 25 * 60 * 1_000;
+const _: () = assert!(FAR_MS + 60_000 < UNSENT_MS, "what is in doubt has both a row and a message");
+
+/// Bytes of a body that stay in their item. An item has at most 400 KB, of which names and keys take a few.
+pub const INLINE: usize = 384 << 10;
+/// Bytes of a chunk.
+pub const CHUNK: usize = 384 << 10;
+/// Chunks of a body at most: 48 MiB, packed.
+pub const MOST_CHUNKS: usize = 128;
+
+/// The sort key that is greater than those of all records.
+pub(crate) const AFTER_RECORDS: &str = "r:";
+const MOST_RECORDS: u64 = 9_999_999_999;
+const RECORD: char = 'r';
+
+/// Start times in lists are written in fifteen digits: until the year 33658.
+const LATEST_START: i64 = 999_999_999_999_999;
+
+/// The sort key of a record.
+pub fn record_key(sequence: u64) -> String {
+    format!("{RECORD}{:010}", sequence.min(MOST_RECORDS))
+}
+
+/// The sequence of a record by its sort key; `None` when it is no record.
+pub fn record_sequence(sort: &str) -> Option<u64> {
+    sort.strip_prefix(RECORD)?.parse().ok()
+}
+
+/// Whether an execution can have a record of that sequence.
+pub fn fits_sequence(sequence: u64) -> bool {
+    sequence <= MOST_RECORDS
+}
+
+pub fn chunk_key(nonce: u64, index: usize) -> String {
+    format!("{}{index:03}", chunk_prefix(nonce))
+}
+
+pub fn chunk_prefix(nonce: u64) -> String {
+    format!("{CHUNK_PREFIX}{nonce:016x}/")
+}
+
+pub(crate) const CHUNK_PREFIX: &str = "k/";
+
+pub fn list_partition(machine: &str, shard: u64) -> String {
+    format!("{shard} {machine}")
+}
+
+/// The machine of a row in `list`.
+pub fn listed_machine(partition: &str) -> Option<&str> {
+    partition.split_once(' ').map(|(_, machine)| machine)
+}
+
+/// Where a row stands in `list`; `None` when the time is none that executions start at. A space sorts before everything
+/// a name can have, so that places compare as pairs of time and ARN do.
+pub fn place(started: Timestamp, execution: &str, sequence: u64) -> Option<String> {
+    Some(format!("{}{sequence:010}", place_before(started, execution)?))
+}
+
+/// What is smaller than every row of an execution, and greater than those of executions before it.
+pub fn place_before(started: Timestamp, execution: &str) -> Option<String> {
+    (0..=LATEST_START).contains(&started.0).then(|| format!("{:015} {execution} ", started.0))
+}
+
+/// Start time, ARN and sequence of a row in `list`.
+pub fn placed(place: &str) -> Option<(Timestamp, &str, u64)> {
+    let (started, rest) = place.split_once(' ')?;
+    let (execution, sequence) = rest.rsplit_once(' ')?;
+    Some((Timestamp(started.parse().ok()?), execution, sequence.parse().ok()?))
+}
+
+pub fn wake_partition(shard: u64) -> String {
+    shard.to_string()
+}
+
+pub fn machine_partition(shard: u64) -> String {
+    format!("m/{shard}")
+}
+
+/// Chunks of machines are elsewhere, so that a list of machines does not read them.
+pub fn machine_chunks(shard: u64) -> String {
+    format!("m/{shard}/c")
+}
+
+pub fn revision_partition(hash: &str) -> String {
+    format!("d/{hash}")
+}
+
+pub const REVISION_SORT: &str = "d";
+pub const CLOCK_PARTITION: &str = "clock";
+pub const SWEEP_SORT: &str = "sweep";
+pub const KEY_PARTITION: &str = "key";
+pub const KEY_SORT: &str = "k";
+
+/// The shard of an ARN.
+pub fn shard(arn: &str) -> u64 {
+    let digest = Sha256::digest(arn.as_bytes());
+    digest.iter().take(8).fold(0, |number: u64, byte| (number << 8) | u64::from(*byte)) % SHARDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_compare_as_times_and_arns_do() {
+        let pairs = [(1, "a"), (1, "a!"), (1, "a-b"), (1, "ab"), (2, "a"), (10, "a"), (1_700_000_000_000, "a")];
+        for (one, other) in pairs.iter().zip(pairs.iter().skip(1)) {
+            let key = |pair: &(i64, &str), sequence| place(Timestamp(pair.0), pair.1, sequence).expect("a time");
+            assert!(key(one, 999_999_999) < key(other, 0), "{one:?} {other:?}");
+            let bound = place_before(Timestamp(other.0), other.1).expect("a time");
+            assert!(key(one, 999_999_999) < bound && bound < key(other, 0), "{one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn keys_say_what_they_were_made_of() {
+        assert_eq!(record_sequence(&record_key(12)), Some(12));
+        assert_eq!(record_sequence(&chunk_key(12, 1)), None);
+        let place = place(Timestamp(5), "arn:aws:x", 7).expect("a time");
+        assert_eq!(placed(&place), Some((Timestamp(5), "arn:aws:x", 7)));
+        assert_eq!(super::place(Timestamp(-1), "a", 0), None);
+        assert_eq!(listed_machine(&list_partition("arn:aws:m", 3)), Some("arn:aws:m"));
+        assert!(record_key(u64::MAX).as_str() < AFTER_RECORDS);
+    }
+
+    #[test]
+    fn arns_keep_their_shards() {
+        // A table outlives the program: another hash would hide what is stored.
+        let shards: Vec<u64> = ["a", "b", "arn:aws:states:us-east-1:123456789012:execution:m:n"].map(shard).to_vec();
+        assert_eq!(shards, [2, 2, 1]);
+    }
+}

@@ -1,0 +1,127 @@
+//! What is on the queue.
+//!
+//! A message names an execution, and is a reason to look at it, never a fact. The one message with content is the start of
+//! an asynchronous Express execution, which is stored nowhere else. Messages are small JSON with a format number, for
+//! they outlive a deployment.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use interpreter::Timestamp;
+use serde::{Deserialize, Serialize};
+use service::ports::Notice;
+use service::worker::Message;
+
+/// A message that this version cannot read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    /// A newer version has to take it: hand it back.
+    Newer { format: u64 },
+    /// Nobody can.
+    Damaged { why: String },
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Newer { format } => {
+                write!(f, "the message has format {format}; this version of Stepwell reads up to {FORMAT}")
+            }
+            Self::Damaged { why } => write!(f, "the message makes no sense: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// The format this code writes, and the newest it reads.
+const FORMAT: u64 = 1;
+
+/// A message as it is written: `execution` with what belongs to it, or `start`.
+#[derive(Serialize, Deserialize)]
+struct Stored<'a> {
+    v: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    execution: Option<Cow<'a, str>>,
+    /// In milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    announces: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    start: Option<Cow<'a, str>>,
+}
+
+/// The body of a message.
+pub fn write(message: &Message) -> Result<String, serde_json::Error> {
+    let stored = match message {
+        Message::Look(Notice { execution, due, announces }) => {
+            Stored { v: FORMAT, execution: Some(execution.into()), due: *due, announces: *announces, start: None }
+        }
+        Message::Start(body) => {
+            Stored { v: FORMAT, execution: None, due: None, announces: None, start: Some(body.into()) }
+        }
+    };
+    let text = serde_json::to_string(&stored)?;
+    // JSON allows these two, SQS does not. They can be within strings only, where an escape says the same.
+    Ok(text.replace('\u{FFFE}', "\\ufffe").replace('\u{FFFF}', "\\uffff"))
+}
+
+/// Reads the body of a message.
+pub fn read(text: &str) -> Result<Message, Unreadable> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u64,
+    }
+    let damaged = |error: serde_json::Error| Unreadable::Damaged { why: error.to_string() };
+    let Version { v } = serde_json::from_str(text).map_err(damaged)?;
+    if v > FORMAT {
+        return Err(Unreadable::Newer { format: v });
+    }
+    let stored: Stored<'_> = serde_json::from_str(text).map_err(damaged)?;
+    let Stored { due, announces, .. } = stored;
+    match (stored.execution, stored.start) {
+        (Some(execution), None) => Ok(Message::Look(Notice { execution: execution.into_owned(), due, announces })),
+        (None, Some(start)) => Ok(Message::Start(start.into_owned())),
+        (Some(_), Some(_)) | (None, None) => Err(Unreadable::Damaged { why: "it asks for nothing".to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(execution: &str) -> Message {
+        Message::Look(Notice::of(execution, None))
+    }
+
+    #[test]
+    fn messages_look_like_this() {
+        assert_eq!(write(&look("arn:aws:states:x")).expect("is written"), r#"{"v":1,"execution":"arn:aws:states:x"}"#);
+        let announced = Notice { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7) };
+        let expected = r#"{"v":1,"execution":"x","due":5,"announces":7}"#;
+        assert_eq!(write(&Message::Look(announced)).expect("is written"), expected);
+        let start = Message::Start(r#"{"a":"b"}"#.to_owned());
+        assert_eq!(write(&start).expect("is written"), r#"{"v":1,"start":"{\"a\":\"b\"}"}"#);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let body = "\u{0}\u{7f}\u{FFFE}\u{FFFF}\u{1F980}\n\"\\".to_owned();
+        let announced = Notice { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7) };
+        for message in [look("a \"quoted\" one"), Message::Look(announced), Message::Start(body)] {
+            let text = write(&message).expect("is written");
+            let allowed = |c: char| c >= ' ' && !('\u{FFFE}'..='\u{FFFF}').contains(&c);
+            assert!(text.chars().all(allowed), "SQS takes {text:?}");
+            assert_eq!(read(&text), Ok(message));
+        }
+    }
+
+    #[test]
+    fn what_is_newer_is_told_from_damage() {
+        assert_eq!(read(r#"{"v":2,"other":[]}"#), Err(Unreadable::Newer { format: 2 }));
+        for text in ["", "{}", "[1]", r#"{"v":1}"#, r#"{"v":-1,"execution":"a"}"#, r#"{"v":1,"execution":7}"#] {
+            assert!(matches!(read(text), Err(Unreadable::Damaged { .. })), "{text}");
+        }
+    }
+}

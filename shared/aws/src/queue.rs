@@ -1,0 +1,163 @@
+//! The port `Queue` on SQS: messages that name an execution, delayed as far as SQS can.
+//!
+//! | due | what is sent |
+//! |---|---|
+//! | now, or in the past | a message without delay |
+//! | within 15 minutes | a message with that delay, rounded up: never early by this clock |
+//! | within 25 minutes | a message with a delay of 15 minutes; who gets it finds nothing due, and sends one for the rest |
+//! | later | nothing: the record has a row in the index `wake`, and the clock sends the message |
+//!
+//! The last line is sound because who sends for a time has committed a record with that due time, or a later message
+//! leads to one: a holder lets go only then (`service::deliver`). Due times of records go into `wake` from 20
+//! minutes on, so that clocks which differ leave no gap. Messages arrive at least once, in any order.
+//!
+//! The message group is a hash of the executions' machine: on a standard queue that makes SQS fair among machines and
+//! orders nothing, so that one large Map does not keep others waiting.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use interpreter::Timestamp;
+use service::ports::{Clock, Notice, Queue, StoreError};
+use service::worker::Message;
+use sha2::{Digest, Sha256};
+
+use crate::failure::{damaged, store_error};
+use crate::layout;
+use crate::message;
+
+/// SQS delays no message longer.
+const LONGEST_DELAY_SECONDS: i64 = 900;
+/// Messages of one request.
+const BATCH: usize = 10;
+/// Rounds in which what SQS refused of a batch, for reasons of its own, is sent again.
+const ROUNDS: u32 = 3;
+
+/// The work queue of an installation.
+#[derive(Clone)]
+pub struct WorkQueue {
+    pub(crate) client: Client,
+    pub(crate) url: String,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Queue for WorkQueue {
+    async fn send(&self, notice: Notice) -> Result<(), StoreError> {
+        let Some(delay) = delay(self.clock.now(), notice.due) else { return Ok(()) };
+        let group = group(&notice.execution);
+        self.send_message(&look(notice)?, &group, delay).await
+    }
+}
+
+impl WorkQueue {
+    /// The queue at `url`.
+    pub fn new(client: Client, url: impl Into<String>, clock: Arc<dyn Clock>) -> WorkQueue {
+        WorkQueue { client, url: url.into(), clock }
+    }
+
+    /// The same as `send` for each, ten a request. After an error some are sent and some are not: send all again.
+    pub async fn send_all(&self, notices: Vec<Notice>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let delayed = |notice: Notice| delay(now, notice.due).map(|delay| (notice, delay));
+        let mut left: Vec<(Notice, i32)> = notices.into_iter().filter_map(delayed).collect();
+        for _ in 0..ROUNDS {
+            let mut refused = Vec::new();
+            for batch in left.chunks(BATCH) {
+                refused.extend(self.send_batch(batch).await?);
+            }
+            left = refused;
+            if left.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(StoreError { message: format!("SQS refused {} messages of a batch", left.len()), retryable: true })
+    }
+
+    /// Sends one request; returns what of it was refused by no fault of ours.
+    async fn send_batch(&self, batch: &[(Notice, i32)]) -> Result<Vec<(Notice, i32)>, StoreError> {
+        let mut request = self.client.send_message_batch().queue_url(&self.url);
+        let mut sent = BTreeMap::new();
+        for (index, (notice, delay)) in batch.iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .message_body(look(notice.clone())?)
+                .delay_seconds(*delay)
+                .message_group_id(group(&notice.execution))
+                .build()
+                .map_err(|error| damaged(&error.to_string()))?;
+            request = request.entries(entry);
+            sent.insert(index.to_string(), (notice.clone(), *delay));
+        }
+        let answer = request.send().await.map_err(|error| store_error("send messages", error))?;
+        if let Some(ours) = answer.failed.iter().find(|failure| failure.sender_fault) {
+            return Err(damaged(&format!("SQS refused a message: {}", ours.code)));
+        }
+        Ok(answer.failed.iter().filter_map(|failure| sent.remove(&failure.id)).collect())
+    }
+
+    pub(crate) async fn send_message(&self, body: &str, group: &str, delay: i32) -> Result<(), StoreError> {
+        let request = self.client.send_message().queue_url(&self.url).message_body(body).message_group_id(group);
+        let request = if delay > 0 { request.delay_seconds(delay) } else { request };
+        request.send().await.map_err(|error| store_error("send a message", error))?;
+        Ok(())
+    }
+}
+
+fn look(notice: Notice) -> Result<String, StoreError> {
+    message::write(&Message::Look(notice)).map_err(|error| damaged(&error.to_string()))
+}
+
+/// Seconds until a message is to arrive; `None` when the clock sends it.
+fn delay(now: Timestamp, due: Option<Timestamp>) -> Option<i32> {
+    let left = due.map_or(0, |due| due.0.saturating_sub(now.0)).max(0);
+    if left > layout::UNSENT_MS {
+        return None;
+    }
+    i32::try_from((left.saturating_add(999) / 1_000).min(LONGEST_DELAY_SECONDS)).ok()
+}
+
+/// The fairness group of an execution: its ARN without its own name, in 16 characters that SQS allows.
+pub(crate) fn group(execution: &str) -> String {
+    let machine = execution.rsplit_once(':').map_or(execution, |(machine, _)| machine);
+    Sha256::digest(machine.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_never_early_and_far_ones_are_the_clocks() {
+        let minutes = |minutes: i64| minutes * 60_000;
+        let cases = [
+            (None, Some(0)),
+            (Some(-5_000), Some(0)),
+            (Some(0), Some(0)),
+            (Some(1), Some(1)),
+            (Some(1_000), Some(1)),
+            (Some(1_001), Some(2)),
+            (Some(minutes(15)), Some(900)),
+            (Some(minutes(25)), Some(900)),
+            (Some(minutes(25) + 1), None),
+            (Some(i64::MAX), None),
+        ];
+        let now = Timestamp(1_700_000_000_000);
+        for (left, expected) in cases {
+            let due = left.map(|left| Timestamp(now.0.saturating_add(left)));
+            assert_eq!(delay(now, due), expected, "{left:?}");
+        }
+    }
+
+    #[test]
+    fn executions_of_a_machine_share_a_group() {
+        let arn =
+            |machine: &str, name: &str| format!("arn:aws:states:us-east-1:123456789012:execution:{machine}:{name}");
+        assert_eq!(group(&arn("m", "a")), group(&arn("m", "b")));
+        assert_ne!(group(&arn("m", "a")), group(&arn("n", "a")));
+        assert_eq!(group("no arn").len(), 16);
+    }
+}

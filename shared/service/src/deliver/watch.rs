@@ -1,0 +1,64 @@
+//! Who looks when nobody holds an execution: a message, and no more of them than it takes.
+//!
+//! What is left to nobody's hands is watched by a message for its earliest due time. Who commits such a state sends that
+//! message first: so the last record's due time, while it is ahead, says that the message is on its way, and whoever
+//! comes by meanwhile lets go without sending another. Where calls are in somebody's hands the record says nothing of
+//! messages; then a process sends one and remembers it. Without these rules every message that finds nothing to do would
+//! send its successor, and none would ever die.
+//!
+//! Deliberately absent: knowledge of the messages of other processes where calls are in flight.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use interpreter::{Snapshot, Timestamp};
+
+/// A message of somebody else that is due sooner than this may have been told already, since his clock is ahead.
+const AHEAD_MS: i64 = 3_000;
+/// One that is due later than this may be left to a record, and then goes with it when the next is written.
+const KEPT_MS: i64 = 900_000;
+/// Messages that a process remembers at most.
+const REMEMBERED: usize = 4_096;
+
+/// The messages that this process has sent and that are still to come, by execution.
+#[derive(Default)]
+pub(super) struct Watches(Mutex<HashMap<String, Timestamp>>);
+
+impl Watches {
+    /// A message is on its way to whoever looks at the execution at `due`.
+    pub fn sent(&self, execution: &str, due: Timestamp, now: Timestamp) {
+        if due > now.plus_millis(KEPT_MS) {
+            return;
+        }
+        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if sent.len() >= REMEMBERED {
+            sent.retain(|_, due| *due > now);
+        }
+        if sent.len() >= REMEMBERED {
+            // Forgetting costs a message each, no more.
+            sent.clear();
+        }
+        sent.insert(execution.to_owned(), due);
+    }
+
+    /// True when such a message comes at `due` or before. By the clock that it was sent by, it comes on time.
+    pub fn cover(&self, execution: &str, due: Timestamp, now: Timestamp) -> bool {
+        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.get(execution).is_some_and(|sent| *sent <= due && *sent > now)
+    }
+}
+
+/// True when no message that anybody sent to be told then has been told yet.
+pub(super) fn is_ahead(due: Timestamp, now: Timestamp) -> bool {
+    due > now.plus_millis(AHEAD_MS)
+}
+
+/// True when nothing can be begun and nobody makes a call: time alone moves the execution, or somebody outside.
+pub(super) fn rests(snapshot: &Snapshot) -> bool {
+    !has_beginnings(snapshot) && snapshot.claimed().next().is_none()
+}
+
+/// True when something can be begun at once.
+pub(super) fn has_beginnings(snapshot: &Snapshot) -> bool {
+    snapshot.ready().next().is_some() || snapshot.unclaimed().next().is_some()
+}

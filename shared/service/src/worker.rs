@@ -1,0 +1,133 @@
+//! What a worker does with the messages of the queue: it looks at executions, and runs the Express ones that started.
+//!
+//! Messages of one execution are dealt with together, executions at the same time. A message is done when nothing of its
+//! execution is in this process's hands any more; what is left to do is in the store, and announced by another message.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use interpreter::Timestamp;
+
+use crate::api::Service;
+use crate::deliver::DeliverError;
+use crate::ports::Notice;
+
+/// What came before its commit is looked for once more after this, …
+const SOON: Duration = Duration::from_secs(1);
+/// … and for the last time when the call that announced it has ended in any case.
+const LATE_MS: i64 = 60_000;
+/// A message that comes earlier than this before its time is one that its queue could not delay for longer.
+const EARLY_MS: i64 = 1_000;
+
+/// A message of the work queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    Look(Notice),
+    /// The start of an asynchronous Express execution, as [`crate::ports::Starts::keep`] got it.
+    Start(String),
+}
+
+/// A message that has to come again, and why. Its place is the one in what was given to [`Worker::handle`].
+#[derive(Debug)]
+pub struct Undone {
+    pub place: usize,
+    pub why: String,
+}
+
+/// Deals with messages.
+#[derive(Clone)]
+pub struct Worker {
+    service: Arc<Service>,
+}
+
+impl Worker {
+    pub fn new(service: Arc<Service>) -> Worker {
+        Worker { service }
+    }
+
+    /// Deals with messages until none of their executions is in hand any more, which is before `until` unless a call that
+    /// was begun takes longer. Answers those that have to come again.
+    pub async fn handle(&self, messages: Vec<Message>, until: Timestamp) -> Vec<Undone> {
+        let mut executions: BTreeMap<String, Group> = BTreeMap::new();
+        let (mut starts, mut early) = (Vec::new(), Vec::new());
+        let soon = self.service.now().plus_millis(EARLY_MS);
+        for (place, message) in messages.into_iter().enumerate() {
+            match message {
+                Message::Start(body) => starts.push((place, body)),
+                Message::Look(notice) if notice.due.is_some_and(|due| due > soon) => early.push((place, notice)),
+                Message::Look(notice) => {
+                    let group = executions.entry(notice.execution).or_default();
+                    group.announced = group.announced.max(notice.announces);
+                    group.places.push(place);
+                }
+            }
+        }
+        let early = join_all(early.into_iter().map(|(place, notice)| self.pass_on(place, notice)));
+        let looks = join_all(executions.into_iter().map(|(arn, group)| self.look(arn, group, until)));
+        let runs = join_all(starts.into_iter().map(|(place, body)| self.run(place, body)));
+        let (early, looks, runs) = tokio::join!(early, looks, runs);
+        let (early, runs) = (early.into_iter().flatten(), runs.into_iter().flatten());
+        looks.into_iter().flatten().chain(early).chain(runs).collect()
+    }
+
+    /// Sends a message on that came before its time.
+    async fn pass_on(&self, place: usize, notice: Notice) -> Option<Undone> {
+        let sent = self.service.queue().send(notice).await;
+        sent.err().map(|error| Undone { place, why: error.message })
+    }
+
+    async fn look(&self, arn: String, group: Group, until: Timestamp) -> Vec<Undone> {
+        match self.drive(&arn, group.announced, until).await {
+            Ok(()) => Vec::new(),
+            Err(error) => {
+                tracing::error!(execution = arn, ?error, "an execution could not be driven");
+                let why = format!("{error:?}");
+                group.places.into_iter().map(|place| Undone { place, why: why.clone() }).collect()
+            }
+        }
+    }
+
+    async fn drive(&self, arn: &str, announced: Option<u64>, until: Timestamp) -> Result<(), DeliverError> {
+        if self.driven(arn, until).await? >= announced {
+            return Ok(());
+        }
+        // Announced before it was written, and not written yet, or never.
+        tokio::time::sleep(SOON).await;
+        if self.driven(arn, until).await? >= announced {
+            return Ok(());
+        }
+        let late = self.service.now().plus_millis(LATE_MS);
+        self.service.queue().send(Notice::of(arn, Some(late))).await.map_err(DeliverError::Store)
+    }
+
+    /// The last record of the execution, when there is nothing left to do here.
+    async fn driven(&self, arn: &str, until: Timestamp) -> Result<Option<u64>, DeliverError> {
+        match self.service.deliver().drive(arn, until).await {
+            Ok(delivered) => Ok(Some(delivered.sequence)),
+            Err(DeliverError::NoSuchExecution) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn run(&self, place: usize, body: String) -> Option<Undone> {
+        let service = self.service.clone();
+        // A task of its own: a panic in it is this message's alone.
+        let ran = tokio::spawn(async move { service.run_express(&body).await }).await;
+        let why = match ran {
+            Ok(Ok(())) => return None,
+            Ok(Err(error)) => error.message(),
+            Err(panicked) => panicked.to_string(),
+        };
+        tracing::error!(why, "an express execution could not be run");
+        Some(Undone { place, why })
+    }
+}
+
+/// The messages of one execution.
+#[derive(Default)]
+struct Group {
+    places: Vec<usize>,
+    announced: Option<u64>,
+}

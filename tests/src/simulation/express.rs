@@ -1,0 +1,94 @@
+//! Asynchronous Express executions in a fleet: they run at least once from beginning to end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use service::api::Call;
+
+use super::functions::{Reply, Says, Script, is_express};
+use super::installation::Installation;
+use super::people::People;
+
+const MACHINE: &str = "quick";
+const ARN: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:quick";
+
+/// Express executions of one machine with two tasks.
+pub struct Express {
+    count: u64,
+}
+
+impl Express {
+    pub fn new(count: u64, script: &mut Script) -> Express {
+        let reply = Reply { after_ms: 300, says: Says::Echoes, then_somebody: None, beats_every_ms: None };
+        let states = ["First", "Last"].map(|state| (state.to_owned(), vec![reply.clone()]));
+        script.replies.insert(MACHINE.to_owned(), BTreeMap::from(states));
+        Express { count }
+    }
+
+    /// Starts them, until that is acknowledged, and waits until they have come to their ends.
+    pub async fn until_done(&self, people: &People, installation: &Installation) -> Result<()> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        let task = |next: Value| {
+            let mut task = json!({
+                "Type": "Task",
+                "Resource": "arn:aws:lambda:us-east-1:123456789012:function:work",
+            });
+            if let (Value::Object(task), Value::Object(next)) = (&mut task, next) {
+                task.extend(next);
+            }
+            task
+        };
+        let definition = json!({
+            "StartAt": "First",
+            "States": { "First": task(json!({ "Next": "Last" })), "Last": task(json!({ "End": true })) },
+        });
+        let create = json!({
+            "name": MACHINE, "type": "EXPRESS", "definition": definition.to_string(),
+            "roleArn": "arn:aws:iam::123456789012:role/simulated",
+        });
+        ask(people, "CreateStateMachine", &create, 0).await;
+        for number in 0..self.count {
+            let start = json!({ "stateMachineArn": ARN, "input": json!({ "item": number }).to_string() });
+            ask(people, "StartExecution", &start, number + 1).await;
+        }
+        while !self.missing(installation).is_empty() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Ok(())
+    }
+
+    /// What was started and has not reached its last state.
+    fn missing(&self, installation: &Installation) -> Vec<u64> {
+        let outside = installation.outside.lock();
+        let reached = |number: &u64| {
+            let mut calls = outside.calls.iter().filter(|call| is_express(&call.execution));
+            calls.any(|call| call.state == "Last" && call.arguments == number.to_string())
+        };
+        (0..self.count).filter(|number| !reached(number)).collect()
+    }
+
+    pub fn check(&self, installation: &Installation) -> Result<()> {
+        let missing = self.missing(installation);
+        ensure!(missing.is_empty(), "express executions never came to their end: {missing:?}");
+        Ok(())
+    }
+}
+
+/// Asks until it is answered with success.
+async fn ask(people: &People, action: &str, body: &Value, number: u64) {
+    let call = || Call {
+        action: action.to_owned(),
+        body: body.to_string().into_bytes(),
+        invocation: Some(format!("00000000-0000-4000-8000-{number:012}")),
+    };
+    people
+        .insist(|service| async move {
+            let answer = service.answer(call()).await;
+            if answer.status == 200 { Ok(()) } else { Err(answer) }
+        })
+        .await;
+}

@@ -1,0 +1,295 @@
+//! A fleet: several processes that answer and several that work, on one store and one queue, all at the same time.
+//!
+//! Everything lives in one runtime with virtual time. A process that crashed never gets another answer from its ports; what
+//! it had asked for may still happen. Workers get batches of messages and have a term, as on Lambda; who is gone is
+//! replaced. People talk to any process that answers, and to another when that one does not.
+//!
+//! Deliberately absent: dead letters, and machines that change while executions run.
+
+mod processes;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use service::Role;
+use service::api::Service;
+
+use super::check::{Fate, check};
+use super::express::Express;
+use super::faults::{Counts, Gate};
+use super::functions::Script;
+use super::installation::{BEGIN, Installation, execution_arn, runtime};
+use super::people::{Front, People};
+use super::ports::VirtualClock;
+use super::queue::MessageQueue;
+use super::scenario::Stop;
+use super::{Chance, Scenario};
+
+/// Virtual time after which a world that still moves is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
+/// After the last execution has closed, the queue has to be empty by then.
+const DRAINED_AFTER: Duration = Duration::from_secs(3 * 3600);
+
+/// A world's circumstances.
+#[derive(Debug, Clone)]
+pub struct Circumstances {
+    pub seed: u64,
+    pub workers: usize,
+    pub fronts: usize,
+    /// What they do besides answering: nothing, or all that they begin.
+    pub fronts_are: Role,
+    /// Batches that a worker deals with at a time.
+    pub at_once: usize,
+    /// How long a worker may work on a batch.
+    pub term: Duration,
+    /// How long a call may take.
+    pub limit: Duration,
+    /// How long a message that was told is hidden.
+    pub visibility: Duration,
+    /// How many express executions are started besides.
+    pub express: u64,
+    pub faults: Faults,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Faults {
+    None,
+    /// The first process that works dies at this point.
+    WorkerDies(u64),
+    /// The first process that answers dies at this point.
+    FrontDies(u64),
+    /// Processes die, the store fails and the queue is moody, by chance.
+    Chance,
+}
+
+/// What a world came to, when it kept its promises.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub appends: usize,
+    /// The most that were sent for one execution.
+    pub messages: u64,
+    /// Processes that died.
+    pub deaths: u64,
+    /// What the first process of each kind did.
+    pub worker: Counts,
+    pub front: Counts,
+}
+
+/// A world of many processes.
+pub struct Fleet {
+    of: Circumstances,
+    installation: Arc<Installation>,
+    queue: MessageQueue,
+    planned: Vec<Planned>,
+    express: Express,
+    chance: Mutex<Chance>,
+    fronts: Mutex<Vec<Process>>,
+    everyone: Mutex<Vec<(Role, Arc<Gate>)>>,
+    /// Processes that may still die by chance.
+    deaths_left: AtomicU64,
+}
+
+struct Planned {
+    execution: String,
+    scenario: Scenario,
+    fate: Fate,
+    begins: Duration,
+}
+
+/// A process: what it answers with, and its gate.
+#[derive(Clone)]
+struct Process {
+    service: Arc<Service>,
+    gate: Arc<Gate>,
+    clock: Arc<VirtualClock>,
+}
+
+impl Fleet {
+    /// A world in which one execution of each of these will be started.
+    pub fn new(of: Circumstances, scenarios: &[Scenario]) -> Result<Fleet> {
+        let mut chance = Chance::new(of.seed);
+        let wild = of.faults == Faults::Chance;
+        let slowness = wild.then(|| Mutex::new(Chance::new(chance.draw())));
+        let mut script = Script { limit: of.limit, slowness, ..Script::default() };
+        let express = Express::new(of.express, &mut script);
+        let moods = wild.then(|| Chance::new(chance.draw()));
+        let planned = (0u32..).zip(scenarios).map(|(number, scenario)| Planned {
+            execution: execution_arn(&scenario.name, &format!("e{number}")),
+            scenario: scenario.clone(),
+            fate: if wild && chance.up_to(8) == 1 { Fate::MayBeStopped } else { Fate::AsItsScenarioSays },
+            begins: Duration::from_millis(if wild { chance.up_to(3_000) } else { 0 }),
+        });
+        let planned = planned.collect();
+        Ok(Fleet {
+            installation: Arc::new(Installation::new(scenarios, script)?),
+            queue: MessageQueue::new(of.visibility, moods),
+            planned,
+            express,
+            deaths_left: AtomicU64::new(chance.up_to(7) - 1),
+            chance: Mutex::new(chance),
+            fronts: Mutex::default(),
+            everyone: Mutex::default(),
+            of,
+        })
+    }
+
+    /// Lives until every execution is closed and every message dealt with, and holds what came of it to the promises.
+    /// When it does not keep them, what happened is in the error if `told`.
+    pub fn run(self, log: Telling) -> Result<Tally> {
+        let fleet = Arc::new(self);
+        let runtime = runtime()?;
+        let lived = runtime.block_on(async {
+            if log == Telling::Everything {
+                fleet.installation.log.open();
+            }
+            fleet.clone().live().await
+        });
+        drop(runtime);
+        let kept = lived.and_then(|()| fleet.kept());
+        kept.map_err(|error| {
+            let lines = fleet.installation.log.lines();
+            if lines.is_empty() { error } else { error.context(format!("{}\n", lines.join("\n"))) }
+        })
+    }
+
+    async fn live(self: Arc<Self>) -> Result<()> {
+        let clock = Arc::new(VirtualClock::new(BEGIN, self.draw()));
+        for _ in 0..self.of.fronts {
+            let process = self.begin(self.of.fronts_are, &clock);
+            self.fronts().push(process);
+        }
+        for place in 0..self.of.fronts {
+            tokio::spawn(self.clone().replace_front(place, clock.clone()));
+        }
+        for _ in 0..self.of.workers {
+            tokio::spawn(self.clone().work(clock.clone()));
+        }
+        tokio::spawn(self.clone().scan(clock.clone()));
+        let people = People { installation: self.installation.clone(), front: Arc::new(Reach(self.clone())), clock };
+        tokio::spawn(people.clone().answer());
+        let ended = tokio::time::timeout(STUCK_AFTER, self.clone().until_closed(people)).await;
+        ended.with_context(|| format!("nothing moves any more: {:?} are open", self.open()))??;
+        self.queue.calm_down();
+        self.deaths_left.store(0, Ordering::Relaxed);
+        let drained = tokio::time::timeout(DRAINED_AFTER, async {
+            while !self.queue.is_empty() {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        });
+        drained.await.context("messages go on and on")
+    }
+
+    /// Starts everything, and waits until everything that was started has ended.
+    async fn until_closed(self: Arc<Self>, people: People) -> Result<()> {
+        let mut begun = Vec::new();
+        for place in 0..self.planned.len() {
+            begun.push(tokio::spawn(self.clone().client(people.clone(), place)));
+        }
+        self.express.until_done(&people, &self.installation).await?;
+        for one in begun {
+            one.await?;
+        }
+        // Also what somebody began to start who never heard of it.
+        for execution in self.installation.disk.executions() {
+            self.installation.disk.closed(&execution).await;
+        }
+        Ok(())
+    }
+
+    async fn client(self: Arc<Self>, people: People, place: usize) {
+        let Some(planned) = self.planned.get(place) else { return };
+        tokio::time::sleep(planned.begins).await;
+        people.start(&planned.scenario.name, &planned.execution).await;
+        if let Some(stop) = &planned.scenario.stop {
+            people.stop(&planned.execution, stop).await;
+        } else if planned.fate == Fate::MayBeStopped {
+            let after_ms = self.up_to(20_000);
+            let stop = Stop { after_ms, error: "Enough".into(), cause: "somebody said so".into() };
+            people.stop(&planned.execution, &stop).await;
+        }
+    }
+
+    // ---- what came of it ----
+
+    fn kept(&self) -> Result<Tally> {
+        for planned in &self.planned {
+            let (execution, scenario) = (&planned.execution, &planned.scenario);
+            check(&self.installation, execution, scenario, planned.fate).with_context(|| execution.clone())?;
+            let (messages, records) = (self.queue.sent(execution), self.installation.disk.records(execution).len());
+            let most = self.most_messages(records);
+            ensure!(messages <= most, "{execution}: {messages} messages for {records} records");
+        }
+        self.express.check(&self.installation)?;
+        let everyone = self.everyone();
+        let first = |role| {
+            let gate = everyone.iter().find(|(other, _)| *other == role);
+            gate.map(|(_, gate)| gate.count(|counts| counts.clone())).unwrap_or_default()
+        };
+        let sent = self.planned.iter().map(|planned| self.queue.sent(&planned.execution));
+        Ok(Tally {
+            appends: everyone.iter().map(|(_, gate)| gate.count(|counts| counts.appends.len())).sum(),
+            messages: sent.max().unwrap_or(0),
+            deaths: everyone.iter().filter(|(_, gate)| gate.is_down().is_some()).count() as u64,
+            worker: first(Role::Shares),
+            front: first(Role::Answers),
+        })
+    }
+
+    /// A storm is what grows faster than what happened.
+    fn most_messages(&self, records: usize) -> u64 {
+        let deaths = self.everyone().iter().filter(|(_, gate)| gate.is_down().is_some()).count();
+        8 + 3 * records as u64 + 8 * deaths as u64
+    }
+
+    fn open(&self) -> Vec<String> {
+        let disk = &self.installation.disk;
+        disk.executions().into_iter().filter(|execution| !disk.is_closed(execution)).collect()
+    }
+
+    // ---- chance, and what is shared ----
+
+    fn draw(&self) -> u64 {
+        self.chance().draw()
+    }
+
+    fn up_to(&self, most: u64) -> u64 {
+        self.chance().up_to(most)
+    }
+
+    fn chance(&self) -> MutexGuard<'_, Chance> {
+        self.chance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fronts(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.fronts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn everyone(&self) -> MutexGuard<'_, Vec<(Role, Arc<Gate>)>> {
+        self.everyone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether what happened is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    Nothing,
+    Everything,
+}
+
+/// People reach any process that answers.
+struct Reach(Arc<Fleet>);
+
+impl Reach {
+    fn process(&self) -> Option<Process> {
+        let place = usize::try_from(self.0.up_to(self.0.of.fronts as u64) - 1).unwrap_or(0);
+        self.0.fronts().get(place).cloned()
+    }
+}
+
+impl Front for Reach {
+    fn reach(&self) -> Option<(Arc<Service>, Arc<Gate>)> {
+        self.process().map(|process| (process.service, process.gate))
+    }
+}

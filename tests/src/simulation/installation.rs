@@ -1,0 +1,165 @@
+//! What outlives processes, and the ports that each process gets to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use asl::{MachineType, StateMachine};
+use interpreter::{Answer, Execution, Limits, Payload, Timestamp};
+use service::api::Service;
+use service::deliver::Start;
+use service::entry::Head;
+use service::ports::{Machines, Queue, Starts};
+use service::{Role, Settings};
+use tokio::sync::Notify;
+
+use super::faults::Gate;
+use super::functions::{Functions, Script, Shared};
+use super::log::Log;
+use super::ports::{Gated, VirtualClock};
+use super::{CallMade, Disk, Scenario};
+
+/// 2023-11-14T22:13:20Z.
+pub const BEGIN: Timestamp = Timestamp(1_700_000_000_000);
+/// The longest a call takes, unless a world says otherwise.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// A disk, functions, people, and the machines of the scenarios.
+pub struct Installation {
+    pub disk: Disk,
+    pub outside: Shared,
+    /// Told when there is a new answer to give.
+    pub asked: Arc<Notify>,
+    pub log: Log,
+    script: Arc<Script>,
+    machines: BTreeMap<String, Machine>,
+}
+
+/// Where a process's messages go.
+pub struct Queues {
+    pub notices: Arc<dyn Queue>,
+    /// Where starts of express executions are kept, if not on the disk.
+    pub starts: Option<Arc<dyn Starts>>,
+}
+
+struct Machine {
+    definition: Arc<StateMachine>,
+    scenario: Scenario,
+}
+
+impl Installation {
+    /// One that holds these scenarios, each as a machine of its name.
+    pub fn new(scenarios: &[Scenario], mut script: Script) -> Result<Installation> {
+        let disk = Disk::default();
+        let mut machines = BTreeMap::new();
+        for scenario in scenarios {
+            let text = scenario.definition.to_string();
+            let parsed = asl::parse(&text, MachineType::Standard);
+            let definition = parsed.machine.with_context(|| format!("{}: {:?}", scenario.name, parsed.diagnostics))?;
+            // Nothing in it waits.
+            futures_util::future::FutureExt::now_or_never(disk.put_revision(&scenario.name, &text))
+                .context("the disk is not immediate")??;
+            script.replies.insert(scenario.name.clone(), scenario.functions.clone());
+            let machine = Machine { definition: Arc::new(definition), scenario: scenario.clone() };
+            machines.insert(scenario.name.clone(), machine);
+        }
+        if script.limit.is_zero() {
+            script.limit = LIMIT;
+        }
+        Ok(Installation {
+            disk,
+            outside: Shared::default(),
+            asked: Arc::new(Notify::new()),
+            log: Log::default(),
+            script: Arc::new(script),
+            machines,
+        })
+    }
+
+    /// A process with this gate and this clock, whose messages go to `queue`.
+    pub fn process(&self, role: Role, gate: &Arc<Gate>, clock: &Arc<VirtualClock>, queue: Queues) -> Arc<Service> {
+        Service::new(self.ports(gate, clock, queue), settings(role))
+    }
+
+    /// The ports as such a process sees them.
+    pub fn ports(&self, gate: &Arc<Gate>, clock: &Arc<VirtualClock>, queue: Queues) -> service::World {
+        let stored = Arc::new(Gated { disk: self.disk.clone(), gate: gate.clone() });
+        service::World {
+            journal: stored.clone(),
+            machines: stored.clone(),
+            starts: queue.starts.unwrap_or(stored),
+            queue: queue.notices,
+            tasks: Arc::new(Functions {
+                script: self.script.clone(),
+                outside: self.outside.clone(),
+                disk: self.disk.clone(),
+                gate: gate.clone(),
+                clock: clock.clone(),
+                asked: self.asked.clone(),
+            }),
+            clock: clock.clone(),
+        }
+    }
+
+    /// The start of an execution of this machine, asked for at `now`.
+    pub fn start(&self, machine: &str, arn: &str, now: Timestamp) -> Option<Start> {
+        let Machine { definition, scenario } = self.machines.get(machine)?;
+        let execution = Execution {
+            arn: arn.to_owned(),
+            name: arn.rsplit(':').next().unwrap_or_default().to_owned(),
+            role_arn: "arn:aws:iam::123456789012:role/simulated".into(),
+            machine_arn: format!("arn:aws:states:us-east-1:123456789012:stateMachine:{machine}"),
+            machine_name: machine.to_owned(),
+            region: "us-east-1".into(),
+            started: now,
+            input: Payload::from_value(scenario.input.clone()),
+            limits: Limits { events: scenario.events.unwrap_or(Limits::STANDARD.events), ..Limits::STANDARD },
+        };
+        let seconds = definition.timeout_seconds.unwrap_or(execution.limits.seconds);
+        let head = Head::new(&execution, seconds, machine.to_owned());
+        Some(Start { machine: definition.clone(), execution, head })
+    }
+
+    /// The calls that functions got so far for this execution.
+    pub fn calls(&self, execution: &str) -> Vec<CallMade> {
+        self.outside.lock().calls.iter().filter(|call| call.execution == execution).cloned().collect()
+    }
+
+    /// Answers to task tokens that were acknowledged as counted, as texts: outputs and error names.
+    pub fn counted_answers(&self, execution: &str) -> Vec<String> {
+        let outside = self.outside.lock();
+        let counted = outside.counted.iter().filter(|answer| answer.execution == execution);
+        counted.map(|answer| shown(&answer.answer)).collect()
+    }
+}
+
+/// The ARN of an execution of this machine.
+pub fn execution_arn(machine: &str, name: &str) -> String {
+    format!("arn:aws:states:us-east-1:123456789012:execution:{machine}:{name}")
+}
+
+fn settings(role: Role) -> Settings {
+    Settings {
+        partition: "aws".into(),
+        region: "us-east-1".into(),
+        account: "123456789012".into(),
+        key: [7; 32],
+        retention_days: 90,
+        role,
+        calls: 16,
+        wait_millionths: Limits::STANDARD.wait_millionths,
+    }
+}
+
+/// A runtime whose time is virtual.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?)
+}
+
+fn shown(answer: &Answer<Payload>) -> String {
+    match answer {
+        Answer::Succeeded { output } => output.text().to_owned(),
+        Answer::Failed(failure) => failure.error.clone().unwrap_or_default(),
+    }
+}
