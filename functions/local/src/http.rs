@@ -17,13 +17,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use service::api::{Answer, ApiError, Call, Service};
+use service::api::wire::{self, Head, MOST_BYTES, refused};
+use service::api::{Answer, Call, Service};
 use tokio::net::TcpListener;
 
-const JSON: &str = "application/x-amz-json-1.0";
-const TARGET: &str = "AWSStepFunctions.";
-/// AWS takes requests of 1 MiB. A definition may have as many characters, and JSON within JSON needs room for escapes.
-const MOST_BYTES: usize = 2 << 20;
 /// For the head of a request, and between two requests on one connection.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -109,12 +106,12 @@ async fn exchange(service: Arc<Service>, request: Request<Incoming>) -> Result<R
         return Ok(healthy());
     }
     let (begun, id) = (Instant::now(), service.request_id());
-    let action = action(request.headers()).map(str::to_owned);
+    let target = text(request.headers(), "x-amz-target").map(str::to_owned);
     let answer = match receive(request).await {
         Ok(call) => service.answer(call).await,
         Err(answer) => answer,
     };
-    tracing::debug!(action, request = id, status = answer.status, error = answer.error, took = ?begun.elapsed(), "request");
+    tracing::debug!(target, request = id, status = answer.status, error = answer.error, took = ?begun.elapsed(), "request");
     Ok(response(answer, &id))
 }
 
@@ -125,30 +122,14 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (head, body) = request.into_parts();
-    // AWS JSON clients are no browsers; a page that a browser shows would send this.
-    if head.headers.contains_key(header::ORIGIN) {
-        return Err(refused(403, "AccessDeniedException", "Requests of browsers are not answered."));
-    }
-    let content = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if head.method != Method::POST || head.uri.path() != "/" {
-        return Err(refused(404, "UnknownOperationException", "Step Functions is called by POST to /."));
-    }
-    if !content.starts_with("application/x-amz-json-1.") {
-        let text = format!("The content type has to be {JSON}.");
-        return Err(refused(404, "UnknownOperationException", &text));
-    }
-    let action = action(&head.headers).ok_or_else(|| {
-        let text = format!("The header X-Amz-Target has to be {TARGET} and an operation.");
-        refused(404, "UnknownOperationException", &text)
-    })?;
-    let invocation = head.headers.get("amz-sdk-invocation-id").and_then(|value| value.to_str().ok());
-    let (action, invocation) = (action.to_owned(), invocation.map(str::to_owned));
+    let Head { action, invocation } =
+        Head::read(head.method.as_str(), head.uri.path(), |name| text(&head.headers, name))?;
     let mut body = pin!(body);
     let body = match tokio::time::timeout(BODY_TIME, Limited::new(body.as_mut(), MOST_BYTES).collect()).await {
         Ok(Ok(body)) => Vec::from(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let _in_vain = tokio::time::timeout(OVERFLOW_TIME, throw_away(body)).await;
-            return Err(ApiError::RequestTooLarge { limit: MOST_BYTES }.into());
+            return Err(wire::too_large());
         }
         Ok(Err(_)) => return Err(refused(400, "IncompleteBodyException", "The body of the request broke off.")),
         Err(_) => return Err(refused(408, "RequestTimeoutException", "The body of the request came too slowly.")),
@@ -168,32 +149,24 @@ async fn throw_away(mut body: Pin<&mut impl Body<Data = Bytes>>) {
     }
 }
 
-fn action(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET)
-}
-
-/// An answer to what is no call at all.
-fn refused(status: u16, name: &'static str, message: &str) -> Answer {
-    // Nothing in the texts above needs an escape.
-    let body = format!(r#"{{"__type":"{name}","message":"{message}"}}"#);
-    Answer { status, body, error: Some(name) }
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
 }
 
 fn response(answer: Answer, id: &str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
-    if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert("x-amzn-requestid", id);
-    }
-    if let Some(error) = answer.error {
-        headers.insert("x-amzn-errortype", HeaderValue::from_static(error));
+    for (name, value) in answer.headers(id) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
     }
     // A body that was not read to its end cannot be followed by another request.
     if matches!(answer.status, 408 | 413) {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    *response.body_mut() = Full::new(Bytes::from(answer.body));
     response
 }
 

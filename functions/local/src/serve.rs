@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use embedded::{Directory, SystemClock, TimerQueue};
-use integrations::{Home, LambdaTarget, Targets};
+use embedded::{Directory, TimerQueue};
+use integrations::{Home, LambdaTarget, Mocked, Mocks, Targets};
 use service::api::Service;
-use service::{Role, Settings, World};
+use service::{Role, Settings, SystemClock, World};
 use tokio::net::TcpListener;
 
 use crate::http;
@@ -57,6 +57,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
 }
 
 fn install(options: &Options) -> anyhow::Result<Installation> {
+    let mocks = mocks(options)?;
     let directory = Arc::new(Directory::open(&options.data_dir, &options.directory())?);
     let clock = Arc::new(SystemClock::new().map_err(|error| anyhow::anyhow!("no randomness: {error}"))?);
     let queue = Arc::new(TimerQueue::new(clock.clone()));
@@ -69,25 +70,28 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         retention_days: options.retention_days,
         role: Role::Alone,
         calls: CALLS,
+        wait_millionths: options.wait_time_scale,
     };
     let world = World {
         journal: directory.clone(),
         machines: directory.clone(),
         starts: directory.clone(),
         queue: queue.clone(),
-        tasks: Arc::new(Targets::new(lambda(options, home)?)),
+        tasks: Arc::new(Mocked::new(mocks, Arc::new(Targets::new(lambda(options, home)?)))),
         clock: clock.clone(),
     };
     Ok(Installation { service: Service::new(world, settings), directory, queue, clock })
 }
 
 fn lambda(options: &Options, home: Home) -> anyhow::Result<LambdaTarget> {
-    match &options.lambda_endpoint {
-        Some(url) => {
-            LambdaTarget::at_endpoint(url, home).map_err(|error| anyhow::anyhow!("--lambda-endpoint: {error}"))
-        }
-        None => Ok(LambdaTarget::at_aws(home)),
-    }
+    let endpoint = options.lambda_endpoint.as_deref();
+    LambdaTarget::at(endpoint, home).map_err(|error| anyhow::anyhow!("--lambda-endpoint: {error}"))
+}
+
+fn mocks(options: &Options) -> anyhow::Result<Option<Mocks>> {
+    let Some(path) = &options.mock_config else { return Ok(None) };
+    let read = || -> anyhow::Result<Mocks> { Ok(Mocks::parse(&std::fs::read_to_string(path)?)?) };
+    read().map(Some).with_context(|| format!("the mock configuration {}", path.display()))
 }
 
 async fn listen(options: &Options) -> anyhow::Result<TcpListener> {
@@ -107,7 +111,7 @@ fn greet(options: &Options, listener: &TcpListener, resumed: usize) -> anyhow::R
     let mut out = std::io::stdout().lock();
     writeln!(out, "Stepwell serves Step Functions at {endpoint}, data in {}", options.data_dir.display())?;
     if resumed > 0 {
-        writeln!(out, "Going on with {resumed} executions")?;
+        writeln!(out, "Going on with {resumed} execution{}", if resumed == 1 { "" } else { "s" })?;
     }
     let call = format!("aws stepfunctions --endpoint-url {endpoint} list-state-machines");
     writeln!(out, "Call it: AWS_DISABLE_HOST_PREFIX_INJECTION=true {call}")?;

@@ -10,6 +10,7 @@ mod arguments;
 mod failure;
 mod invocation;
 mod json;
+mod timeouts;
 
 use std::time::{Duration, Instant};
 
@@ -20,12 +21,15 @@ use crate::partition::Home;
 
 pub use arguments::check_arguments;
 use invocation::{Invocation, Naming};
+use timeouts::Timeouts;
 
 /// Calls Lambda functions.
 pub struct LambdaTarget {
     caller: Caller,
     home: Home,
     naming: Naming,
+    /// What is known of functions' own timeouts, where they are asked for.
+    timeouts: Option<Timeouts>,
 }
 
 /// Which of the two ways a Task names its function; the results look different.
@@ -52,12 +56,39 @@ impl LambdaTarget {
 
     /// Functions behind `url`, named without account and region.
     pub fn at_endpoint(url: &str, home: Home) -> Result<Self, InvalidEndpoint> {
-        Ok(Self { caller: Caller::at_endpoint(url)?, home, naming: Naming::Bare })
+        Ok(Self { caller: Caller::at_endpoint(url)?, home, naming: Naming::Bare, timeouts: None })
+    }
+
+    /// Functions behind `endpoint`, or at AWS when there is none.
+    pub fn at(endpoint: Option<&str>, home: Home) -> Result<Self, InvalidEndpoint> {
+        match endpoint {
+            Some(url) => Self::at_endpoint(url, home),
+            None => Ok(Self::at_aws(home)),
+        }
     }
 
     /// Functions at AWS, in the region of `home`.
     pub fn at_aws(home: Home) -> Self {
-        Self { caller: Caller::at_aws(&home), home, naming: Naming::AsGiven }
+        Self { caller: Caller::at_aws(&home), home, naming: Naming::AsGiven, timeouts: None }
+    }
+
+    /// Asks for functions' own timeouts: for a caller whose time is short. Takes `lambda:GetFunctionConfiguration`.
+    pub fn asking_timeouts(self) -> Self {
+        Self { timeouts: Some(Timeouts::default()), ..self }
+    }
+
+    /// The longest that calling the function `arn` can take.
+    pub(crate) async fn limit_of_function(&self, arn: &str) -> Duration {
+        self.limit_of(&Invocation::of_function(arn, "")).await
+    }
+
+    /// The longest that `lambda:invoke` with these arguments can take.
+    pub(crate) async fn limit_of_arguments(&self, arguments: &str) -> Duration {
+        match Invocation::of_arguments(arguments) {
+            Ok(invocation) => self.limit_of(&invocation).await,
+            // It fails at once.
+            Err(_) => Self::LIMIT,
+        }
     }
 
     /// Calls the function `arn` with the arguments as its event.

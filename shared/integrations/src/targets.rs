@@ -34,10 +34,12 @@ impl Tasks for Targets {
         }
     }
 
-    fn limit(&self, resource: &Resource) -> Duration {
-        match resource {
-            Resource::Lambda { .. } => LambdaTarget::LIMIT,
-            Resource::Integration(integration) if is_lambda_invoke(integration) => LambdaTarget::LIMIT,
+    async fn limit(&self, call: &TaskCall) -> Duration {
+        match &call.resource {
+            Resource::Lambda { arn } => self.lambda.limit_of_function(arn).await,
+            Resource::Integration(integration) if is_lambda_invoke(integration) => {
+                self.lambda.limit_of_arguments(&call.arguments).await
+            }
             Resource::Integration(_) | Resource::Activity { .. } => OTHER_LIMIT,
         }
     }

@@ -39,12 +39,13 @@ fn call(resource: Resource, arguments: &str) -> TaskCall {
         execution: "arn:aws:states:us-east-1:123456789012:execution:m:e".to_owned(),
         state: "S".to_owned(),
         role: None,
+        test: None,
     }
 }
 
 fn output(answer: TaskAnswer) -> String {
     match answer {
-        TaskAnswer::Succeeded { output } => output,
+        TaskAnswer::Succeeded { output } | TaskAnswer::Concluded { output } => output,
         TaskAnswer::Failed { error, cause } => panic!("{error}: {cause:?}"),
     }
 }
@@ -52,7 +53,7 @@ fn output(answer: TaskAnswer) -> String {
 fn failure(answer: TaskAnswer) -> (String, String) {
     match answer {
         TaskAnswer::Failed { error, cause } => (error, cause.unwrap_or_default()),
-        TaskAnswer::Succeeded { output } => panic!("{output}"),
+        TaskAnswer::Succeeded { output } | TaskAnswer::Concluded { output } => panic!("{output}"),
     }
 }
 
@@ -377,8 +378,8 @@ async fn a_role_is_never_ignored_at_aws() {
     assert!(cause.contains("arn:aws:iam::210987654321:role/other"), "{cause}");
 }
 
-#[test]
-fn lambda_has_fifteen_minutes_and_some_seconds() {
+#[tokio::test]
+async fn lambda_has_fifteen_minutes_and_some_seconds() {
     let targets = targets("http://127.0.0.1:1");
     let cases = [
         (function(), 910),
@@ -387,6 +388,7 @@ fn lambda_has_fifteen_minutes_and_some_seconds() {
         (integration("sqs", "sendMessage", Pattern::RequestResponse), 60),
     ];
     for (resource, seconds) in cases {
-        assert_eq!(targets.limit(&resource), Duration::from_secs(seconds), "{resource:?}");
+        let limit = targets.limit(&call(resource.clone(), r#"{"FunctionName":"f"}"#)).await;
+        assert_eq!(limit, Duration::from_secs(seconds), "{resource:?}");
     }
 }

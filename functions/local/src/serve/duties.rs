@@ -6,7 +6,7 @@ use std::time::Duration;
 use interpreter::Timestamp;
 use service::api::Service;
 use service::deliver::DeliverError;
-use service::ports::{Clock, Journal, Queue};
+use service::ports::{Clock, Journal, Notice, Queue};
 use tokio::sync::Semaphore;
 
 use super::Installation;
@@ -30,12 +30,12 @@ impl Installation {
         let mut after: Option<String> = None;
         loop {
             let page = self.directory.open(after.as_deref(), PAGE).await?;
-            count += page.len();
-            for (execution, due) in &page {
-                self.queue.send(execution, due.filter(|due| *due > now)).await?;
+            count += page.executions.len();
+            for (execution, due) in &page.executions {
+                self.queue.send(Notice::of(execution, due.filter(|due| *due > now))).await?;
             }
-            match page.into_iter().last() {
-                Some((last, _)) => after = Some(last),
+            match page.next {
+                Some(next) => after = Some(next),
                 None => break,
             }
         }
@@ -95,7 +95,7 @@ async fn look(service: &Service, queue: &dyn Queue, clock: &dyn Clock, execution
         Err(error) => {
             tracing::error!(execution, ?error, "an execution could not be looked at; trying again");
             let Timestamp(now) = clock.now();
-            if let Err(error) = queue.send(execution, Some(Timestamp(now.saturating_add(AGAIN_MS)))).await {
+            if let Err(error) = queue.send(Notice::of(execution, Some(Timestamp(now.saturating_add(AGAIN_MS))))).await {
                 tracing::error!(execution, %error, "an execution will not be looked at before the next start");
             }
         }

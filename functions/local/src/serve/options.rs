@@ -10,6 +10,8 @@ use integrations::Home;
 /// The account that Step Functions Local makes up.
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
+/// The largest factor on Waits. Who waits longer than that has mistaken it for something else.
+const MOST_SCALE: f64 = 1000.0;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Regions by how they begin, and their partitions. What is not in here is in `aws`.
@@ -43,6 +45,12 @@ pub struct Options {
     /// Region in ARNs, and of the functions that are called [default: AWS_REGION, else us-east-1]
     #[arg(long, env = "AWS_DEFAULT_REGION", value_parser = region)]
     pub region: Option<String>,
+    /// Factor on how long Wait states wait, for executions that start from now on: 0 is not at all
+    #[arg(long, value_name = "FACTOR", default_value = "1", env = "WAIT_TIME_SCALE", value_parser = wait_time_scale)]
+    pub wait_time_scale: u64,
+    /// File of mocks (MockConfigFile.json) for executions started with stateMachineArn#TestCase
+    #[arg(long, value_name = "FILE", env = "SFN_MOCK_CONFIG")]
+    pub mock_config: Option<PathBuf>,
     /// Days for which closed executions are kept
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_500), env = "STEPWELL_RETENTION_DAYS")]
     pub retention_days: u32,
@@ -90,6 +98,13 @@ fn account(text: &str) -> Result<String, String> {
     if good { Ok(text.to_owned()) } else { Err("an account has 12 digits".to_owned()) }
 }
 
+/// A factor in millionths: what is stored with an execution compares exactly.
+fn wait_time_scale(text: &str) -> Result<u64, String> {
+    let scale: Option<f64> = text.parse().ok().filter(|scale| (0.0..=MOST_SCALE).contains(scale));
+    let scale = scale.ok_or_else(|| format!("a factor is a number from 0 to {MOST_SCALE}"))?;
+    Ok((scale * 1_000_000.0).round() as u64)
+}
+
 fn region(text: &str) -> Result<String, String> {
     let good = !text.is_empty()
         && text.len() <= 32
@@ -113,6 +128,17 @@ mod tests {
         ];
         for (region, expected) in cases {
             assert_eq!(partition(region), expected, "{region}");
+        }
+    }
+
+    #[test]
+    fn a_factor_on_waits_is_kept_in_millionths() {
+        let cases = [("1", 1_000_000), ("0", 0), ("0.5", 500_000), ("2", 2_000_000), ("1e-6", 1)];
+        for (text, expected) in cases {
+            assert_eq!(wait_time_scale(text), Ok(expected), "{text}");
+        }
+        for text in ["", "fast", "-1", "NaN", "inf", "1001"] {
+            assert!(wait_time_scale(text).is_err(), "{text}");
         }
     }
 

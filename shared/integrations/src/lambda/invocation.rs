@@ -85,19 +85,7 @@ impl Invocation {
 
     /// The request that does it. The error is a message in Lambda's way.
     pub(crate) fn request(&self, naming: Naming, timeout: Duration) -> Result<Request, String> {
-        let (function, qualifier) = match naming {
-            Naming::AsGiven => (self.function.as_str(), self.qualifier.as_deref()),
-            Naming::Bare => (self.bare_name(), self.asked_qualifier()),
-        };
-        // A segment of dots would be a walk up the path, which no encoding hides.
-        if function.chars().all(|character| character == '.') {
-            return Err(invalid("functionName", function));
-        }
-        let mut path = format!("/2015-03-31/functions/{}/invocations", percent_encoded(function));
-        if let Some(qualifier) = qualifier {
-            path.push_str("?Qualifier=");
-            path.push_str(&percent_encoded(qualifier));
-        }
+        let path = self.path(naming, "invocations")?;
         let mut headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
         let optional = [
             ("x-amz-invocation-type", "invocationType", &self.invocation_type),
@@ -111,6 +99,24 @@ impl Invocation {
         }
         let body = self.payload.clone();
         Ok(Request { method: http::Method::POST, path, headers, body, timeout, answer_limit: ANSWER_LIMIT })
+    }
+
+    /// The path of what the API has to say about the function under the name `what`.
+    pub(super) fn path(&self, naming: Naming, what: &str) -> Result<String, String> {
+        let (function, qualifier) = match naming {
+            Naming::AsGiven => (self.function.as_str(), self.qualifier.as_deref()),
+            Naming::Bare => (self.bare_name(), self.asked_qualifier()),
+        };
+        // A segment of dots would be a walk up the path, which no encoding hides.
+        if function.chars().all(|character| character == '.') {
+            return Err(invalid("functionName", function));
+        }
+        let mut path = format!("/2015-03-31/functions/{}/{what}", percent_encoded(function));
+        if let Some(qualifier) = qualifier {
+            path.push_str("?Qualifier=");
+            path.push_str(&percent_encoded(qualifier));
+        }
+        Ok(path)
     }
 
     /// The bare name and the qualifier in `function`: `name[:qualifier]`, `[ACCOUNT:]function:name[:qualifier]`, or a
