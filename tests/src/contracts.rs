@@ -1,15 +1,55 @@
 //! What every adapter of a port is held to: one function per promise of `service::ports`.
 //!
 //! Each function gets an adapter that holds nothing yet and returns an error, or panics by an assertion, where the
-//! adapter breaks the promise. `tests/port_contracts.rs` runs them over every adapter there is. What survives a crash is
-//! tested beside each adapter, because crashing is different for each.
+//! adapter breaks the promise; the macro [`promises`](crate::promises) makes them the tests of an adapter. What survives
+//! a crash is tested beside each adapter, because crashing is different for each.
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::{join_all, try_join_all};
 use interpreter::Timestamp;
 use service::ports::{
-    Appended, Direction, ExecutionStatus, Journal, ListQuery, Listing, MachineItem, Machines, Record, Starts,
+    Appended, Direction, ExecutionStatus, Journal, ListPage, ListQuery, Listing, MachineItem, Machines, OpenPage,
+    Record, Starts,
 };
+
+/// One test per promise of a store's ports, each over a fresh adapter: `$fresh` makes one, with what has to outlive it.
+#[macro_export]
+macro_rules! promises {
+    (Journal, Machines: $fresh:expr) => {
+        $crate::promises! { $fresh =>
+            a_record_comes_back_as_it_was_written
+            an_execution_that_is_not_there_is_empty
+            the_loser_of_a_race_gets_the_winners_record
+            many_writers_of_one_execution_leave_no_gap_and_lose_nothing
+            writers_of_different_executions_do_not_disturb_each_other
+            a_tail_is_the_head_and_what_follows_the_last_full_set
+            the_ends_of_one_record_are_equal
+            reads_go_both_ways_from_any_place
+            lists_show_the_newest_start_first
+            lists_show_the_last_status_only
+            lists_come_in_pages_without_a_gap
+            open_executions_come_with_their_due_times
+            a_forgotten_execution_leaves_its_name_free
+            a_machine_is_written_over_the_version_it_was_made_from
+            a_machine_is_removed_in_the_version_that_was_seen
+            one_of_many_writers_of_a_machine_wins
+            machines_come_in_the_order_of_their_arns
+            a_revision_is_kept_under_its_hash
+        }
+    };
+    (Starts: $fresh:expr) => {
+        $crate::promises! { $fresh => a_start_is_pending_until_it_is_dropped }
+    };
+    ($fresh:expr => $($promise:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() -> anyhow::Result<()> {
+                let (_world, adapter) = $fresh().await?;
+                $crate::contracts::$promise(&adapter).await
+            }
+        )*
+    };
+}
 
 const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:orders";
 
@@ -83,8 +123,8 @@ pub async fn an_execution_that_is_not_there_is_empty(journal: &dyn Journal) -> R
     assert_eq!(journal.tail(&nobody).await?, []);
     assert_eq!(journal.ends(&nobody).await?, None);
     assert_eq!(journal.read(&nobody, 0, Direction::Ascending, 10).await?, []);
-    assert_eq!(journal.open(None, 10).await?, []);
-    assert_eq!(journal.list(&query(None)).await?, []);
+    assert_eq!(journal.open(None, 10).await?, OpenPage::default());
+    assert_eq!(journal.list(&query(None)).await?, ListPage::default());
     journal.forget(&nobody).await?;
     Ok(())
 }
@@ -135,7 +175,7 @@ pub async fn writers_of_different_executions_do_not_disturb_each_other(journal: 
         Ok(())
     });
     join_all(executions).await.into_iter().collect::<Result<Vec<()>>>()?;
-    assert_eq!(journal.open(None, 100).await?.len(), 64);
+    assert_eq!(open(journal, 100).await?.len(), 64);
     Ok(())
 }
 
@@ -193,7 +233,37 @@ fn query(status: Option<ExecutionStatus>) -> ListQuery {
 }
 
 async fn names(journal: &dyn Journal, query: &ListQuery) -> Result<Vec<String>> {
-    Ok(journal.list(query).await?.into_iter().map(|listing| listing.name).collect())
+    Ok(listed(journal, query).await?.into_iter().map(|listing| listing.name).collect())
+}
+
+/// At most `query.limit` executions, over as many pages as it takes.
+async fn listed(journal: &dyn Journal, query: &ListQuery) -> Result<Vec<Listing>> {
+    let (mut query, mut listings) = (query.clone(), Vec::new());
+    loop {
+        let page = journal.list(&query).await?;
+        ensure!(page.listings.len() <= query.limit, "{} of {}", page.listings.len(), query.limit);
+        query.limit -= page.listings.len();
+        listings.extend(page.listings);
+        match page.next {
+            Some(next) if query.limit > 0 => query.after = Some(next),
+            _ => return Ok(listings),
+        }
+    }
+}
+
+/// All open executions, in the order of their ARNs, read in pages of about `limit`.
+async fn open(journal: &dyn Journal, limit: usize) -> Result<Vec<(String, Option<Timestamp>)>> {
+    let (mut after, mut executions) = (None, Vec::new());
+    loop {
+        let page = journal.open(after.as_deref(), limit).await?;
+        executions.extend(page.executions);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    executions.sort();
+    Ok(executions)
 }
 
 pub async fn lists_show_the_newest_start_first(journal: &dyn Journal) -> Result<()> {
@@ -222,7 +292,7 @@ pub async fn lists_show_the_last_status_only(journal: &dyn Journal) -> Result<()
     write(journal, closing.clone()).await?;
     assert_eq!(names(journal, &query(None)).await?, ["ends", "runs"]);
     assert_eq!(names(journal, &query(Some(Running))).await?, ["runs"]);
-    assert_eq!(journal.list(&query(Some(Succeeded))).await?, Vec::from_iter(closing.listing));
+    assert_eq!(listed(journal, &query(Some(Succeeded))).await?, Vec::from_iter(closing.listing));
     assert_eq!(names(journal, &query(Some(Failed))).await?, [""; 0]);
     let after = Some((Timestamp(2), execution_arn("ends")));
     assert_eq!(names(journal, &ListQuery { after, ..query(Some(Succeeded)) }).await?, [""; 0]);
@@ -233,7 +303,38 @@ pub async fn lists_show_the_last_status_only(journal: &dyn Journal) -> Result<()
     Ok(())
 }
 
-pub async fn open_executions_come_in_order_with_their_due_times(journal: &dyn Journal) -> Result<()> {
+pub async fn lists_come_in_pages_without_a_gap(journal: &dyn Journal) -> Result<()> {
+    const EXECUTIONS: i64 = 60;
+    for number in 0..EXECUTIONS {
+        // Several begin at once; every third has ended.
+        let (name, started) = (format!("{number:02}"), number / 4);
+        write(journal, head(&name, started)).await?;
+        if number % 3 == 0 {
+            write(journal, close(&name, 1, started, 100)).await?;
+        }
+    }
+    let all: Vec<_> = (0..EXECUTIONS).rev().map(|number| format!("{number:02}")).collect();
+    for limit in [1, 7, 60, 100] {
+        for status in [None, Some(ExecutionStatus::Running), Some(ExecutionStatus::Succeeded)] {
+            let (mut query, mut found) = (ListQuery { limit, ..query(status) }, Vec::new());
+            loop {
+                let page = journal.list(&query).await?;
+                found.extend(page.listings.into_iter().map(|listing| listing.name));
+                match page.next {
+                    Some(next) => query.after = Some(next),
+                    None => break,
+                }
+            }
+            let ended = |name: &str| name.parse::<i64>().is_ok_and(|number| number % 3 == 0);
+            let wanted = |name: &&String| status.is_none_or(|s| ended(name) == (s == ExecutionStatus::Succeeded));
+            let expected: Vec<_> = all.iter().filter(wanted).cloned().collect();
+            assert_eq!(found, expected, "{status:?}, {limit} at a time");
+        }
+    }
+    Ok(())
+}
+
+pub async fn open_executions_come_with_their_due_times(journal: &dyn Journal) -> Result<()> {
     for name in ["c", "a", "b", "closed"] {
         write(journal, Record { due: Some(Timestamp(100)), ..head(name, 0) }).await?;
     }
@@ -245,12 +346,12 @@ pub async fn open_executions_come_in_order_with_their_due_times(journal: &dyn Jo
         (execution_arn("b"), Some(Timestamp(7))),
         (execution_arn("c"), Some(Timestamp(100))),
     ];
-    assert_eq!(journal.open(None, 10).await?, all);
-    assert_eq!(journal.open(None, 2).await?, all[..2]);
-    assert_eq!(journal.open(Some(&execution_arn("a")), 10).await?, all[1..]);
-    assert_eq!(journal.open(Some(&execution_arn("c")), 10).await?, []);
+    for limit in [1, 2, 3, 10] {
+        assert_eq!(open(journal, limit).await?, all, "{limit} at a time");
+    }
     write(journal, Record { listing: Some(running("closed", 0)), ..record("closed", 2) }).await?;
-    assert_eq!(journal.open(Some(&execution_arn("c")), 10).await?, [(execution_arn("closed"), None)]);
+    let reopened = (execution_arn("closed"), None);
+    assert_eq!(open(journal, 10).await?, all.into_iter().chain([reopened]).collect::<Vec<_>>());
     Ok(())
 }
 

@@ -3,11 +3,14 @@
 pub mod client;
 pub mod contracts;
 pub mod disk;
+pub mod dynamo;
+pub mod hand_clock;
 pub mod lambda_server;
 pub mod load;
 pub mod python;
 pub mod raw_http;
 pub mod server;
 pub mod simulation;
+pub mod sqs;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod trace;

@@ -1,6 +1,7 @@
-//! Stock clients, the aws CLI and boto3, installed from PyPI into an environment under `target`.
+//! Stock clients, the aws CLI and boto3, and the tools of a deployment, installed from PyPI into environments under
+//! `target`.
 //!
-//! The versions are pinned in `tests/python/requirements.txt`; the environment is made once and made again when that
+//! The versions are pinned in `tests/python/*requirements.txt`; an environment is made once and made again when its
 //! file changes. Without Python or PyPI the tests that need it say so and pass, unless `STEPWELL_CI` is set: there a
 //! client that cannot be installed is a failure.
 
@@ -11,6 +12,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/requirements.txt");
+const DEPLOY_REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/deploy-requirements.txt");
 
 /// An environment with the clients in it.
 #[derive(Debug, Clone)]
@@ -21,34 +23,8 @@ pub struct Clients {
 impl Clients {
     /// Finds or makes the environment. `None`, after saying why on standard error, where it cannot be had.
     pub fn find() -> Result<Option<Self>> {
-        match Self::install() {
-            Ok(clients) => Ok(Some(clients)),
-            Err(error) if is_ci() => Err(error.context("aws CLI and boto3 are not to be had")),
-            Err(error) => {
-                let mut stderr = std::io::stderr();
-                std::io::Write::write_fmt(&mut stderr, format_args!("skipped, no stock clients: {error:#}\n"))?;
-                Ok(None)
-            }
-        }
-    }
-
-    fn install() -> Result<Self> {
-        let home = target()?.join("stock-clients");
-        fs::create_dir_all(&home)?;
-        // Test binaries may run at the same time; the first makes the environment, the others wait for it.
-        let lock = File::create(home.join("lock"))?;
-        lock.lock()?;
-        let (environment, installed) = (home.join("venv"), home.join("installed.txt"));
-        let wanted = fs::read_to_string(REQUIREMENTS)?;
-        let programs = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });
-        if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
-            return Ok(Self { programs });
-        }
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS];
-        run(Command::new(programs.join("python")).args(pip))?;
-        fs::write(&installed, wanted)?;
-        Ok(Self { programs })
+        let found = found("aws CLI and boto3", install("stock-clients", REQUIREMENTS))?;
+        Ok(found.map(|programs| Clients { programs }))
     }
 
     /// Python with boto3, set to call `endpoint`.
@@ -83,6 +59,44 @@ impl Clients {
             .env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }
+}
+
+/// The folder of the SAM CLI, an emulator of AWS and a Python with boto3. `None` as for [`Clients::find`].
+pub fn deploy_tools() -> Result<Option<PathBuf>> {
+    found("SAM CLI and emulator", install("deploy-tools", DEPLOY_REQUIREMENTS))
+}
+
+/// What cannot be installed is a failure where nothing may be skipped; elsewhere it is said.
+fn found(what: &str, installed: Result<PathBuf>) -> Result<Option<PathBuf>> {
+    match installed {
+        Ok(programs) => Ok(Some(programs)),
+        Err(error) if is_ci() => Err(error.context(format!("{what} are not to be had"))),
+        Err(error) => {
+            let mut stderr = std::io::stderr();
+            std::io::Write::write_fmt(&mut stderr, format_args!("skipped, no {what}: {error:#}\n"))?;
+            Ok(None)
+        }
+    }
+}
+
+/// Makes the environment `name` of what `requirements` lists, unless it is there; its folder of programs.
+fn install(name: &str, requirements: &str) -> Result<PathBuf> {
+    let home = target()?.join(name);
+    fs::create_dir_all(&home)?;
+    // Test binaries may run at the same time; the first makes the environment, the others wait for it.
+    let lock = File::create(home.join("lock"))?;
+    lock.lock()?;
+    let (environment, installed) = (home.join("venv"), home.join("installed.txt"));
+    let wanted = fs::read_to_string(requirements)?;
+    let programs = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });
+    if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(programs);
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", requirements];
+    run(Command::new(programs.join("python")).args(pip))?;
+    fs::write(&installed, wanted)?;
+    Ok(programs)
 }
 
 /// True where nothing may be skipped.

@@ -134,7 +134,7 @@ pub fn command() -> Result<Command> {
 }
 
 fn decides_behaviour(variable: &str) -> bool {
-    ["AWS_", "LAMBDA_", "STEPWELL_", "RUST_LOG"].iter().any(|prefix| variable.starts_with(prefix))
+    ["AWS_", "LAMBDA_", "SFN_", "STEPWELL_", "WAIT_TIME_", "RUST_LOG"].iter().any(|prefix| variable.starts_with(prefix))
 }
 
 /// An address that nobody listens at.
@@ -153,9 +153,14 @@ fn find_or_build() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("STEPWELL_BINARY") {
         return Ok(named.into());
     }
+    program("stepwell")
+}
+
+/// The path of any binary of the workspace, built if need be.
+pub fn program(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let profile = test.ancestors().nth(2).context("a test in no profile's folder")?;
-    let binary = profile.join(format!("stepwell{}", std::env::consts::EXE_SUFFIX));
+    let binary = profile.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if !is_fresh(&binary) {
         build(profile)?;
     }

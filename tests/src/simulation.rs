@@ -1,22 +1,32 @@
 //! A simulated world: the service's ports in memory, in virtual time, with faults where a test wants them.
 //!
-//! A [`World`] is what outlives a process: its disk, the people who answer task tokens, and the log of calls that
-//! functions got. [`World::run`] starts a process on it and lets it work until every execution is closed, until it has
-//! crashed where the [`Plan`] says, or until nothing moves any more. Each process has one thread, virtual time and chance
-//! from the seed, so that the same seed and plan give the same run, port call by port call.
+//! What outlives processes is an installation: a disk, the people who answer task tokens, and the log of calls that
+//! functions got. In a [`World`] one process lives on it at a time, as `serve` does, until every execution is closed,
+//! until it has crashed where its [`Plan`] says, or until nothing moves any more. In a [`Fleet`] many live at once, as on
+//! Lambda. Both have one thread, virtual time and chance from a seed, so that the same seed and plan give the same run,
+//! port call by port call; both are held to the same promises by [`check`].
 //!
-//! Deliberately absent: the API in front of the deliver loop, and real latency.
+//! Deliberately absent: the API in front of the deliver loop, but for Express executions, which begin in it.
 
+mod check;
 mod disk;
+mod express;
 mod faults;
+mod fleet;
 mod functions;
+mod installation;
+mod log;
+mod people;
 mod ports;
 mod process;
+mod queue;
 mod records;
 mod scenario;
 
+pub use check::{Fate, check};
 pub use disk::Disk;
 pub use faults::{Effect, Failing, Plan};
+pub use fleet::{Circumstances, Faults, Fleet, Tally, Telling};
 pub use functions::{CallMade, Reply, Says};
 pub use process::{Ended, Process, World};
 pub use records::{events, problems_of_history};

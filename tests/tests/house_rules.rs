@@ -27,8 +27,20 @@ const LAYERS: &[&[&str]] = &[
 
 /// What the pure crates may be made of: values, no world.
 const PURE: &[&str] = &["shared/expressions", "shared/asl", "shared/interpreter"];
-const PURE_DEPENDENCIES: &[&str] =
-    &["base64", "jiff", "md-5", "rand_chacha", "regex-lite", "saphyr-parser", "serde", "serde_json", "sha1", "sha2"];
+const PURE_DEPENDENCIES: &[&str] = &[
+    "base64",
+    "jiff",
+    "jsonata-core",
+    "md-5",
+    "rand_chacha",
+    "regex-lite",
+    "saphyr-parser",
+    "serde",
+    "serde_json",
+    "sha1",
+    "sha2",
+    "unicode-ident",
+];
 /// What each pure crate's `clippy.toml` has to forbid at least.
 const FORBIDDEN_TO_THE_PURE: &[&str] = &[
     "std::time::SystemTime::now",

@@ -198,6 +198,28 @@ async fn every_item_is_processed_and_the_results_join_the_input() -> Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_order_in_jsonata_is_priced_and_packed() -> Result<()> {
+    let world = World::open().await?;
+    world.functions.register("PriceItems", |event, _| {
+        let skus = event["skus"].as_array().cloned().unwrap_or_default();
+        Answer::Returns(skus.iter().map(|sku| json!(if sku == "book" { 12.5 } else { 40.0 })).collect())
+    });
+    world.functions.register("Pack", |event, _| Answer::Returns(event["sku"].clone()));
+    let items = |count: u32| json!([{"sku": "book", "count": count}, {"sku": "lamp", "count": 1}]);
+    let cases =
+        [(json!({"order": 7, "items": items(2)}), json!(69.9)), (json!({"order": 8, "items": items(10)}), json!(165))];
+    for (input, total) in cases {
+        let (description, history) = world.run("an_order_in_jsonata", &input).await?;
+        let expected = json!({"order": input["order"], "boxes": ["box-0:book", "box-1:lamp"], "total": total});
+        assert_eq!(output(&description)?, expected);
+        let exited = history.iter().find(|event| event["type"] == "TaskStateExited").context("no task ended")?;
+        let assigned = &exited["stateExitedEventDetails"]["assignedVariables"];
+        assert_eq!(*assigned, json!({"prices": "[12.5,40.0]", "order": input["order"].to_string()}), "JSON texts");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_throttled_call_is_made_again_after_two_seconds() -> Result<()> {
     let world = World::open().await?;
     let call = counting(|number| if number == 1 { throttled() } else { Answer::Returns(json!("fine")) });

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use futures_util::future::try_join_all;
 use serde_json::{Map, Value, json};
 use stepwell_tests::client::{Client, text};
 
@@ -302,6 +303,37 @@ async fn an_endless_loop_is_stopped_while_it_runs() -> Result<()> {
         stopped += usize::from(status == "ABORTED" && description["error"] == "Enough");
     }
     ensure!(stopped > 0, "none was stopped before its own end");
+    world.is_unharmed().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expressions_without_an_end_are_stopped_and_hold_up_nobody() -> Result<()> {
+    let world = World::join().await?;
+    let client = world.client();
+    let definition = json!({"QueryLanguage": "JSONata", "StartAt": "P", "States": {"P": {
+        "Type": "Pass", "Output": "{% ($f := function($x) { $f($x + 1) }; $f(1)) %}", "End": true,
+    }}});
+    let machine = client.create("without-an-end", &definition).await?;
+    let begun = Instant::now();
+    // More than the server has threads for its requests on most machines.
+    let runs: Vec<String> = (0..8).map(|number| format!("run-{number}")).collect();
+    let (none, one) = (json!({}), json!({"maxResults": 1}));
+    let mut starts = std::pin::pin!(try_join_all(runs.iter().map(|run| client.start(&machine, run, &none))));
+    let mut slowest = Duration::ZERO;
+    let executions = loop {
+        let asked = Instant::now();
+        tokio::select! {
+            started = &mut starts => break started?,
+            listed = client.call("ListStateMachines", &one) => drop(listed?),
+        }
+        slowest = slowest.max(asked.elapsed());
+    };
+    let all = begun.elapsed();
+    ensure!(slowest * 2 < all, "somebody else's call took {slowest:?} of {all:?}");
+    for execution in executions {
+        let ended = client.finished(&execution, SECONDS).await?;
+        ensure!(ended["error"] == "States.QueryEvaluationError", "{ended}");
+    }
     world.is_unharmed().await
 }
 
