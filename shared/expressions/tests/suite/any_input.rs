@@ -112,6 +112,16 @@ fn parse_everything(text: &str) {
     }
 }
 
+/// AWS reads `-0` as 0, serde_json as the double -0.0.
+fn zeros_without_sign(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.as_f64() == Some(0.0) => Value::from(0),
+        Value::Array(items) => items.into_iter().map(zeros_without_sign).collect(),
+        Value::Object(members) => members.into_iter().map(|(key, value)| (key, zeros_without_sign(value))).collect(),
+        other => other,
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_makes_a_parser_panic(text in any::<String>()) {
@@ -130,7 +140,8 @@ proptest! {
 
     #[test]
     fn json_is_accepted_exactly_when_serde_json_accepts_it(text in "[\\[\\]{}:,\"\\\\ 0-9.eE+\\-truefalsn]{0,12}") {
-        prop_assert_eq!(json::parse(&text).ok(), serde_json::from_str::<Value>(&text).ok());
+        let plain = |value: Option<Value>| value.map(zeros_without_sign);
+        prop_assert_eq!(plain(json::parse(&text).ok()), plain(serde_json::from_str(&text).ok()));
     }
 
     #[test]
