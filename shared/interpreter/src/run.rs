@@ -268,6 +268,14 @@ impl<'a> Run<'a> {
 
     // ---- the end ----
 
+    /// Ends the execution as its states did, unless some of what they did found no place in the history any more: then
+    /// that is what it fails of, see [`Run::settle`].
+    pub fn end_by_itself(&mut self, end: impl FnOnce(&mut Self)) {
+        if !self.full {
+            end(self);
+        }
+    }
+
     pub fn succeed_execution(&mut self, output: Payload, previous: u64) {
         let detail = Detail::ExecutionSucceeded { output: output.clone() };
         self.close(previous, self.moment.now, detail, Closing::Succeeded { output });

@@ -33,7 +33,7 @@ impl Run<'_> {
     pub fn end_thread(&mut self, path: &ThreadPath, output: Payload) {
         let Some((outer, index)) = path.parent() else {
             let previous = self.chain(path);
-            return self.succeed_execution(output, previous);
+            return self.end_by_itself(|run| run.succeed_execution(output, previous));
         };
         let last = self.chain(path);
         let Some(state) = self.outer_state(&outer) else { return };
@@ -75,7 +75,8 @@ impl Run<'_> {
     /// A thread failed for good: the execution does, or the state around it.
     pub fn fail_thread(&mut self, path: &ThreadPath, raised: Raised) {
         let Some((outer, index)) = path.parent() else {
-            return self.fail_execution(raised.failure, self.chain(path));
+            let previous = self.chain(path);
+            return self.end_by_itself(|run| run.fail_execution(raised.failure, previous));
         };
         let last = self.chain(path);
         let Some(state) = self.outer_state(&outer) else { return };

@@ -46,6 +46,31 @@ fn a_deeper_result_fails_the_task() {
 }
 
 #[test]
+fn a_history_that_is_full_fails_the_execution_wherever_that_happens() {
+    let nested = r#"{"StartAt":"M","States":{"M":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"P","States":{
+        "P":{"Type":"Parallel","End":true,"Branches":[{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}]}}}}}}"#;
+    let failing = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"F"},"F":{"Type":"Fail","Error":"Mine"}}}"#;
+    for definition in [nested, failing] {
+        let Some(machine) = asl::parse(definition, MachineType::Standard).machine else { panic!("{definition}") };
+        let events = |limit: u64| {
+            let limits = Limits { events: limit, ..Limits::STANDARD };
+            tell(&machine, begin(&machine, "[1,2]".into(), limits), Stimulus::Started).events
+        };
+        let whole = events(25_000);
+        for limit in 2..=whole.len() as u64 + 2 {
+            let cut = events(limit);
+            if limit >= whole.len() as u64 {
+                assert_eq!(cut, whole, "at most {limit} events");
+                continue;
+            }
+            let end = cut.last().map(|event| (event.id, event.detail.clone()));
+            let cause = format!("The execution reached the maximum number of history events ({limit}).");
+            assert_eq!(end, Some((limit, Detail::ExecutionFailed(Failure::new("States.Runtime", cause)))));
+        }
+    }
+}
+
+#[test]
 fn the_cause_of_a_fail_state_is_cut_where_the_api_ends_it() {
     let cause = |letters: usize| {
         let definition =
