@@ -1,8 +1,7 @@
 //! What lets Stepwell run in one process, durable in one directory, with nothing else installed.
 //!
 //! [`Directory`] is the store: it implements the service's ports `Journal`, `Machines` and `Starts`. [`TimerQueue`] is
-//! the port `Queue`, [`SystemClock`] the port `Clock`. The same contract suite holds these and the DynamoDB and SQS
-//! adapters to the same promises.
+//! the port `Queue`. The same contract suite holds these and the DynamoDB and SQS adapters to the same promises.
 //!
 //! # The directory
 //!

@@ -10,6 +10,7 @@ use integrations::{Home, LambdaTarget, Targets};
 use serde_json::{Value, json};
 use service::ports::{TaskAnswer, TaskCall, Tasks};
 use stepwell_tests::lambda_server::{Answer, Dialect, LambdaServer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:fun";
 
@@ -376,6 +377,47 @@ async fn a_role_is_never_ignored_at_aws() {
     let (error, cause) = failure(Targets::new(LambdaTarget::at_aws(home)).call(with_role).await);
     assert_eq!(error, "States.TaskFailed");
     assert!(cause.contains("arn:aws:iam::210987654321:role/other"), "{cause}");
+}
+
+/// A server that answers every request with this body; the first lines of the requests go to `heard`.
+async fn answers(body: &'static str, heard: tokio::sync::mpsc::UnboundedSender<String>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (mut buffer, mut request) = ([0; 1024], Vec::new());
+            while !request.ends_with(b"\r\n\r\n") {
+                let read = stream.read(&mut buffer).await.unwrap();
+                request.extend(buffer.iter().take(read));
+            }
+            let text = String::from_utf8(request).unwrap();
+            heard.send(text.lines().next().unwrap_or_default().to_owned()).unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_function_is_asked_once_how_long_it_may_run() {
+    let home = || Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() };
+    let cases = [(r#"{"FunctionName":"fun","Timeout":7}"#, 17), (r#"{"Timeout":900}"#, 910), ("no JSON", 910)];
+    for (body, seconds) in cases {
+        let (heard, mut requests) = tokio::sync::mpsc::unbounded_channel();
+        let url = answers(body, heard).await;
+        let targets = Targets::new(LambdaTarget::at_endpoint(&url, home()).unwrap().asking_timeouts());
+        for _ in 0..2 {
+            let limit = targets.limit(&call(function(), "{}")).await;
+            assert_eq!(limit, Duration::from_secs(seconds), "{body}");
+        }
+        let live = call(invoke(), r#"{"FunctionName":"fun","Qualifier":"live"}"#);
+        assert_eq!(targets.limit(&live).await, Duration::from_secs(seconds), "{body}");
+        let path = "/2015-03-31/functions/fun/configuration";
+        assert_eq!(requests.try_recv().unwrap(), format!("GET {path} HTTP/1.1"));
+        assert_eq!(requests.try_recv().unwrap(), format!("GET {path}?Qualifier=live HTTP/1.1"));
+        assert!(requests.try_recv().is_err(), "{body}: asked again");
+    }
 }
 
 #[tokio::test]
