@@ -7,6 +7,7 @@ pub mod dynamo;
 pub mod hand_clock;
 pub mod lambda_server;
 pub mod load;
+pub mod modes;
 pub mod python;
 pub mod raw_http;
 pub mod server;
@@ -14,3 +15,5 @@ pub mod simulation;
 pub mod sqs;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod trace;
+
+pub use modes::long_mode;

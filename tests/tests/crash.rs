@@ -1,8 +1,8 @@
 //! The process is killed at random moments under load and started again on the same directory: nothing it acknowledged
 //! is lost, nothing is stuck, no attempt is started twice, no history has a gap.
 //!
-//! `STEPWELL_KILLS` says how often (6 unless it is set; `.ci/run` says 50), `STEPWELL_SEED` repeats the moments of a run
-//! that failed. What power loss takes beyond the process is `power_loss.rs`; crashes between any two calls of the ports,
+//! `STEPWELL_KILLS` says how often (6 unless it is set, 200 in the long mode; `.ci/run` says 50), `STEPWELL_SEED` repeats
+//! the moments of a run that failed. What power loss takes beyond the process is `power_loss.rs`; crashes between any two calls of the ports,
 //! in order and without chance, are `simulation.rs`.
 
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Result, ensure};
 use stepwell_tests::lambda_server::{Dialect, LambdaServer};
 use stepwell_tests::load::Load;
+use stepwell_tests::modes::{Progress, count, number_in};
 use stepwell_tests::server::Server;
 use tempfile::TempDir;
 
@@ -21,7 +22,7 @@ const SETTLE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_stuck_or_done_twice_when_the_process_is_killed() -> Result<()> {
-    let kills = number_in("STEPWELL_KILLS").unwrap_or(6);
+    let kills = count("STEPWELL_KILLS", 6, 200);
     let mut chance = number_in("STEPWELL_SEED").map_or_else(seed, Ok)?;
     println!("{kills} kills, STEPWELL_SEED={chance}");
     let functions = LambdaServer::start(Dialect::Aws).await?;
@@ -30,8 +31,9 @@ async fn nothing_is_lost_stuck_or_done_twice_when_the_process_is_killed() -> Res
 
     let mut server = Server::start(&data, &flags).await?;
     let mut load = Load::begin(server.client(), &functions, Arc::new(AtomicU64::new(0))).await?;
-    let mut slowest = Duration::ZERO;
-    for _ in 0..kills {
+    let (mut slowest, mut progress) = (Duration::ZERO, Progress::new("kills", kills));
+    for killed in 0..kills {
+        progress.at(killed);
         tokio::time::sleep(Duration::from_millis(LIFE.0 + next(&mut chance) % (LIFE.1 - LIFE.0))).await;
         server.kill()?;
         let begin = Instant::now();
@@ -54,10 +56,6 @@ async fn nothing_is_lost_stuck_or_done_twice_when_the_process_is_killed() -> Res
     ensure!(kills < 5 || findings.lost_attempts > 0, "no kill met a task in flight");
     ensure!(server.stop().await?.success(), "the last one did not stop well");
     Ok(())
-}
-
-fn number_in(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
 }
 
 fn seed() -> Result<u64> {
