@@ -16,11 +16,13 @@ mod fleet;
 mod functions;
 mod installation;
 mod log;
+mod masked;
 mod people;
 mod ports;
 mod process;
 mod queue;
 mod records;
+mod reference;
 mod scenario;
 
 pub use check::{Fate, check};
@@ -30,6 +32,7 @@ pub use fleet::{Circumstances, Faults, Fleet, Tally, Telling};
 pub use functions::{CallMade, Reply, Says};
 pub use process::{Ended, Process, World};
 pub use records::{events, problems_of_history};
+pub use reference::Reference;
 pub use scenario::{Expected, Scenario, Stop};
 
 /// Chance from a seed: SplitMix64, good enough to choose faults with.

@@ -241,6 +241,25 @@ pub struct Entry {
     calls: BTreeMap<String, u32>,
 }
 
+impl Entry {
+    /// The threads it changed, `None` for those that are gone; of their payloads those that it holds itself.
+    pub fn threads(&self) -> impl Iterator<Item = (&ThreadPath, Option<Frame<Option<Payload>>>)> {
+        self.frames.iter().map(|(path, frame)| {
+            let held: Option<Result<_, std::convert::Infallible>> = frame.clone().map(|frame| {
+                frame.try_map(&mut |slot| {
+                    Ok(match slot {
+                        Slot::Here(slot) => self.payloads.get(slot as usize).cloned(),
+                        Slot::There(..) => None,
+                    })
+                })
+            });
+            match held.transpose() {
+                Ok(held) => (path, held),
+            }
+        })
+    }
+}
+
 /// Reads a commit.
 pub fn decode(sequence: u64, body: &[u8]) -> Result<Entry, Unreadable> {
     #[derive(Deserialize)]

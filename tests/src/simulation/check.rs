@@ -8,7 +8,7 @@ use service::entry;
 use service::ports::ExecutionStatus;
 
 use super::installation::Installation;
-use super::{Scenario, events, problems_of_history};
+use super::{Reference, Scenario, events, problems_of_history};
 
 /// What may happen to an execution besides what its scenario says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Fate {
 pub fn check(installation: &Installation, execution: &str, scenario: &Scenario, fate: Fate) -> Result<()> {
     let problems = problems_of_history(&installation.disk, execution);
     ensure!(problems.is_empty(), "{problems:#?}");
+    Reference::of(installation.definition(&scenario.name)?, &installation.disk.records(execution))
+        .context("not what a run without faults comes to")?;
     check_calls(installation, execution)?;
     let last = installation.disk.records(execution).pop().context("no records")?;
     ensure!(last.due.is_none(), "something is due after the end");

@@ -121,6 +121,11 @@ impl Installation {
         Some(Start { machine: definition.clone(), execution, head })
     }
 
+    /// The definition of a machine.
+    pub fn definition(&self, machine: &str) -> Result<&StateMachine> {
+        self.machines.get(machine).map(|machine| &*machine.definition).with_context(|| machine.to_owned())
+    }
+
     /// The calls that functions got so far for this execution.
     pub fn calls(&self, execution: &str) -> Vec<CallMade> {
         self.outside.lock().calls.iter().filter(|call| call.execution == execution).cloned().collect()

@@ -1,0 +1,353 @@
+//! The reference: the pure interpreter alone, without faults, told what the outside did.
+//!
+//! What may become of an execution depends on what happened outside: which attempt was answered with what and when, which
+//! was lost, when somebody stopped it. Its journal says all of that. [`Reference::of`] starts the same machine afresh, in
+//! memory, and replays those facts alone: claims, answers, losses, heartbeats, the stop, and the times of the commits. It
+//! has to come to the same events, with the same ids, links, times and payloads, to the same threads after each commit,
+//! and to the same end.
+//!
+//! Why that is sound: the interpreter is what says what a machine does (golden cases hold it to AWS), and it is a function
+//! of these facts. So a run that agrees ended where a run without faults would have, had the same attempts been lost; and
+//! whatever the deliver loop, the journal or a race did to an execution beyond its facts shows as a difference. That the
+//! facts themselves happened, each once, is for [`super::check`], which knows the outside.
+//!
+//! Not compared: what chance made (UUIDs) and the seals of task tokens.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use asl::StateMachine;
+use interpreter::{
+    Answer, Attempt, Call, Closing, Detail, Event, Execution, Failure, Frame, Moment, Payload, Phase, Snapshot,
+    Stimulus, TaskResource, ThreadPath, Timestamp, Wait, step,
+};
+use service::entry::{self, Entry};
+use service::ports::Record;
+
+use super::masked::{alike, token_like};
+
+/// What the cause of a lost attempt says.
+const LOST: &str = "was lost; whether the task ran is unknown";
+
+/// What the reference came to know of an execution.
+pub struct Reference {
+    /// By the number of the wait.
+    pub attempts: BTreeMap<u64, Tried>,
+    pub events: Vec<Event<Payload>>,
+    pub closing: Closing<Payload>,
+    pub closed_at: Timestamp,
+}
+
+/// An attempt of a task.
+#[derive(Debug, Clone)]
+pub struct Tried {
+    pub state: String,
+    pub arguments: String,
+    /// A worker began its call, or was about to.
+    pub started: bool,
+    /// `None` when it was cut short: by a stop, a sibling that failed, the machine's own timeout or a full history.
+    pub ended: Option<Ending>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    Answered(Answer<Payload>),
+    Lost,
+    TimedOut,
+}
+
+impl Reference {
+    /// Replays a closed execution from all its records.
+    pub fn of(machine: &StateMachine, records: &[Record]) -> Result<Reference> {
+        let mut replay: Option<Replay<'_>> = None;
+        for record in records {
+            let entry = entry::decode(record.sequence, &record.body).map_err(|error| anyhow!(error.0))?;
+            let replay = match &mut replay {
+                Some(replay) => replay,
+                none => {
+                    let (head, input) = entry.head.as_ref().context("the first entry has no head")?;
+                    none.insert(Replay::begin(machine, execution(head, input)))
+                }
+            };
+            replay.entry(entry).with_context(|| format!("in entry {}", record.sequence))?;
+        }
+        let replay = replay.context("an execution without entries")?;
+        let (closing, closed_at) = replay.snapshot.closed.context("the last entry does not close it")?;
+        Ok(Reference { attempts: replay.attempts, events: replay.heard, closing, closed_at })
+    }
+}
+
+fn execution(head: &entry::Head, input: &Payload) -> Execution {
+    Execution {
+        arn: head.arn.clone(),
+        name: head.name.clone(),
+        role_arn: head.role_arn.clone(),
+        machine_arn: head.machine_arn.clone(),
+        machine_name: head.machine_name.clone(),
+        region: head.region.clone(),
+        started: head.started,
+        input: input.clone(),
+        limits: head.limits,
+    }
+}
+
+struct Replay<'m> {
+    machine: &'m StateMachine,
+    snapshot: Snapshot,
+    /// Events of the reference that the journal has not been compared with yet.
+    ahead: VecDeque<Event<Payload>>,
+    heard: Vec<Event<Payload>>,
+    attempts: BTreeMap<u64, Tried>,
+    /// By the last event of an attempt, the number of its wait.
+    turns: BTreeMap<u64, u64>,
+}
+
+impl<'m> Replay<'m> {
+    fn begin(machine: &'m StateMachine, execution: Execution) -> Replay<'m> {
+        Replay {
+            machine,
+            snapshot: Snapshot::begin(machine, execution),
+            ahead: VecDeque::new(),
+            heard: Vec::new(),
+            attempts: BTreeMap::new(),
+            turns: BTreeMap::new(),
+        }
+    }
+
+    /// One commit: what it says came in from outside, then its events, then its threads.
+    fn entry(&mut self, entry: Entry) -> Result<()> {
+        ensure!(self.snapshot.is_open(), "an entry after the end");
+        self.take_in_silence(&entry);
+        for event in &entry.events {
+            if self.ahead.is_empty() && !self.has_no_room(event) {
+                let stimulus = self.stimulus(event, &entry);
+                self.step(stimulus, entry.at);
+            }
+            self.compare(event)?;
+        }
+        ensure!(self.ahead.is_empty(), "an event is missing: {:?}", self.ahead);
+        ensure!(entry.last_event == self.snapshot.last_event, "it says {} is the last event", entry.last_event);
+        ensure!(
+            alike(&entry.closed, &self.snapshot.closed),
+            "closed: {:?} instead of {:?}",
+            entry.closed,
+            self.snapshot.closed
+        );
+        for (path, frame) in entry.threads() {
+            self.compare_thread(path, frame)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, stimulus: Stimulus, now: Timestamp) {
+        let execution = self.snapshot.execution.clone();
+        let token = |wait: &Wait| token_like(&execution.arn, wait);
+        let moment = Moment { now, seed: [0; 32], token: &token };
+        let before = std::mem::replace(&mut self.snapshot, Snapshot::bare(execution.clone(), 0));
+        let done = step(self.machine, before, stimulus, &moment);
+        self.snapshot = done.snapshot;
+        self.ahead.extend(done.events);
+        for (_, frame) in self.snapshot.frames() {
+            let Phase::Task(attempt) = &frame.phase else { continue };
+            let state = self.machine.state(asl::StateId(frame.state));
+            self.turns.insert(frame.chain, frame.turn);
+            self.attempts.entry(frame.turn).or_insert_with(|| Tried {
+                state: state.map(|state| state.name.to_string()).unwrap_or_default(),
+                arguments: attempt.arguments.text().to_owned(),
+                started: false,
+                ended: None,
+            });
+        }
+    }
+
+    /// What changed a thread without an event: heartbeats, and answers that came before their call returned.
+    fn take_in_silence(&mut self, entry: &Entry) {
+        for (path, frame) in entry.threads() {
+            let Some(frame) = frame else { continue };
+            let Phase::Task(theirs) = frame.phase else { continue };
+            self.change(path, frame.turn, |mine| {
+                if mine.call != Call::Unclaimed && mine.beat.is_some() {
+                    mine.beat = theirs.beat;
+                }
+                if let (None, Some(parked)) = (&mine.parked, theirs.parked) {
+                    mine.parked = match parked {
+                        Answer::Succeeded { output } => output.map(|output| Answer::Succeeded { output }),
+                        Answer::Failed(failure) => Some(Answer::Failed(failure)),
+                    };
+                }
+            });
+        }
+    }
+
+    fn change(&mut self, path: &ThreadPath, turn: u64, change: impl FnOnce(&mut Attempt<Payload>)) {
+        let Some(mut frame) = self.snapshot.frame(path).filter(|frame| frame.turn == turn).cloned() else { return };
+        if let Phase::Task(attempt) = &mut frame.phase {
+            change(attempt);
+            self.snapshot.put(path.clone(), frame);
+        }
+    }
+
+    /// What led to this event, by what it says.
+    fn stimulus(&mut self, event: &Event<Payload>, entry: &Entry) -> Stimulus {
+        let Some((wait, call)) = self.wait_before(event) else {
+            return match &event.detail {
+                Detail::ExecutionStarted { .. } => Stimulus::Started,
+                Detail::ExecutionAborted(failure) => Stimulus::StopRequested(failure.clone()),
+                _ => Stimulus::Looked,
+            };
+        };
+        match &event.detail {
+            Detail::LambdaFunctionStarted | Detail::TaskStarted(_) => {
+                let (owner, lease) = claim_in(entry, &wait);
+                Stimulus::TaskClaimed { wait, owner, lease }
+            }
+            Detail::LambdaFunctionSucceeded { output } | Detail::TaskSubmitted { output, .. } => {
+                Stimulus::TaskReturned { wait, answer: Answer::Succeeded { output: output.clone() } }
+            }
+            Detail::LambdaFunctionFailed(failure) => self.failed(wait, failure, &call),
+            Detail::TaskFailed { failure, on } if !by_token(on) || call != Call::Returned => {
+                self.failed(wait, failure, &call)
+            }
+            Detail::TaskFailed { failure, .. } => {
+                Stimulus::TaskAnswered { wait, answer: Answer::Failed(failure.clone()) }
+            }
+            Detail::TaskSucceeded { output, on } => {
+                let answer = Answer::Succeeded { output: output.clone() };
+                match (by_token(on), call) {
+                    (false, _) => Stimulus::TaskReturned { wait, answer },
+                    (true, Call::Returned) => Stimulus::TaskAnswered { wait, answer },
+                    // Answered before the call returned, which then was lost or failed: the answer counts.
+                    (true, Call::Claimed { .. } | Call::Unclaimed) => {
+                        let path = wait.path.clone();
+                        self.change(&path, wait.turn, |attempt| _ = attempt.parked.get_or_insert(answer));
+                        Stimulus::TaskLost { wait }
+                    }
+                }
+            }
+            _ => Stimulus::Looked,
+        }
+    }
+
+    /// Its failure is what the call returned, or what somebody said before it was lost, or that it was lost.
+    fn failed(&self, wait: Wait, failure: &Failure, call: &Call) -> Stimulus {
+        let parked = self.snapshot.attempt(&wait).is_some_and(|(_, attempt)| attempt.parked.is_some());
+        if is_lost(failure) || (parked && *call != Call::Returned) {
+            Stimulus::TaskLost { wait }
+        } else {
+            Stimulus::TaskReturned { wait, answer: Answer::Failed(failure.clone()) }
+        }
+    }
+
+    /// The attempt whose last event this one follows.
+    fn wait_before(&self, event: &Event<Payload>) -> Option<(Wait, Call)> {
+        self.snapshot.frames().find_map(|(path, frame)| match &frame.phase {
+            Phase::Task(attempt) if frame.chain == event.previous => {
+                Some((Wait { path: path.clone(), turn: frame.turn }, attempt.call.clone()))
+            }
+            _ => None,
+        })
+    }
+
+    /// The history is full: what happened then has no event, only the end that it led to.
+    fn has_no_room(&self, event: &Event<Payload>) -> bool {
+        let full = event.id == self.snapshot.execution.limits.events && event.id == self.snapshot.last_event + 1;
+        full && matches!(event.detail, Detail::ExecutionFailed(_))
+    }
+
+    fn compare(&mut self, event: &Event<Payload>) -> Result<()> {
+        let expected = match self.ahead.pop_front() {
+            Some(expected) => expected,
+            None if self.has_no_room(event) => {
+                self.run_full(event);
+                self.ahead.pop_front().context("the history ends as a full one, and is not full")?
+            }
+            None => bail!("nothing outside led to {event:?}"),
+        };
+        ensure!(alike(event, &expected), "{event:?}\ninstead of {expected:?}");
+        self.note(event);
+        self.heard.push(event.clone());
+        Ok(())
+    }
+
+    /// Whatever happens when there is no room for its event, the execution ends in the same way.
+    fn run_full(&mut self, event: &Event<Payload>) {
+        let any = self.snapshot.frames().find_map(|(path, frame)| {
+            matches!(frame.phase, Phase::Task(_)).then(|| Wait { path: path.clone(), turn: frame.turn })
+        });
+        self.step(Stimulus::Looked, event.at);
+        if let (true, Some(wait)) = (self.ahead.is_empty(), any) {
+            let (owner, lease) = (String::new(), event.at);
+            self.step(Stimulus::TaskClaimed { wait: wait.clone(), owner, lease }, event.at);
+            if self.ahead.is_empty() {
+                self.step(Stimulus::TaskLost { wait }, event.at);
+            }
+        }
+    }
+
+    /// Keeps what an event says of its attempt.
+    fn note(&mut self, event: &Event<Payload>) {
+        let succeeded = |output: &Payload| Ending::Answered(Answer::Succeeded { output: output.clone() });
+        let failed = |failure: &Failure| {
+            if is_lost(failure) { Ending::Lost } else { Ending::Answered(Answer::Failed(failure.clone())) }
+        };
+        let ending = match &event.detail {
+            Detail::LambdaFunctionStarted | Detail::TaskStarted(_) | Detail::TaskSubmitted { .. } => None,
+            Detail::LambdaFunctionSucceeded { output } | Detail::TaskSucceeded { output, .. } => {
+                Some(succeeded(output))
+            }
+            Detail::LambdaFunctionFailed(failure) | Detail::TaskFailed { failure, .. } => Some(failed(failure)),
+            Detail::LambdaFunctionTimedOut(_) | Detail::TaskTimedOut { .. } => Some(Ending::TimedOut),
+            _ => return,
+        };
+        let Some(turn) = self.turns.get(&event.previous).copied() else { return };
+        self.turns.insert(event.id, turn);
+        let Some(tried) = self.attempts.get_mut(&turn) else { return };
+        tried.started = true;
+        tried.ended = ending;
+    }
+
+    /// A thread as the commit holds it, and as the reference does.
+    fn compare_thread(&self, path: &ThreadPath, theirs: Option<Frame<Option<Payload>>>) -> Result<()> {
+        let (Some(theirs), Some(mine)) = (&theirs, self.snapshot.frame(path)) else {
+            let gone = (theirs.is_none(), self.snapshot.frame(path).is_none());
+            ensure!(gone == (true, true), "thread {path:?} is gone: {gone:?} in the journal and in the reference");
+            return Ok(());
+        };
+        let (mut held, mut expected) = (Vec::new(), Vec::new());
+        let theirs = without_payloads(theirs.clone(), &mut held);
+        let mine = without_payloads(mine.clone(), &mut expected);
+        ensure!(theirs == mine, "thread {path:?} is {theirs:?}\ninstead of {mine:?}");
+        for (held, expected) in held.iter().zip(&expected) {
+            let same = held.as_ref().is_none_or(|held| alike(held, expected));
+            ensure!(same, "thread {path:?} holds {held:?}\ninstead of {expected:?}");
+        }
+        Ok(())
+    }
+}
+
+fn without_payloads<P: Clone>(frame: Frame<P>, payloads: &mut Vec<P>) -> Frame<()> {
+    let bare: Result<Frame<()>, std::convert::Infallible> = frame.try_map(&mut |payload| {
+        payloads.push(payload);
+        Ok(())
+    });
+    match bare {
+        Ok(bare) => bare,
+    }
+}
+
+fn claim_in(entry: &Entry, wait: &Wait) -> (String, Timestamp) {
+    let claimed = entry.threads().find_map(|(path, frame)| match frame?.phase {
+        Phase::Task(Attempt { call: Call::Claimed { owner, lease }, .. }) if *path == wait.path => Some((owner, lease)),
+        _ => None,
+    });
+    // Without it the execution was over before the entry was.
+    claimed.unwrap_or((String::new(), entry.at))
+}
+
+fn by_token(on: &TaskResource) -> bool {
+    on.resource.ends_with(".waitForTaskToken")
+}
+
+pub(super) fn is_lost(failure: &Failure) -> bool {
+    failure.cause.as_ref().is_some_and(|cause| cause.contains(LOST))
+}
