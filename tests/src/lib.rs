@@ -1,6 +1,7 @@
 //! What tests of several crates share. Nothing here is part of a product.
 
 pub mod client;
+pub mod cloud;
 pub mod contracts;
 pub mod disk;
 pub mod dynamo;

@@ -30,6 +30,8 @@ pub use disk::Disk;
 pub use faults::{Effect, Failing, Plan};
 pub use fleet::{Circumstances, Faults, Fleet, Tally, Telling};
 pub use functions::{CallMade, Reply, Says};
+pub use installation::BEGIN;
+pub use ports::VirtualClock;
 pub use process::{Ended, Process, World};
 pub use records::{events, problems_of_history};
 pub use reference::Reference;

@@ -2,7 +2,7 @@
 //!
 //! Deliberately absent: a queue. Whether messages arrive is SQS's own affair, and tried against an emulator of it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_config::SdkConfig;
@@ -28,6 +28,8 @@ pub struct Sqs {
 struct State {
     log: Vec<(String, Value)>,
     answers: VecDeque<(u16, Value)>,
+    /// By operation.
+    next: BTreeMap<&'static str, Value>,
 }
 
 impl Sqs {
@@ -39,6 +41,11 @@ impl Sqs {
     /// The next request that has none yet is answered with this; without one it succeeds.
     pub fn answers(&self, status: u16, body: Value) {
         self.lock().answers.push_back((status, body));
+    }
+
+    /// The next request of that operation succeeds with this.
+    pub fn answers_next(&self, operation: &'static str, body: Value) {
+        self.lock().next.insert(operation, body);
     }
 
     /// The requests since the last call of this: operation and body.
@@ -53,7 +60,9 @@ impl Sqs {
     fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let (operation, body) = operation_of(request)?;
         let mut state = self.lock();
-        let (status, answer) = state.answers.pop_front().unwrap_or_else(|| (200, success(&operation, &body)));
+        let laid_out = state.next.remove(operation.as_str()).map(|answer| (200, answer));
+        let laid_out = laid_out.or_else(|| state.answers.pop_front());
+        let (status, answer) = laid_out.unwrap_or_else(|| (200, success(&operation, &body)));
         state.log.push((operation, body));
         let status = StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
         let mut response = HttpResponse::new(status, SdkBody::from(answer.to_string()));

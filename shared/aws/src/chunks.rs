@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::failure::{damaged, raced, refused, store_error};
 use crate::item::{Attribute, Item, Reading, bytes, item_of, key, number};
 use crate::layout;
-use crate::pack::{Packed, pack, unpack};
+use crate::pack::{Packed, known, pack, unpack};
 use crate::table::{Condition, Range, Table};
 
 /// Chunks on their way at a time.
@@ -60,16 +60,22 @@ impl Table {
 
     /// The body that an item holds or names.
     pub(crate) async fn load_body(&self, at: ChunksAt<'_>, item: &Item) -> Result<Vec<u8>, StoreError> {
+        unpack(self.load_packed(at, item).await?)
+    }
+
+    /// The same, as it lies there: packed in a way that this version knows.
+    pub(crate) async fn load_packed(&self, at: ChunksAt<'_>, item: &Item) -> Result<Packed, StoreError> {
         let reading = Reading(item).known_format()?;
         let how = match reading.optional(layout::PACKED)? {
             Some(how) => Some((how, reading.number(layout::SIZE)?)),
             None => None,
         };
+        how.map_or(Ok(()), |(how, _)| known(how))?;
         let bytes = match reading.optional::<usize>(layout::CHUNKS)? {
             None => reading.bytes(layout::BODY)?.to_vec(),
             Some(count) => self.load_chunks(at, count, reading.bytes(layout::DIGEST)?).await?,
         };
-        unpack(Packed { bytes, how })
+        Ok(Packed { bytes, how })
     }
 
     async fn load_chunks(&self, at: ChunksAt<'_>, count: usize, expected: &[u8]) -> Result<Vec<u8>, StoreError> {

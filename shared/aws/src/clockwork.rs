@@ -5,12 +5,10 @@
 
 use interpreter::Timestamp;
 use service::ports::{Journal, Notice, StoreError};
-use service::worker::{Message, Worker};
 
-use crate::failure::store_error;
 use crate::item::{Reading, item_of, key, number, text};
 use crate::table::{Condition, Table};
-use crate::{Installation, layout, message};
+use crate::{Installation, layout};
 
 /// How far ahead messages are sent: as far as a queue can delay them.
 const AHEAD_MS: i64 = 15 * 60 * 1_000;
@@ -19,11 +17,6 @@ const FIRST_LOOK_BACK_MS: i64 = 24 * 60 * 60 * 1_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Rows and executions read at a time.
 const PAGE: usize = 500;
-/// Dead letters that are tried in a minute.
-const LETTERS: i32 = 10;
-
-/// The fairness group of starts that were dead letters.
-const LETTERS_GROUP: &str = "dead-letters";
 
 /// What was done in a minute.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +27,10 @@ pub struct Tally {
     pub swept: usize,
     /// Items stamped anew.
     pub stamped: usize,
-    /// Dead letters that could be dealt with, and those that could not.
+    /// Dead letters that could be dealt with, those whose executions were closed as failed, and those that stay. See
+    /// `dead_letters.rs`.
     pub buried: usize,
+    pub given_up: usize,
     pub dead: usize,
 }
 
@@ -46,11 +41,12 @@ impl Installation {
         for shard in 0..layout::SHARDS {
             tally.woken += self.wake(shard).await?;
         }
+        let swept = self.sweep(until, &mut tally).await;
+        // Last: should a dead letter bring this process down too, the rest is done.
         if let Some(url) = dead_letters {
-            self.bury(url, &mut tally).await?;
+            self.bury(url, until, &mut tally).await?;
         }
-        self.sweep(until, &mut tally).await?;
-        Ok(tally)
+        swept.map(|()| tally)
     }
 
     /// Sends a message for every row of a shard from where the clock was to a quarter of an hour from now.
@@ -99,34 +95,6 @@ impl Installation {
             if after.is_none() {
                 break;
             }
-        }
-        Ok(())
-    }
-
-    /// Tries dead letters once more, each alone, beginning no calls. What fails again stays, and its alarm on.
-    async fn bury(&self, url: &str, tally: &mut Tally) -> Result<(), StoreError> {
-        let request = self.sqs.receive_message().queue_url(url).max_number_of_messages(LETTERS);
-        let letters = request.send().await.map_err(|error| store_error("receive dead letters", error))?;
-        let worker = Worker::new(self.service.clone());
-        for letter in letters.messages.unwrap_or_default() {
-            let body = letter.body.as_deref().unwrap_or_default();
-            let done = match message::read(body) {
-                Ok(look @ Message::Look(_)) => worker.handle(vec![look], self.clock.now()).await.is_empty(),
-                // To run it is a worker's.
-                Ok(Message::Start(_)) => self.queue.send_message(body, LETTERS_GROUP, 0).await.is_ok(),
-                Err(error) => {
-                    tracing::error!(%error, "a dead letter cannot be read");
-                    false
-                }
-            };
-            if !done {
-                tally.dead += 1;
-                continue;
-            }
-            tally.buried += 1;
-            let request = self.sqs.delete_message().queue_url(url);
-            let request = request.set_receipt_handle(letter.receipt_handle);
-            request.send().await.map_err(|error| store_error("delete a dead letter", error))?;
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use crate::chunks::ChunksAt;
 use crate::failure::raced;
 use crate::item::{Item, Reading, attributes_of, item_of, number, record_of};
 use crate::layout;
+use crate::pack::unpack;
 use crate::table::{Condition, Put, Range, Table};
 
 /// Tries of an append that finds a head whose time is over, and clears it away.
@@ -133,11 +134,16 @@ impl Journal for Table {
 }
 
 impl Table {
-    /// The record an item is, with its body from wherever it lies.
+    /// The record an item is, with its body from wherever it lies. A body that is damaged is empty: its reader sees that
+    /// it is no entry, and may go on without it.
     async fn record(&self, item: &Item) -> Result<Record, StoreError> {
         let reading = Reading(item).known_format()?;
         let at = ChunksAt { partition: reading.text(layout::PARTITION)?, nonce: reading.number(layout::NONCE)? };
-        record_of(item, self.load_body(at, item).await?)
+        let body = unpack(self.load_packed(at, item).await?).unwrap_or_else(|error| {
+            tracing::error!(execution = at.partition, %error, "a record is damaged");
+            Vec::new()
+        });
+        record_of(item, body)
     }
 
     /// The last record's item. Leftovers of a predecessor, whose time is over, are passed by.

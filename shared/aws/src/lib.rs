@@ -30,6 +30,7 @@ mod chunks;
 pub mod clients;
 mod clockwork;
 pub mod create;
+mod dead_letters;
 mod failure;
 mod installation;
 mod item;

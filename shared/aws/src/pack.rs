@@ -45,14 +45,20 @@ pub(crate) fn pack(body: &[u8]) -> Packed {
     if worth_it { Packed { bytes: packed, how: Some((LZ4_WORDS, body.len())) } } else { plain() }
 }
 
+/// Refuses a way of packing that a newer version invented.
+pub(crate) fn known(how: u64) -> Result<(), StoreError> {
+    if how == LZ4_WORDS {
+        return Ok(());
+    }
+    Err(damaged(&format!("a body is packed in way {how}, which this version of Stepwell does not know")))
+}
+
 pub(crate) fn unpack(packed: Packed) -> Result<Vec<u8>, StoreError> {
     let (how, size) = match packed.how {
         None => return Ok(packed.bytes),
         Some(how) => how,
     };
-    if how != LZ4_WORDS {
-        return Err(damaged(&format!("a body is packed in way {how}, which this version of Stepwell does not know")));
-    }
+    known(how)?;
     if size > LONGEST {
         return Err(damaged(&format!("a body claims to have {size} bytes")));
     }

@@ -140,7 +140,7 @@ async fn a_dead_letter_is_buried_once_it_can_be_dealt_with() -> Result<()> {
         { "MessageId": "2", "ReceiptHandle": "two", "Body": "no message of ours" },
         { "MessageId": "3", "ReceiptHandle": "three", "Body": r#"{"v":1,"start":"{}"}"# },
     ] });
-    world.sqs.answers(200, letters);
+    world.sqs.answers_next("ReceiveMessage", letters);
     let tally = world.tick().await?;
     assert_eq!((tally.buried, tally.dead), (2, 1));
     let requests = world.sqs.requests();

@@ -40,11 +40,12 @@ impl Definitions {
             return Ok(machine.clone());
         }
         let text = self.machines.revision(hash).await.map_err(Missing::Store)?;
-        let text = text.ok_or_else(|| Missing::Unreadable(Unreadable(format!("revision {hash} is gone"))))?;
+        let text = text.ok_or_else(|| Missing::Unreadable(Unreadable::Damaged(format!("revision {hash} is gone"))))?;
         // The restrictions of Express were checked at creation; a type only adds refusals.
         let machine = asl::parse(&text, MachineType::Standard).machine;
         let machine = machine.ok_or_else(|| {
-            Missing::Unreadable(Unreadable(format!("revision {hash} is not valid for this version of Stepwell")))
+            // What is stored was valid for the version that stored it.
+            Missing::Unreadable(Unreadable::Newer(format!("revision {hash} is not valid for this version of Stepwell")))
         })?;
         Ok(self.keep(hash, Arc::new(machine)))
     }

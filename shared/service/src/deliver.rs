@@ -8,6 +8,7 @@
 //! sends its message before it commits and lets go at once; one whose time is short ([`Deliver::drive`]) begins no call
 //! that outlasts it, and leaves the rest to a message.
 
+mod burial;
 mod calls;
 mod express;
 mod hold;

@@ -5,18 +5,53 @@
 //! is promised: `FORMAT` counts the shapes, and a reader refuses one it does not know.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
-use interpreter::{Address, Closing, Event, Execution, Frame, Limits, Payload, Snapshot, ThreadPath, Timestamp};
+use interpreter::{
+    Address, Closing, Detail, Event, Execution, Failure, Frame, Limits, Payload, Snapshot, ThreadPath, Timestamp,
+};
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 /// The newest shape this code reads, and the one it writes.
 pub const FORMAT: u32 = 1;
 
-/// What cannot be read: a newer format, or damage.
+/// What cannot be read, and what is said of it. Nothing of what is stored is in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unreadable(pub String);
+pub enum Unreadable {
+    /// A newer version of Stepwell wrote it, and has to read it.
+    Newer(String),
+    /// Nobody can read it.
+    Damaged(String),
+}
+
+impl Unreadable {
+    pub(crate) fn damaged(what: impl Into<String>) -> Unreadable {
+        Unreadable::Damaged(what.into())
+    }
+
+    /// `what` is no JSON, or JSON of another shape. The parser's own words may quote what is stored.
+    pub(crate) fn of(what: &str, error: &serde_json::Error) -> Unreadable {
+        let problem = match error.classify() {
+            Category::Io | Category::Syntax => "is no JSON",
+            Category::Data => "has another shape",
+            Category::Eof => "is cut off",
+        };
+        Unreadable::Damaged(format!("{what} {problem} at column {}", error.column()))
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreadable::Newer(what) | Unreadable::Damaged(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {}
 
 /// One commit.
 #[derive(Serialize, Deserialize)]
@@ -175,8 +210,28 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
         closed,
         calls: draft.calls.cloned().unwrap_or_default(),
     };
-    let body = serde_json::to_vec(&stored).map_err(|error| Unreadable(error.to_string()))?;
+    let body = serde_json::to_vec(&stored).map_err(|error| Unreadable::of("an entry", &error))?;
     Ok(Encoded { body, homes: table.homes })
+}
+
+/// Writes down the end of an execution of which nothing can be read, or that nobody can drive: its last event comes
+/// after `last_event`, which is the last that can be shown.
+pub fn encode_failure(at: Timestamp, last_event: u64, failure: Failure) -> Result<Vec<u8>, Unreadable> {
+    let id = last_event.saturating_add(1);
+    let stored = Stored {
+        v: FORMAT,
+        at,
+        head: None,
+        payloads: Vec::new(),
+        events: vec![Event { id, previous: last_event, at, detail: Detail::ExecutionFailed(failure.clone()) }],
+        full: false,
+        frames: Vec::new(),
+        last_event: id,
+        last_turn: 0,
+        closed: Some((Closing::Failed(failure), at)),
+        calls: BTreeMap::new(),
+    };
+    serde_json::to_vec(&stored).map_err(|error| Unreadable::of("an entry", &error))
 }
 
 fn closing_with<P, Q>(
@@ -205,9 +260,9 @@ impl Table {
         let slot = match self.slots.get(payload.text()) {
             Some(slot) => *slot,
             None => {
-                let slot = u32::try_from(self.payloads.len()).map_err(|_| Unreadable("too many payloads".into()))?;
+                let slot = u32::try_from(self.payloads.len()).map_err(|_| Unreadable::damaged("too many payloads"))?;
                 let raw = RawValue::from_string(payload.text().to_owned())
-                    .map_err(|error| Unreadable(format!("a payload is not JSON: {error}")))?;
+                    .map_err(|error| Unreadable::of("a payload", &error))?;
                 self.payloads.push(raw);
                 self.slots.insert(payload.text().to_owned(), slot);
                 slot
@@ -266,7 +321,7 @@ pub fn decode(sequence: u64, body: &[u8]) -> Result<Entry, Unreadable> {
     struct Version {
         v: u32,
     }
-    let damaged = |error: serde_json::Error| Unreadable(format!("entry {sequence} is damaged: {error}"));
+    let damaged = |error: serde_json::Error| Unreadable::of(&format!("entry {sequence}"), &error);
     let stored: Stored = match serde_json::from_slice(body) {
         Ok(stored) => stored,
         Err(error) => {
@@ -304,11 +359,11 @@ pub fn decode(sequence: u64, body: &[u8]) -> Result<Entry, Unreadable> {
 }
 
 fn newer(v: u32) -> Unreadable {
-    Unreadable(format!("the entry has format {v}; this version of Stepwell reads up to {FORMAT}"))
+    Unreadable::Newer(format!("the entry has format {v}; this version of Stepwell reads up to {FORMAT}"))
 }
 
 fn payload_at(payloads: &[Payload], slot: u32) -> Result<Payload, Unreadable> {
-    payloads.get(slot as usize).cloned().ok_or_else(|| Unreadable("an entry names a payload it does not have".into()))
+    payloads.get(slot as usize).cloned().ok_or_else(|| Unreadable::damaged("an entry names a payload it does not have"))
 }
 
 /// An execution as its entries tell it, before the payloads of earlier entries are there.
@@ -333,7 +388,7 @@ impl Assembly {
             let assembly = match &mut assembly {
                 Some(assembly) => assembly,
                 none => {
-                    let (head, input) = entry.head.clone().ok_or_else(|| Unreadable("the head is missing".into()))?;
+                    let (head, input) = entry.head.clone().ok_or_else(|| Unreadable::damaged("the head is missing"))?;
                     none.insert(Assembly {
                         head,
                         input,
@@ -349,7 +404,7 @@ impl Assembly {
             };
             assembly.add(sequence, entry);
         }
-        assembly.ok_or_else(|| Unreadable("the execution has no entries".into()))
+        assembly.ok_or_else(|| Unreadable::damaged("the execution has no entries"))
     }
 
     fn add(&mut self, sequence: u64, entry: Entry) {
@@ -419,9 +474,9 @@ impl Assembly {
         let known = self.known;
         for (path, frame) in self.frames {
             let frame = frame.try_map(&mut |slot| match slot {
-                Slot::Here(_) => Err(Unreadable("a thread's payload has no place".into())),
+                Slot::Here(_) => Err(Unreadable::damaged("a thread's payload has no place")),
                 Slot::There(sequence, slot) => {
-                    let payloads = known.get(&sequence).ok_or_else(|| Unreadable("an entry is missing".into()))?;
+                    let payloads = known.get(&sequence).ok_or_else(|| Unreadable::damaged("an entry is missing"))?;
                     payload_at(payloads, slot)
                 }
             })?;

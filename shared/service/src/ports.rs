@@ -45,7 +45,7 @@ pub struct Record {
     pub open: bool,
     /// Present on the head and on the record that closes the execution: the last one counts.
     pub listing: Option<Listing>,
-    /// The entry, in the shape of [`crate::entry`].
+    /// The entry, in the shape of [`crate::entry`]. What is damaged in the store comes as it is there, or empty.
     pub body: Vec<u8>,
 }
 

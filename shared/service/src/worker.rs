@@ -12,6 +12,7 @@ use interpreter::Timestamp;
 
 use crate::api::Service;
 use crate::deliver::DeliverError;
+use crate::entry::Unreadable;
 use crate::ports::Notice;
 
 /// What came before its commit is looked for once more after this, …
@@ -20,6 +21,8 @@ const SOON: Duration = Duration::from_secs(1);
 const LATE_MS: i64 = 60_000;
 /// A message that comes earlier than this before its time is one that its queue could not delay for longer.
 const EARLY_MS: i64 = 1_000;
+/// Why an execution is given up whose journal can be read.
+const DEFECT: &str = "a defect of Stepwell, which its log describes, stopped every attempt";
 
 /// A message of the work queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +37,15 @@ pub enum Message {
 pub struct Undone {
     pub place: usize,
     pub why: String,
+}
+
+/// What became of a message that had been given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Buried {
+    /// What it asked for is done.
+    Done,
+    /// Its execution failed, because nobody can drive it.
+    GivenUp,
 }
 
 /// Deals with messages.
@@ -70,6 +82,25 @@ impl Worker {
         let (early, looks, runs) = tokio::join!(early, looks, runs);
         let (early, runs) = (early.into_iter().flatten(), runs.into_iter().flatten());
         looks.into_iter().flatten().chain(early).chain(runs).collect()
+    }
+
+    /// Deals with a message that failed again and again: once more, alone, beginning no calls. When that shows that the
+    /// execution cannot be driven, it is closed as failed. An error is one that may pass: the message has to come again.
+    pub async fn bury(&self, notice: Notice) -> Result<Buried, DeliverError> {
+        let now = self.service.now();
+        if notice.due.is_some_and(|due| due > now.plus_millis(EARLY_MS)) {
+            self.service.queue().send(notice).await?;
+            return Ok(Buried::Done);
+        }
+        let why = match self.drive(&notice.execution, notice.announces, now).await {
+            Ok(()) => return Ok(Buried::Done),
+            Err(DeliverError::Unreadable(Unreadable::Damaged(what))) => what,
+            Err(DeliverError::Lost) => DEFECT.to_owned(),
+            Err(passing) => return Err(passing),
+        };
+        let closed = self.service.deliver().give_up(&notice.execution, &why).await?;
+        tracing::error!(execution = notice.execution, why, closed, "an execution was given up");
+        Ok(if closed { Buried::GivenUp } else { Buried::Done })
     }
 
     /// Sends a message on that came before its time.

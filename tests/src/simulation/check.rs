@@ -38,7 +38,7 @@ pub fn check(installation: &Installation, execution: &str, scenario: &Scenario, 
     if matches!(status, ExecutionStatus::Succeeded | ExecutionStatus::Failed) {
         check_answers(installation, execution)?;
     }
-    let closed = entry::decode(last.sequence, &last.body).map_err(|error| anyhow::anyhow!(error.0))?.closed;
+    let closed = entry::decode(last.sequence, &last.body)?.closed;
     match closed.context("the last record closes it")?.0 {
         Closing::Succeeded { output } => {
             ensure!(Some(output.value()) == scenario.expected.output.as_ref(), "output {output:?}");
@@ -59,7 +59,7 @@ fn check_calls(installation: &Installation, execution: &str) -> Result<()> {
     calls.dedup();
     ensure!(calls.len() == made, "an attempt was started twice: {:#?}", installation.calls(execution));
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for event in events(&installation.disk, execution).map_err(|error| anyhow::anyhow!(error.0))? {
+    for event in events(&installation.disk, execution)? {
         match &event.detail {
             Detail::LambdaFunctionStarted | Detail::TaskStarted(_) => *kinds.entry("started").or_default() += 1,
             Detail::LambdaFunctionSucceeded { .. } | Detail::TaskSucceeded { .. } => {
@@ -83,7 +83,7 @@ fn check_calls(installation: &Installation, execution: &str) -> Result<()> {
 /// Every acknowledged answer counts, once.
 fn check_answers(installation: &Installation, execution: &str) -> Result<()> {
     let mut said = Vec::new();
-    for event in events(&installation.disk, execution).map_err(|error| anyhow::anyhow!(error.0))? {
+    for event in events(&installation.disk, execution)? {
         match event.detail {
             Detail::TaskSucceeded { output, .. } => said.push(output.text().to_owned()),
             Detail::TaskFailed { failure, .. } => said.extend(failure.error),

@@ -40,7 +40,7 @@ pub fn problems_of_history(disk: &Disk, execution: &str) -> Vec<String> {
     }
     match events(disk, execution) {
         Ok(events) => problems.extend(problems_of_events(&events)),
-        Err(Unreadable(what)) => problems.push(what),
+        Err(unreadable) => problems.push(unreadable.to_string()),
     }
     problems
 }

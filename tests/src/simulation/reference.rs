@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use asl::StateMachine;
 use interpreter::{
     Answer, Attempt, Call, Closing, Detail, Event, Execution, Failure, Frame, Moment, Payload, Phase, Snapshot,
@@ -61,7 +61,7 @@ impl Reference {
     pub fn of(machine: &StateMachine, records: &[Record]) -> Result<Reference> {
         let mut replay: Option<Replay<'_>> = None;
         for record in records {
-            let entry = entry::decode(record.sequence, &record.body).map_err(|error| anyhow!(error.0))?;
+            let entry = entry::decode(record.sequence, &record.body)?;
             let replay = match &mut replay {
                 Some(replay) => replay,
                 none => {

@@ -194,7 +194,7 @@ impl From<StoreError> for ApiError {
 
 impl From<Unreadable> for ApiError {
     fn from(error: Unreadable) -> Self {
-        tracing::error!(error = error.0, "something stored cannot be read");
+        tracing::error!(%error, "something stored cannot be read");
         Self::Internal
     }
 }

@@ -10,13 +10,15 @@ use super::registry::WorkflowType;
 use super::request::Request;
 use super::{Service, arn, epoch, paging};
 use crate::deliver::{DeliverError, status_of};
-use crate::entry::{self, Head};
-use crate::ports::{ExecutionStatus, ListQuery, Listing};
+use crate::entry::{self, Entry, Head, Unreadable};
+use crate::ports::{ExecutionStatus, ListQuery, Listing, Record};
 
 /// What a journal tells of an execution.
 pub(super) struct Journalled {
-    pub head: Head,
-    pub input: Payload,
+    pub listing: Listing,
+    /// The head and the input; `None` when they are damaged. What is said without them is said by the store's own
+    /// attributes.
+    pub opening: Option<(Head, Payload)>,
     pub closed: Option<(Closing<Payload>, Timestamp)>,
     pub last_event: u64,
     pub last_sequence: u64,
@@ -76,12 +78,15 @@ impl Service {
     /// The same, gone or not.
     pub(super) async fn read_ends(&self, arn: &str) -> Result<Option<Journalled>, ApiError> {
         let Some((first, last)) = self.world.journal.ends(arn).await? else { return Ok(None) };
-        let opening = entry::decode(first.sequence, &first.body)?;
-        let head = opening.head.clone();
-        let latest = if last.sequence == first.sequence { opening } else { entry::decode(last.sequence, &last.body)? };
-        let (head, input) = head.ok_or_else(|| entry::Unreadable(format!("{arn} has no head")))?;
-        let (last_event, last_sequence) = (latest.last_event, last.sequence);
-        Ok(Some(Journalled { head, input, closed: latest.closed, last_event, last_sequence }))
+        let listing = first.listing.clone().ok_or_else(|| Unreadable::Damaged(format!("{arn} is not listed")))?;
+        let opening = undamaged(&first)?.and_then(|entry| entry.head);
+        let (closed, last_event) = match undamaged(&last)? {
+            Some(latest) => (latest.closed, latest.last_event),
+            // Until it is given up it runs, and pages of its history end where nothing more can be read.
+            None if last.open => (None, u64::MAX),
+            None => return Err(Unreadable::Damaged(format!("the end of {arn} cannot be read")).into()),
+        };
+        Ok(Some(Journalled { listing, opening, closed, last_event, last_sequence: last.sequence }))
     }
 
     /// The machine whose executions are asked for.
@@ -131,6 +136,18 @@ impl Service {
     }
 }
 
+/// The entry of a record; `None` when it is damaged.
+pub(super) fn undamaged(record: &Record) -> Result<Option<Entry>, Unreadable> {
+    match entry::decode(record.sequence, &record.body) {
+        Ok(entry) => Ok(Some(entry)),
+        Err(Unreadable::Damaged(what)) => {
+            tracing::error!(execution = record.execution, what, "a record is damaged");
+            Ok(None)
+        }
+        Err(newer @ Unreadable::Newer(_)) => Err(newer),
+    }
+}
+
 /// A place in the list of executions.
 #[derive(Serialize, Deserialize)]
 struct Place(Timestamp, String);
@@ -161,17 +178,22 @@ fn item(listing: &Listing) -> Value {
 }
 
 fn described(execution: &Journalled, data: bool) -> Value {
-    let head = &execution.head;
+    let listing = &execution.listing;
     let status = execution.closed.as_ref().map_or(ExecutionStatus::Running, |(closing, _)| status_of(closing));
     let mut answer = Map::new();
-    answer.insert("executionArn".into(), head.arn.as_str().into());
-    answer.insert("stateMachineArn".into(), head.machine_arn.as_str().into());
-    answer.insert("name".into(), head.name.as_str().into());
+    answer.insert("executionArn".into(), listing.execution.as_str().into());
+    answer.insert("stateMachineArn".into(), listing.machine.as_str().into());
+    answer.insert("name".into(), listing.name.as_str().into());
     answer.insert("status".into(), status.name().into());
-    answer.insert("startDate".into(), epoch(head.started));
-    insert_payload(&mut answer, "input", &execution.input, data);
-    if let Some(header) = &head.trace_header {
-        answer.insert("traceHeader".into(), header.as_str().into());
+    answer.insert("startDate".into(), epoch(listing.started));
+    match &execution.opening {
+        Some((head, input)) => {
+            insert_payload(&mut answer, "input", input, data);
+            if let Some(header) = &head.trace_header {
+                answer.insert("traceHeader".into(), header.as_str().into());
+            }
+        }
+        None => _ = answer.insert("inputDetails".into(), json!({ "included": false })),
     }
     if let Some((closing, stopped)) = &execution.closed {
         answer.insert("stopDate".into(), epoch(*stopped));

@@ -23,7 +23,7 @@ use super::start::{Order, answer};
 use super::{Service, epoch, names};
 use crate::Role;
 use crate::deliver::{ExpressEnd, Start, status_of};
-use crate::entry::Head;
+use crate::entry::{Head, Unreadable};
 use crate::ports::Starts;
 
 /// Asynchronous executions that run at a time; more wait for their turn.
@@ -152,9 +152,9 @@ impl Service {
     }
 
     async fn resumed(&self, body: &str) -> Result<Start, ApiError> {
-        let kept: Kept = serde_json::from_str(body).map_err(|error| crate::entry::Unreadable(error.to_string()))?;
+        let kept: Kept = serde_json::from_str(body).map_err(|error| Unreadable::of("a start", &error))?;
         if kept.v > FORMAT {
-            return Err(crate::entry::Unreadable(format!("the start has format {}", kept.v)).into());
+            return Err(Unreadable::Newer(format!("the start has format {}", kept.v)).into());
         }
         let machine = self.deliver.definitions().get(&kept.head.revision).await?;
         let input = Payload::from_json_text(Box::<str>::from(kept.input));
@@ -214,7 +214,7 @@ fn kept(start: &Start) -> Result<String, ApiError> {
         let input = RawValue::from_string(start.execution.input.text().to_owned())?;
         serde_json::to_string(&Kept { v: FORMAT, head: start.head.clone(), input })
     };
-    written().map_err(|error| crate::entry::Unreadable(error.to_string()).into())
+    written().map_err(|error| Unreadable::of("a start", &error).into())
 }
 
 fn insert_end(answer: &mut Map<String, Value>, end: &ExpressEnd, started: Timestamp, data: bool) {

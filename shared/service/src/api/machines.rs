@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::registry::{Machine, MachineStatus};
 use super::request::Request;
 use super::{Service, arn, epoch, paging};
-use crate::entry::Head;
+use crate::entry::{Head, Unreadable};
 
 impl Service {
     pub(super) async fn describe_state_machine(&self, request: Request) -> Result<Value, ApiError> {
@@ -38,7 +38,8 @@ impl Service {
     pub(super) async fn describe_state_machine_for_execution(&self, request: Request) -> Result<Value, ApiError> {
         let arn = request.required("executionArn");
         arn::execution(arn)?;
-        let head = self.journalled(arn).await?.head;
+        let opening = self.journalled(arn).await?.opening;
+        let (head, _) = opening.ok_or_else(|| Unreadable::Damaged(format!("{arn} has no head")))?;
         let machine = self.registry.find(&head.machine_arn).await?.map(|found| found.machine);
         // The rest of a revision that is not the current one any more is not kept.
         let machine = machine.as_deref();

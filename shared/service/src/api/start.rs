@@ -11,11 +11,12 @@ use interpreter::{Execution, Limits, Payload, Timestamp};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
+use super::executions::undamaged;
 use super::registry::{Machine, WorkflowType};
 use super::request::Request;
 use super::{Service, arn, epoch, names};
 use crate::deliver::{DeliverError, Start, Started};
-use crate::entry::{self, Head};
+use crate::entry::Head;
 use crate::ports::Record;
 
 /// A start that has been checked.
@@ -137,20 +138,24 @@ impl Service {
 
     /// When the execution that is there started, if it is this start's; `None` when the name is free now.
     async fn found(&self, order: &Order, arn: &str, first: &Record) -> Result<Option<Timestamp>, ApiError> {
-        let opening = entry::decode(first.sequence, &first.body)?;
-        let (head, input) = opening.head.ok_or_else(|| entry::Unreadable(format!("{arn} has no head")))?;
-        let same_input = input == order.input && head.test_case == order.test_case;
-        if same_input && order.invocation.is_some() && head.invocation == order.invocation {
+        // A head that is damaged is nobody's start: its name is taken.
+        let same = undamaged(first)?
+            .and_then(|entry| entry.head)
+            .filter(|(head, input)| *input == order.input && head.test_case == order.test_case);
+        let same = same.map(|(head, _)| head);
+        if let Some(head) =
+            same.as_ref().filter(|head| order.invocation.is_some() && head.invocation == order.invocation)
+        {
             return Ok(Some(head.started));
         }
-        match self.read_ends(arn).await?.map(|found| found.closed) {
-            Some(None) if same_input => Ok(Some(head.started)),
-            Some(Some((_, ended))) if self.is_expired(ended) => {
+        match (self.read_ends(arn).await?.map(|found| found.closed), same) {
+            (Some(None), Some(head)) => Ok(Some(head.started)),
+            (Some(Some((_, ended))), _) if self.is_expired(ended) => {
                 self.world.journal.forget(arn).await?;
                 Ok(None)
             }
-            Some(_) => Err(ApiError::ExecutionAlreadyExists(arn.to_owned())),
-            None => Ok(None),
+            (Some(_), _) => Err(ApiError::ExecutionAlreadyExists(arn.to_owned())),
+            (None, _) => Ok(None),
         }
     }
 }

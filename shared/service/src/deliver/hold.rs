@@ -1,5 +1,6 @@
 //! One execution in one holder's hands.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,14 +61,18 @@ async fn settle_start(mut holder: Holder, desk: &Desk) {
         match holder.reload().await {
             Ok(()) => return holder.hold(desk).await,
             Err(DeliverError::Store(error)) => holder.refuse_letters(&DeliverError::Store(error)),
-            Err(nothing_to_hold) => return refuse_and_leave(desk, &mut holder.letters, &nothing_to_hold),
+            Err(nothing_to_hold) => return answer_and_leave(desk, &mut holder.letters, &Err(nothing_to_hold)),
         }
     }
 }
 
-fn refuse_and_leave(desk: &Desk, letters: &mut mpsc::UnboundedReceiver<Letter>, error: &DeliverError) {
+fn answer_and_leave(
+    desk: &Desk,
+    letters: &mut mpsc::UnboundedReceiver<Letter>,
+    answer: &Result<Delivered, DeliverError>,
+) {
     while let Some(letter) = desk.leave(letters) {
-        let _gone = letter.reply.send(Err(error.clone()));
+        let _gone = letter.reply.send(answer.clone());
     }
 }
 
@@ -81,10 +86,8 @@ pub(super) async fn resume(
     match Held::load(&deliver, &desk.arn).await {
         Ok(held) => Holder::new(deliver, held, letters, until).hold(&desk).await,
         Err(error) => {
-            if !matches!(error, DeliverError::NoSuchExecution) {
-                tracing::error!(execution = desk.arn, ?error, "an execution cannot be taken up");
-            }
-            refuse_and_leave(&desk, &mut letters, &error);
+            let answer = deliver.without_reading(&desk.arn, error).await;
+            answer_and_leave(&desk, &mut letters, &answer);
         }
     }
 }
@@ -112,8 +115,8 @@ impl Holder {
 
     /// Serves the execution until nothing needs a holder.
     async fn hold(mut self, desk: &Desk) {
-        self.give_up_dead_claims().await;
-        loop {
+        let mut fate = self.give_up_dead_claims().await;
+        while fate.is_continue() {
             let (mut letters, mut stimuli) = (Vec::new(), self.calls.ready());
             while let Ok(letter) = self.letters.try_recv() {
                 letters.push(letter);
@@ -126,7 +129,11 @@ impl Holder {
                     Woken::Left => return,
                 }
             }
-            self.deliver_round(letters, stimuli).await;
+            fate = self.deliver_round(letters, stimuli).await;
+        }
+        if let ControlFlow::Break(error) = fate {
+            let answer = self.deliver.without_reading(&desk.arn, error).await;
+            answer_and_leave(desk, &mut self.letters, &answer);
         }
     }
 
@@ -197,10 +204,14 @@ impl Holder {
         (rests(snapshot) && is_ahead(due, now)) || self.deliver.watches.cover(&self.held.head.arn, due, now)
     }
 
-    /// Folds what came together into one commit, and answers the letters.
-    async fn deliver_round(&mut self, letters: Vec<Letter>, mut stimuli: Vec<Stimulus>) {
+    /// Folds what came together into one commit, and answers the letters. Breaks when there is nothing to hold any more:
+    /// what is stored is gone, or a newer version wrote it, or nobody can read it.
+    async fn deliver_round(&mut self, letters: Vec<Letter>, mut stimuli: Vec<Stimulus>) -> ControlFlow<DeliverError> {
         let mut error = match self.try_round(&stimuli, &letters).await {
-            Ok(counted) => return self.reply(letters, counted),
+            Ok(counted) => {
+                self.reply(letters, counted);
+                return ControlFlow::Continue(());
+            }
             Err(error) => error,
         };
         // What calls brought must not be lost: it is offered until the store takes it. Letters are told at once.
@@ -216,14 +227,15 @@ impl Holder {
                 Ok(()) => {
                     stimuli.extend(self.dead_claims());
                     if stimuli.is_empty() {
-                        return;
+                        return ControlFlow::Continue(());
                     }
                     match self.try_round(&stimuli, &[]).await {
-                        Ok(_) => return,
+                        Ok(_) => return ControlFlow::Continue(()),
                         Err(error) => error,
                     }
                 }
-                Err(error) => error,
+                Err(busy @ DeliverError::Store(_)) => busy,
+                Err(over) => return ControlFlow::Break(over),
             };
         }
     }
@@ -346,11 +358,9 @@ impl Holder {
         self.deliver.step(&self.held.machine, &mut self.held.snapshot, stimulus, now, round);
     }
 
-    async fn give_up_dead_claims(&mut self) {
+    async fn give_up_dead_claims(&mut self) -> ControlFlow<DeliverError> {
         let dead = self.dead_claims();
-        if !dead.is_empty() {
-            self.deliver_round(Vec::new(), dead).await;
-        }
+        if dead.is_empty() { ControlFlow::Continue(()) } else { self.deliver_round(Vec::new(), dead).await }
     }
 
     /// Claims that nobody makes a call for. Those of its own without a call are from commits whose outcome a process did

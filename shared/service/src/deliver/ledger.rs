@@ -96,7 +96,8 @@ impl Held {
             full: full || sequence == 0,
             calls: self.rehearsal.as_ref().map(Rehearsal::calls),
         };
-        let mut encoded = entry::encode(draft).map_err(|error| StoreError { message: error.0, retryable: false })?;
+        let mut encoded =
+            entry::encode(draft).map_err(|error| StoreError { message: error.to_string(), retryable: false })?;
         let size = encoded.body.len();
         let open = self.snapshot.is_open();
         let record = Record {
@@ -160,7 +161,7 @@ pub fn status_of<P>(closing: &Closing<P>) -> ExecutionStatus {
 }
 
 /// Appends; after an error, reads whether it was written before trying again.
-async fn append(deliver: &Deliver, record: Record) -> Result<Appended, StoreError> {
+pub(super) async fn append(deliver: &Deliver, record: Record) -> Result<Appended, StoreError> {
     let journal = &deliver.world.journal;
     let mut pause = Duration::from_millis(20);
     let mut tries = 1;
@@ -180,7 +181,7 @@ async fn append(deliver: &Deliver, record: Record) -> Result<Appended, StoreErro
     }
 }
 
-fn nonce(deliver: &Deliver) -> u64 {
+pub(super) fn nonce(deliver: &Deliver) -> u64 {
     deliver.world.clock.seed().iter().take(8).fold(0, |nonce, byte| (nonce << 8) | u64::from(*byte))
 }
 

@@ -1,0 +1,90 @@
+//! The end of an execution that nobody can drive.
+//!
+//! Its journal is damaged, or driving it is a defect of ours that ends in a panic: then it would stay open for ever, and
+//! every message about it would come back. It is closed as failed by an entry for which nothing has to be decoded: the
+//! store's own attributes say what the execution is and which number comes next. What can be read of its history stays
+//! readable. A store that is busy or refuses, and a format that is too new, are no reasons: those pass.
+
+use interpreter::{Failure, Timestamp};
+
+use super::ledger::{append, nonce};
+use super::{Deliver, DeliverError, Delivered};
+use crate::entry::{self, Unreadable};
+use crate::ports::{Appended, Direction, ExecutionStatus, Listing, Record, StoreError};
+
+/// What an execution fails with that was given up.
+const ERROR: &str = "States.Runtime";
+/// Others may write meanwhile; somebody who writes can drive it, so few tries are enough.
+const TRIES: u32 = 8;
+/// Records read at a time in search of one that is whole.
+const BATCH: usize = 16;
+
+impl Deliver {
+    /// Closes an execution as failed without reading it; false when it is closed already.
+    pub async fn give_up(&self, arn: &str, why: &str) -> Result<bool, DeliverError> {
+        for _ in 0..TRIES {
+            let ends = self.world.journal.ends(arn).await?;
+            let (first, last) = ends.ok_or(DeliverError::NoSuchExecution)?;
+            if !last.open {
+                return Ok(false);
+            }
+            let record = self.last_record(&first, &last, why).await?;
+            match append(self, record).await? {
+                Appended::Written => return Ok(true),
+                Appended::Taken(_) => {}
+            }
+        }
+        Err(DeliverError::Store(StoreError { message: format!("others write to {arn}"), retryable: true }))
+    }
+
+    /// The answer to letters when an execution cannot be read: that it is closed needs no reading.
+    pub(super) async fn without_reading(&self, arn: &str, error: DeliverError) -> Result<Delivered, DeliverError> {
+        if matches!(error, DeliverError::Unreadable(_))
+            && let Ok(Some((_, last))) = self.world.journal.ends(arn).await
+            && !last.open
+        {
+            let closed = last.listing.and_then(|listing| listing.stopped);
+            return Ok(Delivered { counted: false, closed, sequence: last.sequence });
+        }
+        if !matches!(error, DeliverError::NoSuchExecution) {
+            tracing::error!(execution = arn, ?error, "an execution cannot be taken up");
+        }
+        Err(error)
+    }
+
+    async fn last_record(&self, first: &Record, last: &Record, why: &str) -> Result<Record, DeliverError> {
+        let unlisted = || Unreadable::Damaged(format!("{} is not listed", first.execution));
+        let listing = first.listing.clone().ok_or_else(unlisted)?;
+        let (last_event, at) = self.last_shown(last, listing.started).await?;
+        let at = at.max(self.world.clock.now());
+        let cause = format!("Stepwell could not continue this execution and ended it: {why}.");
+        let failure = Failure::of(Some(ERROR.to_owned()), Some(cause));
+        Ok(Record {
+            execution: last.execution.clone(),
+            sequence: last.sequence.saturating_add(1),
+            nonce: nonce(self),
+            full: last.full,
+            due: None,
+            open: false,
+            listing: Some(Listing { status: ExecutionStatus::Failed, stopped: Some(at), ..listing }),
+            body: entry::encode_failure(at, last_event, failure)?,
+        })
+    }
+
+    /// The last event that can still be read, and when its entry was written.
+    async fn last_shown(&self, last: &Record, started: Timestamp) -> Result<(u64, Timestamp), DeliverError> {
+        let mut from = Some(last.sequence);
+        while let Some(sequence) = from {
+            let records = self.world.journal.read(&last.execution, sequence, Direction::Descending, BATCH).await?;
+            from = records.last().and_then(|record| record.sequence.checked_sub(1));
+            for record in records {
+                match entry::decode(record.sequence, &record.body) {
+                    Ok(entry) => return Ok((entry.last_event, entry.at)),
+                    Err(Unreadable::Damaged(_)) => {}
+                    Err(newer @ Unreadable::Newer(_)) => return Err(newer.into()),
+                }
+            }
+        }
+        Ok((0, started))
+    }
+}

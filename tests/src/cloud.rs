@@ -1,0 +1,158 @@
+//! An installation as Lambda functions make it, on AWS in process: the real adapters over an emulated DynamoDB, virtual
+//! time, and messages that a test delivers as it likes.
+//!
+//! Time is tokio's, so tests begin with `start_paused = true`. Deliberately absent: SQS's own behaviour. A test is the
+//! queue: it takes what was sent ([`Cloud::sent`]), and delivers it late, twice, in another order or not at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use aws::{Environment, Installation, clients, create, message};
+use interpreter::Timestamp;
+use serde_json::{Value, json};
+use service::Role;
+use service::api::{Call, Service};
+use service::ports::{Clock, Tasks};
+use service::worker::{Message, Worker};
+use tokio::time::Instant;
+
+use crate::dynamo::{Dynamo, Request};
+use crate::simulation::{BEGIN, VirtualClock};
+use crate::sqs::Sqs;
+
+pub const TABLE: &str = "stepwell";
+pub const QUEUE: &str = "https://queue.invalid/work";
+pub const DEAD_LETTERS: &str = "https://queue.invalid/work-dead";
+/// What an invocation of a worker has.
+const TERM_MS: i64 = 890_000;
+
+/// What outlives processes.
+pub struct Cloud {
+    pub dynamo: Dynamo,
+    pub sqs: Sqs,
+    pub clock: Arc<VirtualClock>,
+    dynamodb: aws_sdk_dynamodb::Client,
+}
+
+/// A message on its way.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub message: Message,
+    pub visible: Instant,
+}
+
+impl Cloud {
+    pub async fn new() -> Result<Cloud> {
+        let dynamo = Dynamo::new()?;
+        let dynamodb = clients::dynamodb(&dynamo.config());
+        create::create_table(&dynamodb, TABLE).await?;
+        Ok(Cloud { dynamo, sqs: Sqs::default(), clock: Arc::new(VirtualClock::new(BEGIN, 1)), dynamodb })
+    }
+
+    /// A new process in this role.
+    pub async fn process(&self, role: Role, tasks: Arc<dyn Tasks>) -> Result<Installation> {
+        let environment = Environment {
+            table: TABLE.to_owned(),
+            queue: QUEUE.to_owned(),
+            dead_letters: Some(DEAD_LETTERS.to_owned()),
+            partition: "aws".to_owned(),
+            region: "us-east-1".to_owned(),
+            account: "123456789012".to_owned(),
+            retention_days: 90,
+            lambda_endpoint: None,
+        };
+        let clients = (self.dynamodb.clone(), clients::sqs(&self.sqs.config()));
+        Ok(environment.joined(clients, self.clock.clone(), role, tasks).await?)
+    }
+
+    /// What was sent to the work queue since the last call of this.
+    pub fn sent(&self) -> Result<Vec<Sent>> {
+        let mut sent = Vec::new();
+        for (operation, body) in self.sqs.requests() {
+            let entries = match operation.as_str() {
+                "SendMessage" => vec![body],
+                "SendMessageBatch" => body.get("Entries").and_then(Value::as_array).cloned().unwrap_or_default(),
+                _ => Vec::new(),
+            };
+            for entry in entries {
+                let delay = entry.get("DelaySeconds").and_then(Value::as_u64).unwrap_or(0);
+                let body = entry.get("MessageBody").and_then(Value::as_str).context("a message without a body")?;
+                let visible = Instant::now() + Duration::from_secs(delay);
+                sent.push(Sent { message: message::read(body)?, visible });
+            }
+        }
+        Ok(sent)
+    }
+
+    /// When an invocation that begins now has to end.
+    pub fn until(&self) -> Timestamp {
+        self.clock.now().plus_millis(TERM_MS)
+    }
+
+    /// Delivers what is sent, each message `copies` times and alone, until nothing is on its way any more.
+    pub async fn deliver_all(&self, worker: &Worker, copies: usize) -> Result<()> {
+        let mut waiting = self.sent()?;
+        for _ in 0..10_000 {
+            waiting.sort_by_key(|sent| sent.visible);
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            let next = waiting.remove(0);
+            tokio::time::sleep_until(next.visible).await;
+            for _ in 0..copies {
+                let undone = worker.handle(vec![next.message.clone()], self.until()).await;
+                ensure!(undone.is_empty(), "{undone:?}");
+            }
+            waiting.extend(self.sent()?);
+        }
+        anyhow::bail!("messages have no end")
+    }
+
+    /// Changes one attribute of an item behind everybody's back; a body is a plain one from then on.
+    pub fn spoil(&self, partition: &str, sort: &str, attribute: &str, value: Value) -> Result<()> {
+        let plain = attribute == "body";
+        let mut names = json!({ "#spoilt": attribute });
+        if let (true, Value::Object(names)) = (plain, &mut names) {
+            names.insert("#packed".to_owned(), "packed".into());
+        }
+        let body = json!({
+            "TableName": TABLE,
+            "Key": { "pk": { "S": partition }, "sk": { "S": sort } },
+            "UpdateExpression": if plain { "SET #spoilt = :value REMOVE #packed" } else { "SET #spoilt = :value" },
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": { ":value": value },
+        });
+        self.dynamo.arrives_again(&Request { operation: "UpdateItem".to_owned(), body, units: 0.0 })?;
+        Ok(())
+    }
+}
+
+/// Calls an action, and has its answer; an error when that is one.
+pub async fn call(service: &Arc<Service>, action: &str, body: Value) -> Result<Value> {
+    let call = Call { action: action.to_owned(), body: body.to_string().into_bytes(), invocation: None };
+    let answer = service.answer(call).await;
+    ensure!(answer.status == 200, "{action}: {} {}", answer.status, answer.body);
+    Ok(serde_json::from_str(&answer.body)?)
+}
+
+/// Creates a state machine; its ARN.
+pub async fn create_machine(service: &Arc<Service>, name: &str, kind: &str, definition: &Value) -> Result<String> {
+    let body = json!({
+        "name": name, "type": kind, "definition": definition.to_string(),
+        "roleArn": "arn:aws:iam::123456789012:role/any",
+    });
+    text(&call(service, "CreateStateMachine", body).await?, "stateMachineArn")
+}
+
+/// Starts an execution; its ARN.
+pub async fn start(service: &Arc<Service>, machine: &str, name: &str, input: &Value) -> Result<String> {
+    let body = json!({ "stateMachineArn": machine, "name": name, "input": input.to_string() });
+    text(&call(service, "StartExecution", body).await?, "executionArn")
+}
+
+/// A text member of an answer.
+pub fn text(answer: &Value, name: &str) -> Result<String> {
+    let text = answer.get(name).and_then(Value::as_str).with_context(|| format!("{answer} has no {name}"))?;
+    Ok(text.to_owned())
+}
