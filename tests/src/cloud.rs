@@ -4,11 +4,12 @@
 //! Time is tokio's, so tests begin with `start_paused = true`. Deliberately absent: SQS's own behaviour. A test is the
 //! queue: it takes what was sent ([`Cloud::sent`]), and delivers it late, twice, in another order or not at all.
 
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use aws::{Environment, Installation, clients, create, message};
+use aws::{Environment, Installation, MetricLines, clients, create, message};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
 use service::Role;
@@ -32,7 +33,32 @@ pub struct Cloud {
     pub dynamo: Dynamo,
     pub sqs: Sqs,
     pub clock: Arc<VirtualClock>,
+    pub lines: Lines,
     dynamodb: aws_sdk_dynamodb::Client,
+}
+
+/// What functions write to their standard output.
+#[derive(Debug, Clone, Default)]
+pub struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    /// The lines since the last call of this, each of which is JSON.
+    pub fn take(&self) -> Result<Vec<Value>> {
+        let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| Ok(serde_json::from_slice(line)?)).collect()
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A message on its way.
@@ -47,7 +73,13 @@ impl Cloud {
         let dynamo = Dynamo::new()?;
         let dynamodb = clients::dynamodb(&dynamo.config());
         create::create_table(&dynamodb, TABLE).await?;
-        Ok(Cloud { dynamo, sqs: Sqs::default(), clock: Arc::new(VirtualClock::new(BEGIN, 1)), dynamodb })
+        Ok(Cloud {
+            dynamo,
+            sqs: Sqs::default(),
+            clock: Arc::new(VirtualClock::new(BEGIN, 1)),
+            lines: Lines::default(),
+            dynamodb,
+        })
     }
 
     /// A new process in this role.
@@ -63,7 +95,8 @@ impl Cloud {
             lambda_endpoint: None,
         };
         let clients = (self.dynamodb.clone(), clients::sqs(&self.sqs.config()));
-        Ok(environment.joined(clients, self.clock.clone(), role, tasks).await?)
+        let metrics = Arc::new(MetricLines::to(self.lines.clone()));
+        Ok(environment.joined(clients, self.clock.clone(), role, tasks, metrics).await?)
     }
 
     /// What was sent to the work queue since the last call of this.

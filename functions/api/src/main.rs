@@ -6,13 +6,12 @@ mod event;
 
 use std::sync::Arc;
 
-use aws::Environment;
+use aws::{Environment, Installation};
 use event::Request;
 use integrations::{Home, LambdaTarget, Targets};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use service::Role;
-use service::api::Service;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -22,15 +21,17 @@ async fn main() -> Result<(), Error> {
     let endpoint = environment.lambda_endpoint.as_deref();
     let lambda = LambdaTarget::at(endpoint, Home { partition, region, account })?;
     let installation = environment.installation(Role::Answers, Arc::new(Targets::new(lambda))).await?;
-    let service = installation.service;
-    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Value>| answer(service.clone(), event))).await
+    let installation = Arc::new(installation);
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Value>| answer(installation.clone(), event)))
+        .await
 }
 
-async fn answer(service: Arc<Service>, event: LambdaEvent<Value>) -> Result<Value, Error> {
+async fn answer(installation: Arc<Installation>, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let id = event.context.request_id;
     let answer = match Request::read(event.payload).and_then(Request::call) {
-        Ok(call) => service.answer(call).await,
+        Ok(call) => installation.service.answer(call).await,
         Err(refused) => refused,
     };
+    installation.metrics.flush(installation.clock.now());
     Ok(event::response(&answer, &id))
 }

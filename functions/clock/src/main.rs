@@ -36,7 +36,8 @@ async fn minute(
     let deadline = event.context.deadline.saturating_sub(FAREWELL_MS);
     let until = Timestamp(i64::try_from(deadline).unwrap_or(i64::MAX));
     let tally = installation.tick(dead_letters.as_deref(), until).await?;
-    let Tally { woken, swept, stamped, buried, given_up, dead } = tally;
-    tracing::info!(woken, swept, stamped, buried, given_up, dead, "a minute");
+    let Tally { woken, swept, stuck, stamped, buried, given_up, dead } = tally;
+    tracing::info!(woken, swept, stuck, stamped, buried, given_up, dead, "a minute");
+    installation.report(&tally);
     Ok(())
 }

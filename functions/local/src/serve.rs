@@ -14,6 +14,7 @@ use anyhow::Context;
 use embedded::{Directory, TimerQueue};
 use integrations::{Home, LambdaTarget, Mocked, Mocks, Targets};
 use service::api::Service;
+use service::ports::Uncounted;
 use service::{Role, Settings, SystemClock, World};
 use tokio::net::TcpListener;
 
@@ -79,6 +80,7 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         queue: queue.clone(),
         tasks: Arc::new(Mocked::new(mocks, Arc::new(Targets::new(lambda(options, home)?)))),
         clock: clock.clone(),
+        metrics: Arc::new(Uncounted),
     };
     Ok(Installation { service: Service::new(world, settings), directory, queue, clock })
 }

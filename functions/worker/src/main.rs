@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use aws::{Environment, message};
+use aws::{Environment, Installation, message};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use integrations::{Home, LambdaTarget, Targets};
 use interpreter::Timestamp;
@@ -23,11 +23,13 @@ async fn main() -> Result<(), Error> {
     let endpoint = environment.lambda_endpoint.as_deref();
     let lambda = LambdaTarget::at(endpoint, Home { partition, region, account })?.asking_timeouts();
     let installation = environment.installation(Role::Shares, Arc::new(Targets::new(lambda))).await?;
-    let worker = Worker::new(installation.service);
-    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<SqsEvent>| work(worker.clone(), event))).await
+    let installation = Arc::new(installation);
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<SqsEvent>| work(installation.clone(), event)))
+        .await
 }
 
-async fn work(worker: Worker, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
+async fn work(installation: Arc<Installation>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
+    let worker = Worker::new(installation.service.clone());
     let LambdaEvent { payload, context } = event;
     let mut answer = SqsBatchResponse::default();
     let (mut messages, mut ids) = (Vec::new(), Vec::new());
@@ -47,6 +49,7 @@ async fn work(worker: Worker, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchRe
     for undone in worker.handle(messages, until(&context)).await {
         answer.add_failure(ids.get(undone.place).cloned().unwrap_or_default());
     }
+    installation.metrics.flush(installation.clock.now());
     Ok(answer)
 }
 

@@ -15,6 +15,8 @@ const AHEAD_MS: i64 = 15 * 60 * 1_000;
 /// Before the first minute of an installation there may be nothing to wake; later cursors say where to begin.
 const FIRST_LOOK_BACK_MS: i64 = 24 * 60 * 60 * 1_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Calls of tasks keep an execution overdue for a quarter of an hour; a queue that lost nothing for not much longer.
+const STUCK_MS: i64 = 60 * 60 * 1_000;
 /// Rows and executions read at a time.
 const PAGE: usize = 500;
 
@@ -25,6 +27,8 @@ pub struct Tally {
     pub woken: usize,
     /// Open executions that the sweep saw.
     pub swept: usize,
+    /// Those of them for which something has been due for so long that whoever was to do it must be lost.
+    pub stuck: usize,
     /// Items stamped anew.
     pub stamped: usize,
     /// Dead letters that could be dealt with, those whose executions were closed as failed, and those that stay. See
@@ -47,6 +51,12 @@ impl Installation {
             self.bury(url, until, &mut tally).await?;
         }
         swept.map(|()| tally)
+    }
+
+    /// Tells the operator what a minute was like.
+    pub fn report(&self, tally: &Tally) {
+        self.metrics.flush(self.clock.now());
+        self.metrics.minute(self.clock.now(), &self.table.name, tally);
     }
 
     /// Sends a message for every row of a shard from where the clock was to a quarter of an hour from now.
@@ -84,6 +94,8 @@ impl Installation {
             let page = self.table.open(after.as_deref(), PAGE).await?;
             tally.swept += page.executions.len();
             let now = self.clock.now();
+            let late = now.0.saturating_sub(STUCK_MS);
+            tally.stuck += page.executions.iter().filter(|(_, due)| due.is_some_and(|due| due.0 <= late)).count();
             let overdue = page.executions.iter().filter(|(_, due)| due.is_some_and(|due| due <= now));
             self.queue.send_all(overdue.map(|(execution, _)| Notice::of(execution, None)).collect()).await?;
             for (execution, _) in &page.executions {

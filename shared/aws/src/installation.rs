@@ -18,7 +18,7 @@ use service::api::Service;
 use service::ports::{Clock, StoreError, Tasks};
 use service::{Role, Settings, SystemClock, World};
 
-use crate::{Table, WorkQueue, clients};
+use crate::{MetricLines, Table, WorkQueue, clients};
 
 /// Calls of tasks in flight in one process.
 const CALLS: usize = 128;
@@ -68,6 +68,7 @@ pub struct Installation {
     pub queue: WorkQueue,
     pub sqs: aws_sdk_sqs::Client,
     pub clock: Arc<dyn Clock>,
+    pub metrics: Arc<MetricLines>,
 }
 
 impl Environment {
@@ -90,16 +91,18 @@ impl Environment {
     pub async fn installation(&self, role: Role, tasks: Arc<dyn Tasks>) -> Result<Installation, SetupError> {
         let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
         let clock = Arc::new(SystemClock::new().map_err(|_| SetupError::Chance)?);
-        self.joined((clients::dynamodb(&config), clients::sqs(&config)), clock, role, tasks).await
+        let clients = (clients::dynamodb(&config), clients::sqs(&config));
+        self.joined(clients, clock, role, tasks, Arc::new(MetricLines::default())).await
     }
 
-    /// The same with these clients and this clock.
+    /// The same with these clients, this clock, and metrics that go there.
     pub async fn joined(
         &self,
         (dynamodb, sqs): (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client),
         clock: Arc<dyn Clock>,
         role: Role,
         tasks: Arc<dyn Tasks>,
+        metrics: Arc<MetricLines>,
     ) -> Result<Installation, SetupError> {
         let table = Table::new(dynamodb, &self.table, clock.clone(), self.retention_days);
         let queue = WorkQueue::new(sqs.clone(), &self.queue, clock.clone());
@@ -121,8 +124,9 @@ impl Environment {
             queue: Arc::new(queue.clone()),
             tasks,
             clock: clock.clone(),
+            metrics: metrics.clone(),
         };
-        Ok(Installation { service: Service::new(world, settings), table, queue, sqs, clock })
+        Ok(Installation { service: Service::new(world, settings), table, queue, sqs, clock, metrics })
     }
 }
 

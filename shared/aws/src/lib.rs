@@ -39,6 +39,7 @@ pub mod layout;
 mod list;
 mod machines;
 pub mod message;
+mod metrics;
 mod pack;
 mod queue;
 mod retention;
@@ -50,6 +51,7 @@ mod words;
 
 pub use clockwork::Tally;
 pub use installation::{Environment, Installation, SetupError};
+pub use metrics::MetricLines;
 pub use queue::WorkQueue;
 pub use table::Table;
 pub use wake::WakePage;

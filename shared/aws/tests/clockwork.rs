@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use aws::{Environment, Installation, Tally, clients, create};
+use aws::{Environment, Installation, MetricLines, Tally, clients, create};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
 use service::Role;
@@ -58,7 +58,8 @@ impl World {
             lambda_endpoint: None,
         };
         let both = (client, clients::sqs(&sqs.config()));
-        let installation = environment.joined(both, clock.clone(), Role::Shares, Arc::new(NoTasks)).await?;
+        let metrics = Arc::new(MetricLines::to(std::io::sink()));
+        let installation = environment.joined(both, clock.clone(), Role::Shares, Arc::new(NoTasks), metrics).await?;
         Ok(World { _dynamo: dynamo, sqs, clock, installation })
     }
 
@@ -109,12 +110,14 @@ async fn the_sweep_wakes_what_is_overdue_once_a_day() -> Result<()> {
     world.open("waiting", 10 * MINUTE).await?;
     write(&world.installation.table, head("ended", NOW.0)).await?;
     write(&world.installation.table, close("ended", 1, NOW.0, NOW.0)).await?;
-    assert_eq!(world.tick().await?.swept, 2);
+    let tally = world.tick().await?;
+    assert_eq!((tally.swept, tally.stuck), (2, 0), "a minute late is not stuck");
     assert_eq!(world.sent(), [(execution_arn("overdue"), json!(0))]);
     assert_eq!(world.tick().await?.swept, 0);
     assert_eq!(world.sent(), []);
     world.clock.move_by_days(1);
-    assert_eq!(world.tick().await?.swept, 2);
+    let tally = world.tick().await?;
+    assert_eq!((tally.swept, tally.stuck), (2, 2));
     assert_eq!(world.sent().len(), 2, "both are overdue by now");
     Ok(())
 }

@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use interpreter::Timestamp;
 use serde_json::Value;
+use tracing::Instrument;
 
 pub use error::ApiError;
 
@@ -113,7 +114,7 @@ impl Service {
     /// Answers a call. What was begun is finished even when the caller goes away, and a panic ends this call only.
     pub async fn answer(self: &Arc<Self>, call: Call) -> Answer {
         let service = self.clone();
-        let running = tokio::spawn(async move { service.run(call).await });
+        let running = tokio::spawn(async move { service.run(call).await }.in_current_span());
         match running.await {
             Ok(Ok(body)) => Answer::good(body),
             Ok(Err(error)) => error.into(),

@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use asl::StateMachine;
 use interpreter::{Answer, Execution, Failure, Payload, Stimulus, Timestamp, Wait};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tracing::Instrument;
 
 use crate::entry::{Head, Unreadable};
 use crate::ports::{Record, StoreError};
@@ -153,7 +154,8 @@ impl Deliver {
             let free = !desks.contains_key(&arn);
             if free {
                 desks.insert(arn.clone(), sender.clone());
-                tokio::spawn(hold::open(self.clone(), self.desk(arn.clone(), sender), letters, start, told));
+                let opening = hold::open(self.clone(), self.desk(arn.clone(), sender), letters, start, told);
+                tokio::spawn(opening.instrument(span(&arn)));
             }
             free
         };
@@ -217,13 +219,19 @@ impl Deliver {
         let (sender, letters) = mpsc::unbounded_channel();
         let _receiver_is_here = sender.send(letter);
         desks.insert(arn.to_owned(), sender.clone());
-        tokio::spawn(hold::resume(self.clone(), self.desk(arn.to_owned(), sender.clone()), letters, until));
+        let resuming = hold::resume(self.clone(), self.desk(arn.to_owned(), sender.clone()), letters, until);
+        tokio::spawn(resuming.instrument(span(arn)));
         sender
     }
 
     fn desk(self: &Arc<Self>, arn: String, sender: mpsc::UnboundedSender<Letter>) -> Desk {
         Desk { deliver: self.clone(), arn, sender }
     }
+}
+
+/// What is logged while an execution is in hand says which, and which request brought it.
+fn span(execution: &str) -> tracing::Span {
+    tracing::info_span!("execution", execution)
 }
 
 /// A holder's place: where letters for its execution arrive. Given up even when the holder panics.

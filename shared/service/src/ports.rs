@@ -294,6 +294,29 @@ pub trait Tasks: Send + Sync + 'static {
     }
 }
 
+/// Something that an operator counts. No payload is ever in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happening<'a> {
+    /// An execution of this machine began.
+    Started { machine: &'a str },
+    /// One ended, after so many milliseconds.
+    Ended { machine: &'a str, status: ExecutionStatus, millis: i64 },
+}
+
+/// Who counts. Told once, by the process whose commit made it happen, after that commit; what a process did not live to
+/// tell, or whose commit it learnt of only by reading, is not counted.
+pub trait Metrics: Send + Sync + 'static {
+    /// Must not wait.
+    fn count(&self, happening: Happening<'_>);
+}
+
+/// Nobody counts.
+pub struct Uncounted;
+
+impl Metrics for Uncounted {
+    fn count(&self, _happening: Happening<'_>) {}
+}
+
 /// Time and chance.
 #[async_trait]
 pub trait Clock: Send + Sync + 'static {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use interpreter::Timestamp;
+use tracing::Instrument;
 
 use crate::api::Service;
 use crate::deliver::DeliverError;
@@ -145,7 +146,7 @@ impl Worker {
     async fn run(&self, place: usize, body: String) -> Option<Undone> {
         let service = self.service.clone();
         // A task of its own: a panic in it is this message's alone.
-        let ran = tokio::spawn(async move { service.run_express(&body).await }).await;
+        let ran = tokio::spawn(async move { service.run_express(&body).await }.in_current_span()).await;
         let why = match ran {
             Ok(Ok(())) => return None,
             Ok(Err(error)) => error.message(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ports::{Clock, Journal, Machines, Queue, Starts, Tasks};
+use crate::ports::{Clock, Journal, Machines, Metrics, Queue, Starts, Tasks};
 
 /// The ports of one installation.
 #[derive(Clone)]
@@ -13,6 +13,7 @@ pub struct World {
     pub queue: Arc<dyn Queue>,
     pub tasks: Arc<dyn Tasks>,
     pub clock: Arc<dyn Clock>,
+    pub metrics: Arc<dyn Metrics>,
 }
 
 /// What the operator decided.

@@ -10,7 +10,7 @@ use interpreter::{Answer, Execution, Limits, Payload, Timestamp};
 use service::api::Service;
 use service::deliver::Start;
 use service::entry::Head;
-use service::ports::{Machines, Queue, Starts};
+use service::ports::{Machines, Queue, Starts, Uncounted};
 use service::{Role, Settings};
 use tokio::sync::Notify;
 
@@ -99,6 +99,7 @@ impl Installation {
                 asked: self.asked.clone(),
             }),
             clock: clock.clone(),
+            metrics: Arc::new(Uncounted),
         }
     }
 

@@ -29,8 +29,14 @@ impl Deliver {
                 return Ok(false);
             }
             let record = self.last_record(&first, &last, why).await?;
+            let listing = record.listing.clone();
             match append(self, record).await? {
-                Appended::Written => return Ok(true),
+                Appended::Written => {
+                    if let Some(Listing { machine, status, started, stopped: Some(stopped), .. }) = listing {
+                        self.count_end(&machine, status, started, stopped);
+                    }
+                    return Ok(true);
+                }
                 Appended::Taken(_) => {}
             }
         }

@@ -8,6 +8,7 @@ use futures_util::stream::FuturesUnordered;
 use interpreter::{Answer, Failure, Payload, Snapshot, Stimulus, Timestamp, Wait};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{AbortHandle, JoinHandle};
+use tracing::Instrument;
 
 use super::Deliver;
 use super::rehearsal::Rehearsal;
@@ -71,6 +72,15 @@ impl Claim {
     }
 }
 
+/// What became of a call, for the log: names of errors, no payloads.
+fn outcome(answer: Option<&TaskAnswer>) -> &str {
+    match answer {
+        None => "not made",
+        Some(TaskAnswer::Failed { error, .. }) => error,
+        Some(TaskAnswer::Succeeded { .. } | TaskAnswer::Concluded { .. }) => "succeeded",
+    }
+}
+
 /// With a task token the timeout is about the answer, not about the call.
 fn waits_outside(resource: &Resource) -> bool {
     match resource {
@@ -95,12 +105,15 @@ impl Calls {
         let took = deliver.world.clock.now().0.saturating_sub(claim.made.0);
         let Claim { wait, mut call, permit, .. } = claim;
         call.timeout = call.timeout.saturating_sub(Duration::from_millis(u64::try_from(took).unwrap_or(0)));
-        // A task of its own: a panic in it is a lost attempt, not a lost execution.
-        let running: JoinHandle<Option<TaskAnswer>> = tokio::spawn(async move {
+        let span = tracing::info_span!("task", execution = call.execution, state = call.state);
+        let calling = async move {
             let answer = if took <= BEGINS_WITHIN_MS { Some(tasks.call(call).await) } else { None };
+            tracing::debug!(outcome = outcome(answer.as_ref()), "a call returned");
             drop(permit);
             answer
-        });
+        };
+        // A task of its own: a panic in it is a lost attempt, not a lost execution.
+        let running: JoinHandle<Option<TaskAnswer>> = tokio::spawn(calling.instrument(span));
         self.waits.push((wait.clone(), running.abort_handle()));
         self.running.push(Box::pin(async move { (wait, running.await.ok().flatten()) }));
     }

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use interpreter::{Closing, Event, Payload, Snapshot, Stimulus, Timestamp};
+use tracing::Instrument;
 
 use super::calls::Calls;
+use super::ledger::status_of;
 use super::rehearsal::Rehearsal;
 use super::round::Round;
 use super::term::Term;
-use super::{Deliver, Start};
+use super::{Deliver, Start, span};
+use crate::ports::Happening;
 
 /// How an express execution ended.
 #[derive(Debug)]
@@ -22,11 +25,17 @@ pub struct ExpressEnd {
 impl Deliver {
     /// Runs an execution to its end. Nothing is stored.
     pub async fn express(self: &Arc<Self>, start: Start) -> ExpressEnd {
+        let span = span(&start.execution.arn);
+        self.run_to_end(start).instrument(span).await
+    }
+
+    async fn run_to_end(self: &Arc<Self>, start: Start) -> ExpressEnd {
         let Start { machine, execution, head } = start;
         let mut rehearsal = Rehearsal::of(&head, BTreeMap::new());
         let mut snapshot = Snapshot::begin(&machine, execution);
         let (mut round, mut calls, mut term) = (Round::default(), Calls::default(), Term::new(None));
         let mut stimuli = vec![Stimulus::Started];
+        self.world.metrics.count(Happening::Started { machine: &head.machine_arn });
         loop {
             let now = self.world.clock.now();
             for stimulus in stimuli.drain(..).chain([Stimulus::Looked]) {
@@ -38,6 +47,7 @@ impl Deliver {
                 calls.begin(self, claim);
             }
             if let Some((closing, stopped)) = snapshot.closed.clone() {
+                self.count_end(&head.machine_arn, status_of(&closing), head.started, stopped);
                 return ExpressEnd { closing, stopped, events: round.events };
             }
             if snapshot.ready().next().is_some() {

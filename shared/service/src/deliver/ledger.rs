@@ -13,7 +13,7 @@ use super::watch::rests;
 use super::{Deliver, DeliverError};
 use crate::definitions::Missing;
 use crate::entry::{self, Assembly, Draft, Entry, Head};
-use crate::ports::{Appended, Direction, ExecutionStatus, Listing, Record, StoreError};
+use crate::ports::{Appended, Direction, ExecutionStatus, Happening, Listing, Record, StoreError};
 
 /// Bytes of changes since the last full set below which no new one is written.
 const FULL_SET_AFTER: usize = 256 << 10;
@@ -115,6 +115,7 @@ impl Held {
             Appended::Written => {}
         }
         encoded.settle();
+        self.count(deliver);
         self.sequence = Some(sequence);
         self.at = now;
         if full {
@@ -134,6 +135,17 @@ impl Held {
         if rests(snapshot) { snapshot.due() } else { Some(now) }
     }
 
+    /// Tells who counts what the commit that was just written did; `sequence` is still that of the one before.
+    fn count(&self, deliver: &Deliver) {
+        let machine = &self.head.machine_arn;
+        if self.sequence.is_none() {
+            deliver.world.metrics.count(Happening::Started { machine });
+        }
+        if let Some((closing, at)) = &self.snapshot.closed {
+            deliver.count_end(machine, status_of(closing), self.head.started, *at);
+        }
+    }
+
     fn listing(&self) -> Listing {
         let (status, stopped) = match &self.snapshot.closed {
             None => (ExecutionStatus::Running, None),
@@ -147,6 +159,13 @@ impl Held {
             started: self.head.started,
             stopped,
         }
+    }
+}
+
+impl Deliver {
+    pub(super) fn count_end(&self, machine: &str, status: ExecutionStatus, started: Timestamp, stopped: Timestamp) {
+        let millis = stopped.0.saturating_sub(started.0);
+        self.world.metrics.count(Happening::Ended { machine, status, millis });
     }
 }
 
