@@ -1,7 +1,7 @@
 //! Stock clients, the aws CLI and boto3, and the tools of a deployment, installed from PyPI into environments under
 //! `target`.
 //!
-//! The versions are pinned in `tests/python/*requirements.txt`; an environment is made once and made again when its
+//! The versions are pinned in `tests/python/*requirements.txt` and `infra/local-requirements.txt`; an environment is made once and made again when its
 //! file changes. Without Python or PyPI the tests that need it say so and pass, unless `STEPWELL_CI` is set: there a
 //! client that cannot be installed is a failure.
 
@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 
 const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/requirements.txt");
 const DEPLOY_REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/deploy-requirements.txt");
+const LOCAL_REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/local-requirements.txt");
 
 /// An environment with the clients in it.
 #[derive(Debug, Clone)]
@@ -64,6 +65,11 @@ impl Clients {
 /// The folder of the SAM CLI, an emulator of AWS and a Python with boto3. `None` as for [`Clients::find`].
 pub fn deploy_tools() -> Result<Option<PathBuf>> {
     found("SAM CLI and emulator", install("deploy-tools", DEPLOY_REQUIREMENTS))
+}
+
+/// The folder of what `infra/local.py` starts, and of a Python that can run it. `None` as for [`Clients::find`].
+pub fn local_tools() -> Result<Option<PathBuf>> {
+    found("cargo-lambda and emulator", install("local-tools", LOCAL_REQUIREMENTS))
 }
 
 /// What cannot be installed is a failure where nothing may be skipped; elsewhere it is said.

@@ -9,6 +9,22 @@ use serde_json::{Map, Value, json};
 use service::api::wire::{self, Head, MOST_BYTES, refused};
 use service::api::{Answer, Call};
 
+/// The two formats of events, and of the answers to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// 1.0
+    RestApi,
+    /// 2.0
+    Url,
+}
+
+impl Format {
+    pub fn of(event: &Value) -> Format {
+        // Not by `httpMethod`: `cargo lambda watch` has that in events of 2.0, too, and always says GET there.
+        if event.get("rawPath").is_some() { Format::Url } else { Format::RestApi }
+    }
+}
+
 /// An HTTP request as both formats tell it.
 pub struct Request {
     method: String,
@@ -21,8 +37,10 @@ pub struct Request {
 impl Request {
     /// Reads an event of either format, or says what is answered instead.
     pub fn read(event: Value) -> Result<Request, Answer> {
-        let is_rest_api = event.get("httpMethod").is_some();
-        let read = if is_rest_api { from_rest_api(event) } else { from_url(event) };
+        let read = match Format::of(&event) {
+            Format::RestApi => from_rest_api(event),
+            Format::Url => from_url(event),
+        };
         read.map_err(|_| refused(400, "SerializationException", "The event is not one of an HTTP request."))
     }
 
@@ -73,11 +91,17 @@ fn root(path: Option<&str>, stage: Option<&str>) -> String {
     if bare.is_empty() { "/".to_owned() } else { bare.to_owned() }
 }
 
-/// The answer in the shape that both formats take.
-pub fn response(answer: &Answer, id: &str) -> Value {
+/// The answer in the shape of a format. They differ in the cookies: `cargo lambda watch` refuses an answer of 2.0 without
+/// them, and the documentation of 1.0 has no such member.
+pub fn response(answer: &Answer, id: &str, format: Format) -> Value {
     let headers: Map<String, Value> =
         answer.headers(id).map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-    json!({ "statusCode": answer.status, "headers": headers, "body": answer.body, "isBase64Encoded": false })
+    let mut shown =
+        json!({ "statusCode": answer.status, "headers": headers, "body": answer.body, "isBase64Encoded": false });
+    if let (Format::Url, Value::Object(members)) = (format, &mut shown) {
+        members.insert("cookies".to_owned(), json!([]));
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -118,6 +142,13 @@ mod tests {
     }
 
     #[test]
+    fn cargo_lambda_watch_says_a_method_in_events_of_urls() {
+        let mut event = url_event("{}", false);
+        event["httpMethod"] = json!("GET");
+        assert_eq!(call(event).unwrap().action, "StartExecution");
+    }
+
+    #[test]
     fn a_plain_body_is_taken_as_it_is() {
         assert_eq!(call(url_event("{}", false)).unwrap().body, b"{}");
     }
@@ -141,9 +172,11 @@ mod tests {
 
     #[test]
     fn an_answer_has_its_headers() {
-        let shown = response(&refused(404, "UnknownOperationException", "no"), "r");
+        let shown = response(&refused(404, "UnknownOperationException", "no"), "r", Format::RestApi);
         assert_eq!(shown["statusCode"], 404);
         assert_eq!(shown["headers"]["x-amzn-errortype"], "UnknownOperationException");
         assert_eq!(shown["headers"]["x-amzn-requestid"], "r");
+        assert_eq!(shown.get("cookies"), None);
+        assert_eq!(response(&refused(404, "a", "b"), "r", Format::Url)["cookies"], json!([]));
     }
 }

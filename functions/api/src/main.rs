@@ -7,7 +7,7 @@ mod event;
 use std::sync::Arc;
 
 use aws::{Environment, Installation};
-use event::Request;
+use event::{Format, Request};
 use integrations::{Home, LambdaTarget, Targets};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -28,10 +28,11 @@ async fn main() -> Result<(), Error> {
 
 async fn answer(installation: Arc<Installation>, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let id = event.context.request_id;
+    let format = Format::of(&event.payload);
     let answer = match Request::read(event.payload).and_then(Request::call) {
         Ok(call) => installation.service.answer(call).await,
         Err(refused) => refused,
     };
     installation.metrics.flush(installation.clock.now());
-    Ok(event::response(&answer, &id))
+    Ok(event::response(&answer, &id, format))
 }

@@ -2,16 +2,16 @@
 //! lost.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws::{Environment, Installation, Tally};
 use integrations::{Home, LambdaTarget, Targets};
-use interpreter::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use service::Role;
 
 /// What is left of an invocation's time for the last page of the sweep.
-const FAREWELL_MS: u64 = 30_000;
+const FAREWELL: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -33,8 +33,7 @@ async fn minute(
     dead_letters: Option<String>,
     event: LambdaEvent<Value>,
 ) -> Result<(), Error> {
-    let deadline = event.context.deadline.saturating_sub(FAREWELL_MS);
-    let until = Timestamp(i64::try_from(deadline).unwrap_or(i64::MAX));
+    let until = aws::until(event.context.deadline, FAREWELL, installation.clock.now());
     let tally = installation.tick(dead_letters.as_deref(), until).await?;
     let Tally { woken, swept, stuck, stamped, buried, given_up, dead } = tally;
     tracing::info!(woken, swept, stuck, stamped, buried, given_up, dead, "a minute");

@@ -3,17 +3,17 @@
 //! Messages that could not be dealt with are named in the answer, so that SQS gives only those again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws::{Environment, Installation, message};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use integrations::{Home, LambdaTarget, Targets};
-use interpreter::Timestamp;
-use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 use service::Role;
 use service::worker::Worker;
 
 /// What is left of an invocation's time for the last commit and the answer.
-const FAREWELL_MS: u64 = 5_000;
+const FAREWELL: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -30,10 +30,10 @@ async fn main() -> Result<(), Error> {
 
 async fn work(installation: Arc<Installation>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
     let worker = Worker::new(installation.service.clone());
-    let LambdaEvent { payload, context } = event;
+    let until = aws::until(event.context.deadline, FAREWELL, installation.clock.now());
     let mut answer = SqsBatchResponse::default();
     let (mut messages, mut ids) = (Vec::new(), Vec::new());
-    for record in payload.records {
+    for record in event.payload.records {
         let id = record.message_id.unwrap_or_default();
         match message::read(record.body.as_deref().unwrap_or_default()) {
             Ok(message) => {
@@ -46,13 +46,9 @@ async fn work(installation: Arc<Installation>, event: LambdaEvent<SqsEvent>) -> 
             }
         }
     }
-    for undone in worker.handle(messages, until(&context)).await {
+    for undone in worker.handle(messages, until).await {
         answer.add_failure(ids.get(undone.place).cloned().unwrap_or_default());
     }
     installation.metrics.flush(installation.clock.now());
     Ok(answer)
-}
-
-fn until(context: &Context) -> Timestamp {
-    Timestamp(i64::try_from(context.deadline.saturating_sub(FAREWELL_MS)).unwrap_or(i64::MAX))
 }

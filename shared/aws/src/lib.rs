@@ -46,6 +46,7 @@ mod retention;
 mod secret;
 mod starts;
 mod table;
+mod term;
 mod wake;
 mod words;
 
@@ -54,4 +55,5 @@ pub use installation::{Environment, Installation, SetupError};
 pub use metrics::MetricLines;
 pub use queue::WorkQueue;
 pub use table::Table;
+pub use term::until;
 pub use wake::WakePage;
