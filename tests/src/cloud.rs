@@ -92,7 +92,6 @@ impl Cloud {
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
             retention_days: 90,
-            lambda_endpoint: None,
         };
         let clients = (self.dynamodb.clone(), clients::sqs(&self.sqs.config()));
         let metrics = Arc::new(MetricLines::to(self.lines.clone()));

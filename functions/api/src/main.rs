@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use aws::{Environment, Installation};
 use event::{Format, Request};
-use integrations::{Home, LambdaTarget, Targets};
+use integrations::{Endpoints, Home, Targets};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use service::Role;
@@ -18,9 +18,8 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let environment = Environment::read()?;
     let Environment { partition, region, account, .. } = environment.clone();
-    let endpoint = environment.lambda_endpoint.as_deref();
-    let lambda = LambdaTarget::at(endpoint, Home { partition, region, account })?;
-    let installation = environment.installation(Role::Answers, Arc::new(Targets::new(lambda))).await?;
+    let targets = Targets::new(Endpoints::from_environment()?, &Home { partition, region, account });
+    let installation = environment.installation(Role::Answers, Arc::new(targets)).await?;
     let installation = Arc::new(installation);
     lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Value>| answer(installation.clone(), event)))
         .await

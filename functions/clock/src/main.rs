@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::{Environment, Installation, Tally};
-use integrations::{Home, LambdaTarget, Targets};
+use integrations::{Endpoints, Home, Targets};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use service::Role;
@@ -18,9 +18,8 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let environment = Environment::read()?;
     let Environment { partition, region, account, .. } = environment.clone();
-    let endpoint = environment.lambda_endpoint.as_deref();
-    let lambda = LambdaTarget::at(endpoint, Home { partition, region, account })?;
-    let installation = environment.installation(Role::Shares, Arc::new(Targets::new(lambda))).await?;
+    let targets = Targets::new(Endpoints::from_environment()?, &Home { partition, region, account });
+    let installation = environment.installation(Role::Shares, Arc::new(targets)).await?;
     let (installation, dead_letters) = (Arc::new(installation), environment.dead_letters.clone());
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         minute(installation.clone(), dead_letters.clone(), event)

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use embedded::{Directory, TimerQueue};
-use integrations::{Home, LambdaTarget, Mocked, Mocks, Targets};
+use integrations::{Mocked, Mocks, Targets};
 use service::api::Service;
 use service::ports::Uncounted;
 use service::{Role, Settings, SystemClock, World};
@@ -78,16 +78,11 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         machines: directory.clone(),
         starts: directory.clone(),
         queue: queue.clone(),
-        tasks: Arc::new(Mocked::new(mocks, Arc::new(Targets::new(lambda(options, home)?)))),
+        tasks: Arc::new(Mocked::new(mocks, Arc::new(Targets::new(options.endpoints(), &home)))),
         clock: clock.clone(),
         metrics: Arc::new(Uncounted),
     };
     Ok(Installation { service: Service::new(world, settings), directory, queue, clock })
-}
-
-fn lambda(options: &Options, home: Home) -> anyhow::Result<LambdaTarget> {
-    let endpoint = options.lambda_endpoint.as_deref();
-    LambdaTarget::at(endpoint, home).map_err(|error| anyhow::anyhow!("--lambda-endpoint: {error}"))
 }
 
 fn mocks(options: &Options) -> anyhow::Result<Option<Mocks>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws::{Environment, Installation, message};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use integrations::{Home, LambdaTarget, Targets};
+use integrations::{Endpoints, Home, Targets};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use service::Role;
 use service::worker::Worker;
@@ -20,9 +20,8 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let environment = Environment::read()?;
     let Environment { partition, region, account, .. } = environment.clone();
-    let endpoint = environment.lambda_endpoint.as_deref();
-    let lambda = LambdaTarget::at(endpoint, Home { partition, region, account })?.asking_timeouts();
-    let installation = environment.installation(Role::Shares, Arc::new(Targets::new(lambda))).await?;
+    let targets = Targets::new(Endpoints::from_environment()?, &Home { partition, region, account }).asking_timeouts();
+    let installation = environment.installation(Role::Shares, Arc::new(targets)).await?;
     let installation = Arc::new(installation);
     lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<SqsEvent>| work(installation.clone(), event)))
         .await

@@ -4,6 +4,7 @@
 //! interpreter only ever meets definitions that make sense. [`source`] finds the text a diagnostic speaks of, and reads
 //! YAML. Nothing here runs a workflow, knows the time or the world.
 
+mod arguments;
 mod catch;
 mod choice_rules;
 mod cursor;

@@ -7,7 +7,8 @@
 //! | `STEPWELL_DEAD_LETTERS` | the URL of the queue of its dead letters; the clock only |
 //! | `STEPWELL_PARTITION`, `STEPWELL_ACCOUNT`, `AWS_REGION` | what ARNs are made of |
 //! | `STEPWELL_RETENTION_DAYS` | days that closed executions are kept |
-//! | `LAMBDA_ENDPOINT`, `AWS_ENDPOINT_URL` | where tasks call functions, when not at AWS |
+//!
+//! Where tasks call what they call is said to `integrations::Endpoints`.
 
 use std::env;
 use std::fmt;
@@ -33,7 +34,6 @@ pub struct Environment {
     pub region: String,
     pub account: String,
     pub retention_days: u32,
-    pub lambda_endpoint: Option<String>,
 }
 
 /// Why a function cannot begin.
@@ -83,7 +83,6 @@ impl Environment {
             region: required("AWS_REGION")?,
             account: required("STEPWELL_ACCOUNT")?,
             retention_days: days.parse().map_err(|_| wrong)?,
-            lambda_endpoint: present("LAMBDA_ENDPOINT").or_else(|| present("AWS_ENDPOINT_URL")),
         })
     }
 

@@ -55,7 +55,6 @@ impl World {
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
             retention_days: 90,
-            lambda_endpoint: None,
         };
         let both = (client, clients::sqs(&sqs.config()));
         let metrics = Arc::new(MetricLines::to(std::io::sink()));

@@ -2,30 +2,48 @@
 //!
 //! Own endpoints come in two kinds that have to be understood without being told apart: those that answer like AWS, and
 //! `cargo lambda watch`, which reports a function's error as HTTP 500 and knows functions by their bare name only.
-//! What the API does with a call is in the submodules: [`arguments`] and [`invocation`] on the way there, [`answer`]
+//! What the API does with a call is in the submodules: [`invocation`] on the way there, [`answer`]
 //! and [`failure`] on the way back.
 
 mod answer;
-mod arguments;
 mod failure;
 mod invocation;
-mod json;
 mod timeouts;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use service::ports::{TaskAnswer, TaskCall};
 
-use crate::caller::{Caller, InvalidEndpoint};
+use crate::caller::Caller;
 use crate::partition::Home;
-
-pub use arguments::check_arguments;
+use crate::words::Words;
 use invocation::{Invocation, Naming};
 use timeouts::Timeouts;
 
+const WORDS: Words = Words {
+    service: "lambda",
+    prefix: "Lambda",
+    client: "AWSLambda",
+    exceptions: &failure::EXCEPTIONS,
+    general: "AWSLambdaException",
+    headers: &[
+        "X-Amz-Executed-Version",
+        "X-Amz-Log-Result",
+        "x-amzn-Remapped-Content-Length",
+        "Connection",
+        "x-amzn-RequestId",
+        "Content-Length",
+        "Date",
+        "X-Amzn-Trace-Id",
+        "Content-Type",
+        "X-Amz-Function-Error",
+    ],
+};
+
 /// Calls Lambda functions.
-pub struct LambdaTarget {
-    caller: Caller,
+pub(crate) struct LambdaTarget {
+    caller: Arc<Caller>,
     home: Home,
     naming: Naming,
     /// What is known of functions' own timeouts, where they are asked for.
@@ -45,36 +63,26 @@ pub(crate) enum Style {
 pub(crate) struct Origin<'a> {
     pub style: Style,
     pub invocation: &'a Invocation,
-    /// The state's resource, as the text about results that are too large names it.
-    pub task: &'a str,
     pub home: &'a Home,
 }
 
 impl LambdaTarget {
     /// Lambda's own limit of 15 minutes, and what the way there and back may take.
-    pub const LIMIT: Duration = Duration::from_secs(15 * 60 + 10);
+    pub(crate) const LIMIT: Duration = Duration::from_secs(15 * 60 + 10);
 
-    /// Functions behind `url`, named without account and region.
-    pub fn at_endpoint(url: &str, home: Home) -> Result<Self, InvalidEndpoint> {
-        Ok(Self { caller: Caller::at_endpoint(url)?, home, naming: Naming::Bare, timeouts: None })
-    }
-
-    /// Functions behind `endpoint`, or at AWS when there is none.
-    pub fn at(endpoint: Option<&str>, home: Home) -> Result<Self, InvalidEndpoint> {
-        match endpoint {
-            Some(url) => Self::at_endpoint(url, home),
-            None => Ok(Self::at_aws(home)),
-        }
-    }
-
-    /// Functions at AWS, in the region of `home`.
-    pub fn at_aws(home: Home) -> Self {
-        Self { caller: Caller::at_aws(&home), home, naming: Naming::AsGiven, timeouts: None }
+    /// Functions that `caller` reaches: at an own endpoint they are named without account and region.
+    pub(crate) fn new(caller: Arc<Caller>, home: Home) -> Self {
+        let naming = if caller.is_aws() { Naming::AsGiven } else { Naming::Bare };
+        Self { caller, home, naming, timeouts: None }
     }
 
     /// Asks for functions' own timeouts: for a caller whose time is short. Takes `lambda:GetFunctionConfiguration`.
-    pub fn asking_timeouts(self) -> Self {
+    pub(crate) fn asking_timeouts(self) -> Self {
         Self { timeouts: Some(Timeouts::default()), ..self }
+    }
+
+    pub(crate) fn is_at_aws(&self) -> bool {
+        self.caller.is_aws()
     }
 
     /// The longest that calling the function `arn` can take.
@@ -84,11 +92,7 @@ impl LambdaTarget {
 
     /// The longest that `lambda:invoke` with these arguments can take.
     pub(crate) async fn limit_of_arguments(&self, arguments: &str) -> Duration {
-        match Invocation::of_arguments(arguments) {
-            Ok(invocation) => self.limit_of(&invocation).await,
-            // It fails at once.
-            Err(_) => Self::LIMIT,
-        }
+        self.limit_of(&Invocation::of_arguments(arguments)).await
     }
 
     /// Calls the function `arn` with the arguments as its event.
@@ -99,27 +103,18 @@ impl LambdaTarget {
 
     /// Calls the function that the arguments of `lambda:invoke` name.
     pub(crate) async fn invoke(&self, call: &TaskCall) -> TaskAnswer {
-        match Invocation::of_arguments(&call.arguments) {
-            Ok(invocation) => self.exchange(Style::Integration, "lambda", &invocation, call).await,
-            Err(cause) => failure::failed("States.Runtime", cause),
-        }
+        let invocation = Invocation::of_arguments(&call.arguments);
+        self.exchange(Style::Integration, WORDS.service, &invocation, call).await
     }
 
     async fn exchange(&self, style: Style, task: &str, invocation: &Invocation, call: &TaskCall) -> TaskAnswer {
-        if let (Some(role), Naming::AsGiven) = (&call.role, self.naming) {
-            // Calling in one's own name instead would get around the boundary that the role draws.
-            return failure::failed(
-                "States.TaskFailed",
-                format!("The role {role} cannot be assumed: not supported yet."),
-            );
-        }
-        let origin = Origin { style, invocation, task, home: &self.home };
+        let origin = Origin { style, invocation, home: &self.home };
         let request = match invocation.request(self.naming, call.timeout.min(Self::LIMIT)) {
             Ok(request) => request,
-            Err(message) => return failure::invalid_request(&message),
+            Err(message) => return failure::invalid_request(message),
         };
         let began = Instant::now();
-        let result = self.caller.send("lambda", &self.home.region, request).await;
+        let result = self.caller.send(WORDS.service, &self.home.region, request).await;
         let status = result.as_ref().map_or(0, |answer| answer.status.as_u16());
         tracing::debug!(
             function = invocation.function,
@@ -131,7 +126,7 @@ impl LambdaTarget {
         );
         match result {
             Ok(answer) => answer::read(answer, &origin),
-            Err(error) => failure::of_call(&error, &origin),
+            Err(error) => WORDS.no_answer(&error, task),
         }
     }
 }

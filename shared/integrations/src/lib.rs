@@ -1,19 +1,29 @@
 //! The targets of tasks: what a Task state calls, behind the port [`service::ports::Tasks`].
 //!
-//! For now there is one target, Lambda, by its Invoke API. [`Caller`] signs and sends one request to any AWS service
-//! (or to an own endpoint that speaks like one) and is what further services will be built on. [`Mocked`] stands before the targets and answers out of a file. Deliberately absent:
-//! retries of what may have happened (Retry in the definition decides), proxies, redirects, and AWS SDK clients.
+//! Lambda has its own way ([`lambda`]); DynamoDB, SNS and SQS are entries of one table ([`api`]) over the two protocols
+//! that AWS's services speak. [`Caller`] signs and sends one request to any of them, at AWS or at an own endpoint that
+//! speaks like it; how AWS names errors and dresses results is in [`words`]. [`Mocked`] stands before the targets and
+//! answers out of a file. Deliberately absent: retries of what may have happened (Retry in the definition decides),
+//! proxies, redirects, and AWS SDK clients.
 
+mod api;
+mod aws_json;
 mod caller;
 mod connection;
 mod credentials;
+mod dynamodb;
+mod endpoint;
+mod json;
 mod lambda;
 mod mocks;
 mod partition;
+mod sns;
+mod sqs;
 mod targets;
+mod words;
 
-pub use caller::{Answer, CallError, Caller, InvalidEndpoint, Request};
-pub use lambda::{LambdaTarget, check_arguments};
+pub use caller::{Answer, CallError, Caller, Request};
+pub use endpoint::{Endpoint, Endpoints, InvalidEndpoint};
 pub use mocks::{InvalidMocks, Mocked, Mocks};
 pub use partition::Home;
 pub use targets::Targets;

@@ -2,60 +2,114 @@
 //!
 //! A resource nobody here can call fails its task in a way no Retry or Catch takes for a passing trouble.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use asl::{Integration, Pattern, Resource};
 use async_trait::async_trait;
 use service::ports::{TaskAnswer, TaskCall, Tasks};
 
+use crate::api::{self, Api, ApiTarget};
+use crate::caller::Caller;
+use crate::endpoint::{Endpoint, Endpoints};
 use crate::lambda::LambdaTarget;
-
-/// The longest a call of anything but Lambda can take.
-const OTHER_LIMIT: Duration = Duration::from_secs(60);
+use crate::partition::Home;
+use crate::words::failed;
+use crate::{dynamodb, sns, sqs};
 
 /// Every target there is.
 pub struct Targets {
     lambda: LambdaTarget,
+    apis: [ApiTarget; 3],
 }
 
 impl Targets {
-    pub fn new(lambda: LambdaTarget) -> Self {
-        Self { lambda }
+    /// Targets at their endpoints; those without one are at AWS, and share credentials and connections.
+    pub fn new(endpoints: Endpoints, home: &Home) -> Self {
+        let aws = Arc::new(Caller::at_aws(home));
+        let caller = |endpoint: Option<Endpoint>| {
+            endpoint.map_or_else(|| aws.clone(), |endpoint| Arc::new(Caller::at_endpoint(endpoint)))
+        };
+        let api = |api: &'static Api, endpoint| ApiTarget::new(api, caller(endpoint), home.clone());
+        Self {
+            lambda: LambdaTarget::new(caller(endpoints.lambda), home.clone()),
+            apis: [
+                api(&dynamodb::API, endpoints.dynamodb),
+                api(&sns::API, endpoints.sns),
+                api(&sqs::API, endpoints.sqs),
+            ],
+        }
     }
+
+    /// Asks for functions' own timeouts: for a caller whose time is short. Takes `lambda:GetFunctionConfiguration`.
+    pub fn asking_timeouts(self) -> Self {
+        Self { lambda: self.lambda.asking_timeouts(), ..self }
+    }
+
+    fn find<'a>(&'a self, resource: &'a Resource) -> Option<Target<'a>> {
+        match resource {
+            Resource::Lambda { arn } => Some(Target::Function(arn)),
+            Resource::Integration(integration) => self.integrated(integration),
+            Resource::Activity { .. } => None,
+        }
+    }
+
+    fn integrated<'a>(&'a self, integration: &'a Integration) -> Option<Target<'a>> {
+        match integration.pattern {
+            Pattern::RequestResponse | Pattern::WaitForTaskToken => {}
+            Pattern::Sync | Pattern::Sync2 => return None,
+        }
+        if integration.service == "lambda" && integration.action == "invoke" {
+            return Some(Target::Invoke);
+        }
+        let api = self.apis.iter().find(|api| api.performs(integration))?;
+        Some(Target::Api(api, &integration.action))
+    }
+}
+
+/// What a resource comes down to.
+enum Target<'a> {
+    Function(&'a str),
+    Invoke,
+    Api(&'a ApiTarget, &'a str),
 }
 
 #[async_trait]
 impl Tasks for Targets {
     async fn call(&self, call: TaskCall) -> TaskAnswer {
-        match &call.resource {
-            Resource::Lambda { arn } => self.lambda.call_function(arn, &call).await,
-            Resource::Integration(integration) if is_lambda_invoke(integration) => self.lambda.invoke(&call).await,
-            Resource::Integration(Integration { arn, .. }) | Resource::Activity { arn } => not_callable(arn),
+        let Some(target) = self.find(&call.resource) else { return not_callable(&call.resource) };
+        let at_aws = match &target {
+            Target::Function(_) | Target::Invoke => self.lambda.is_at_aws(),
+            Target::Api(api, _) => api.is_at_aws(),
+        };
+        if let Some(role) = call.role.as_ref().filter(|_| at_aws) {
+            // Calling in one's own name instead would get around the boundary that the role draws.
+            return failed("States.TaskFailed", format!("The role {role} cannot be assumed: not supported yet."));
+        }
+        match target {
+            Target::Function(arn) => self.lambda.call_function(arn, &call).await,
+            Target::Invoke => self.lambda.invoke(&call).await,
+            Target::Api(api, action) => api.call(action, &call).await,
         }
     }
 
     async fn limit(&self, call: &TaskCall) -> Duration {
-        match &call.resource {
-            Resource::Lambda { arn } => self.lambda.limit_of_function(arn).await,
-            Resource::Integration(integration) if is_lambda_invoke(integration) => {
-                self.lambda.limit_of_arguments(&call.arguments).await
-            }
-            Resource::Integration(_) | Resource::Activity { .. } => OTHER_LIMIT,
+        match self.find(&call.resource) {
+            Some(Target::Function(arn)) => self.lambda.limit_of_function(arn).await,
+            Some(Target::Invoke) => self.lambda.limit_of_arguments(&call.arguments).await,
+            Some(Target::Api(..)) | None => api::LIMIT,
         }
     }
 }
 
-fn is_lambda_invoke(integration: &Integration) -> bool {
-    let callable = match integration.pattern {
-        Pattern::RequestResponse | Pattern::WaitForTaskToken => true,
-        Pattern::Sync | Pattern::Sync2 => false,
-    };
-    callable && integration.service == "lambda" && integration.action == "invoke"
-}
-
-fn not_callable(arn: &str) -> TaskAnswer {
-    TaskAnswer::Failed {
-        error: "States.Runtime".to_owned(),
-        cause: Some(format!("The resource '{arn}' cannot be called: Lambda functions are the only targets so far.")),
-    }
+fn not_callable(resource: &Resource) -> TaskAnswer {
+    let (Resource::Lambda { arn } | Resource::Activity { arn } | Resource::Integration(Integration { arn, .. })) =
+        resource;
+    failed(
+        "States.Runtime",
+        format!(
+            "The resource '{arn}' cannot be called: Lambda, SQS sendMessage, SNS publish and DynamoDB's getItem, putItem, \
+             updateItem and deleteItem are the only targets so far."
+        ),
+    )
 }

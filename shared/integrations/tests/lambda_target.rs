@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use asl::{Integration, Pattern, Resource};
-use integrations::{Home, LambdaTarget, Targets};
+use integrations::{Endpoints, Home, Targets};
 use serde_json::{Value, json};
 use service::ports::{TaskAnswer, TaskCall, Tasks};
 use stepwell_tests::lambda_server::{Answer, Dialect, LambdaServer};
@@ -14,9 +14,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:fun";
 
+fn home() -> Home {
+    Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() }
+}
+
 fn targets(url: &str) -> Targets {
-    let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() };
-    Targets::new(LambdaTarget::at_endpoint(url, home).unwrap())
+    Targets::new(Endpoints { lambda: Some(url.parse().unwrap()), ..Endpoints::default() }, &home())
 }
 
 fn function() -> Resource {
@@ -354,27 +357,27 @@ async fn what_cannot_be_called_fails_without_a_request() {
     let server = LambdaServer::start(Dialect::Aws).await.unwrap();
     let targets = targets(&server.url());
     let activity = Resource::Activity { arn: "arn:aws:states:us-east-1:123456789012:activity:a".to_owned() };
-    let only = "cannot be called: Lambda functions are the only targets so far.";
     let cases = [
-        (integration("sqs", "sendMessage", Pattern::RequestResponse), "{}", only),
-        (integration("lambda", "invoke", Pattern::Sync), "{}", only),
-        (activity, "{}", only),
-        (invoke(), "{}", "could not be used to start the Task: [The field 'FunctionName' is required but was missing]"),
+        integration("batch", "submitJob", Pattern::RequestResponse),
+        integration("aws-sdk:sqs", "sendMessage", Pattern::RequestResponse),
+        integration("dynamodb", "query", Pattern::RequestResponse),
+        integration("lambda", "invoke", Pattern::Sync),
+        integration("sqs", "sendMessage", Pattern::Sync),
+        activity,
     ];
-    for (resource, arguments, ending) in cases {
-        let (error, cause) = failure(targets.call(call(resource, arguments)).await);
+    for resource in cases {
+        let (error, cause) = failure(targets.call(call(resource, "{}")).await);
         assert_eq!(error, "States.Runtime");
-        assert!(cause.ends_with(ending), "{cause}");
+        assert!(cause.ends_with("are the only targets so far."), "{cause}");
     }
     assert!(server.calls().is_empty());
 }
 
 #[tokio::test]
 async fn a_role_is_never_ignored_at_aws() {
-    let home = Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() };
     let mut with_role = call(function(), "{}");
     with_role.role = Some("arn:aws:iam::210987654321:role/other".to_owned());
-    let (error, cause) = failure(Targets::new(LambdaTarget::at_aws(home)).call(with_role).await);
+    let (error, cause) = failure(Targets::new(Endpoints::default(), &home()).call(with_role).await);
     assert_eq!(error, "States.TaskFailed");
     assert!(cause.contains("arn:aws:iam::210987654321:role/other"), "{cause}");
 }
@@ -401,12 +404,11 @@ async fn answers(body: &'static str, heard: tokio::sync::mpsc::UnboundedSender<S
 
 #[tokio::test]
 async fn a_function_is_asked_once_how_long_it_may_run() {
-    let home = || Home { partition: "aws".into(), region: "us-east-1".into(), account: "123456789012".into() };
     let cases = [(r#"{"FunctionName":"fun","Timeout":7}"#, 17), (r#"{"Timeout":900}"#, 910), ("no JSON", 910)];
     for (body, seconds) in cases {
         let (heard, mut requests) = tokio::sync::mpsc::unbounded_channel();
         let url = answers(body, heard).await;
-        let targets = Targets::new(LambdaTarget::at_endpoint(&url, home()).unwrap().asking_timeouts());
+        let targets = targets(&url).asking_timeouts();
         for _ in 0..2 {
             let limit = targets.limit(&call(function(), "{}")).await;
             assert_eq!(limit, Duration::from_secs(seconds), "{body}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use embedded::Durability;
-use integrations::Home;
+use integrations::{Endpoint, Endpoints, Home};
 
 /// The account that Step Functions Local makes up.
 const ACCOUNT: &str = "123456789012";
@@ -38,11 +38,20 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// URL of a Lambda API to call functions at, instead of AWS
     #[arg(long, value_name = "URL", env = "LAMBDA_ENDPOINT")]
-    pub lambda_endpoint: Option<String>,
+    pub lambda_endpoint: Option<Endpoint>,
+    /// URL of a DynamoDB API for tasks, instead of AWS
+    #[arg(long, value_name = "URL", env = "DYNAMODB_ENDPOINT")]
+    pub dynamodb_endpoint: Option<Endpoint>,
+    /// URL of an SQS API for tasks, instead of AWS
+    #[arg(long, value_name = "URL", env = "SQS_ENDPOINT")]
+    pub sqs_endpoint: Option<Endpoint>,
+    /// URL of an SNS API for tasks, instead of AWS
+    #[arg(long, value_name = "URL", env = "SNS_ENDPOINT")]
+    pub sns_endpoint: Option<Endpoint>,
     /// Account in ARNs
     #[arg(long, default_value = ACCOUNT, env = "AWS_ACCOUNT_ID", value_parser = account)]
     pub account: String,
-    /// Region in ARNs, and of the functions that are called [default: AWS_REGION, else us-east-1]
+    /// Region in ARNs, and of what tasks call [default: AWS_REGION, else us-east-1]
     #[arg(long, env = "AWS_DEFAULT_REGION", value_parser = region)]
     pub region: Option<String>,
     /// Factor on how long Wait states wait, for executions that start from now on: 0 is not at all
@@ -78,6 +87,17 @@ impl Options {
             Promise::Relaxed => Durability::Normal,
         };
         embedded::Options { durability, retention: DAY * self.retention_days }
+    }
+
+    /// Where tasks call what they call.
+    pub fn endpoints(&self) -> Endpoints {
+        let Self { lambda_endpoint, dynamodb_endpoint, sns_endpoint, sqs_endpoint, .. } = self;
+        Endpoints {
+            lambda: lambda_endpoint.clone(),
+            dynamodb: dynamodb_endpoint.clone(),
+            sns: sns_endpoint.clone(),
+            sqs: sqs_endpoint.clone(),
+        }
     }
 
     /// Where the installation is at home.

@@ -5,9 +5,11 @@ use expressions::jsonata::Sees;
 use crate::cursor::{Between, MOST_SECONDS, Node, Object, Roots};
 use crate::definition::Reading;
 use crate::diagnostics::Findings;
+use crate::hints::did_you_mean;
 use crate::state::{Sheet, transition};
 use crate::{
-    Given, Integration, MachineType, NotAResource, Pattern, QueryLanguage, Resource, Task, Template, optimised,
+    Given, Integration, MachineType, NotAResource, Pattern, QueryLanguage, Resource, Task, Template, arguments,
+    optimised,
 };
 
 pub(crate) fn read(sheet: &Sheet<'_, '_>, reading: &mut Reading<'_>) -> Option<Task> {
@@ -79,12 +81,37 @@ fn check_parameters(object: &Object<'_, '_>, resource: Option<&Resource>, findin
         return;
     };
     let Some(given) = parameters.value.as_object() else { return };
+    check_names(object.language, integration, parameters, given, findings);
     for field in required(integration) {
         // A key that is a path counts as there.
         let by_path = object.language == QueryLanguage::JsonPath && given.contains_key(&format!("{field}.$"));
         if !given.contains_key(*field) && !by_path {
             let message = format!("The field '{field}' is required but was missing");
             findings.schema_with_help(parameters.at, message, without_dollar(given, field));
+        }
+    }
+}
+
+/// An integration has to be told nothing it does not know.
+fn check_names(
+    language: QueryLanguage,
+    integration: &Integration,
+    parameters: Node<'_, '_>,
+    given: &serde_json::Map<String, serde_json::Value>,
+    findings: &mut Findings,
+) {
+    let Some(known) = arguments::names(integration) else { return };
+    for name in given.keys() {
+        let stem = name.strip_suffix(".$").unwrap_or(name);
+        let (field, help) = match language {
+            QueryLanguage::JsonPath => (stem, None),
+            // What is said of the field that is missing says it all.
+            QueryLanguage::Jsonata if required(integration).contains(&stem) => (stem, None),
+            QueryLanguage::Jsonata => (name.as_str(), without_dollar(given, stem)),
+        };
+        if !known.clone().any(|known| known == field) {
+            let help = help.or_else(|| did_you_mean(field, known.clone(), findings));
+            findings.schema_with_help(parameters.at, arguments::unsupported(field), help);
         }
     }
 }

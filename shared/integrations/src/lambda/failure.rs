@@ -5,15 +5,13 @@
 
 use service::ports::TaskAnswer;
 
-use super::answer::header;
-use super::{Origin, Style, json};
-use crate::caller::{Answer, CallError};
+use super::{Origin, Style, WORDS};
+use crate::caller::Answer;
+use crate::json;
+use crate::words::{Refusal, excerpt, failed, request_id};
 
-/// As much of a text nobody expected as a cause shows.
-const EXCERPT: usize = 1024;
-
-/// Codes that AWS has an exception for. Every other code is `AWSLambdaException`.
-const CODES: [&str; 31] = [
+/// The exceptions of Invoke.
+pub(super) const EXCEPTIONS: [&str; 31] = [
     "EC2AccessDeniedException",
     "EC2ThrottledException",
     "EC2UnexpectedException",
@@ -47,48 +45,24 @@ const CODES: [&str; 31] = [
     "UnsupportedMediaTypeException",
 ];
 
-pub(super) fn failed(error: &str, cause: String) -> TaskAnswer {
-    TaskAnswer::Failed { error: error.to_owned(), cause: Some(cause) }
-}
-
-/// There is no answer.
-pub(super) fn of_call(error: &CallError, origin: &Origin<'_>) -> TaskAnswer {
-    match error {
-        CallError::NotSent { reason } | CallError::Lost { reason } => {
-            failed("Lambda.SdkClientException", format!("Unable to execute HTTP request: {reason}"))
-        }
-        // AWS: the name is documented among Lambda's passing errors; the cause is unverified.
-        CallError::TimedOut => failed(
-            "Lambda.ClientExecutionTimeoutException",
-            "Client execution did not complete before the specified timeout configuration.".to_owned(),
-        ),
-        CallError::TooLarge { limit: _ } => failed(
-            "States.DataLimitExceeded",
-            format!(
-                "The state/task '{}' returned a result with a size exceeding the maximum number of bytes service limit.",
-                origin.task
-            ),
-        ),
-    }
-}
-
 /// The API refused.
 pub(super) fn of_service(answer: &Answer, origin: &Origin<'_>) -> TaskAnswer {
     let status = answer.status.as_u16();
-    let id = header(&answer.headers, "x-amzn-requestid").unwrap_or_else(|| "null".to_owned());
-    let text = String::from_utf8_lossy(&answer.body);
-    let code = header(&answer.headers, "x-amzn-errortype").and_then(|code| code.split(':').next().map(str::to_owned));
-    match code {
-        Some(code) => refused(&code, &message(&text).unwrap_or_else(|| excerpt(&text)), status, &id),
+    let text = answer.text();
+    let code = answer.header("x-amzn-errortype").and_then(|code| code.split(':').next().map(str::to_owned));
+    let said = || message(&text).unwrap_or_else(|| excerpt(&text));
+    let (code, message) = match code {
+        Some(code) => (Some(code), said()),
         // `cargo lambda watch` has no codes: an unknown function is a bare 404.
-        None if status == 404 => refused("ResourceNotFoundException", &not_found(origin), status, &id),
-        None => refused("null", &message(&text).unwrap_or_else(|| excerpt(&text)), status, &id),
-    }
+        None if status == 404 => (Some("ResourceNotFoundException".to_owned()), not_found(origin)),
+        None => (None, said()),
+    };
+    refused(code, message, status, request_id(answer))
 }
 
 /// A request that Lambda would refuse, and that is not sent.
-pub(super) fn invalid_request(message: &str) -> TaskAnswer {
-    refused("ValidationException", message, 400, "null")
+pub(super) fn invalid_request(message: String) -> TaskAnswer {
+    refused(Some("ValidationException".to_owned()), message, 400, None)
 }
 
 /// The function ran and failed; `payload` is what it said.
@@ -121,12 +95,8 @@ fn unknown(why: &str, payload: &str) -> TaskAnswer {
     failed("Lambda.Unknown", format!("The cause could not be determined because {why}. Returned payload: {payload}"))
 }
 
-fn refused(code: &str, message: &str, status: u16, id: &str) -> TaskAnswer {
-    let name = CODES.into_iter().find(|known| *known == code).unwrap_or("AWSLambdaException");
-    let cause = format!(
-        "{message} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {id}; Proxy: null)"
-    );
-    failed(&format!("Lambda.{name}"), cause)
+fn refused(code: Option<String>, message: String, status: u16, request_id: Option<String>) -> TaskAnswer {
+    WORDS.refused(&Refusal { exception: code.clone(), code, message: Some(message), request_id }, status)
 }
 
 fn not_found(origin: &Origin<'_>) -> String {
@@ -144,10 +114,6 @@ fn not_found(origin: &Origin<'_>) -> String {
 fn message(body: &str) -> Option<String> {
     let fields = json::object(body)?;
     ["Message", "message", "errorMessage"].into_iter().find_map(|name| json::string(fields.get(name)?))
-}
-
-fn excerpt(text: &str) -> String {
-    text.chars().take(EXCERPT).collect()
 }
 
 #[cfg(test)]
@@ -205,7 +171,8 @@ mod tests {
         for (code, error) in cases {
             let cause =
                 format!("why (Service: AWSLambda; Status Code: 429; Error Code: {code}; Request ID: 1; Proxy: null)");
-            assert_eq!(refused(code, "why", 429, "1"), failed(error, cause));
+            let refused = refused(Some(code.to_owned()), "why".to_owned(), 429, Some("1".to_owned()));
+            assert_eq!(refused, failed(error, cause));
         }
     }
 }

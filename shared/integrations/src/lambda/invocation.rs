@@ -1,17 +1,13 @@
 //! One call of the Invoke API, from a task's arguments to the request's bytes.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 
-use super::arguments::{
-    CLIENT_CONTEXT, FUNCTION_NAME, INVOCATION_TYPE, LOG_TYPE, PAYLOAD, QUALIFIER, Shape, cannot_start, problems,
-};
-use super::json;
 use crate::caller::{Request, percent_encoded};
+use crate::json;
 
 /// Lambda's limit of 6 MiB for an answer, and room for what may be around it.
 pub(super) const ANSWER_LIMIT: usize = 6 * 1024 * 1024 + 64 * 1024;
@@ -50,22 +46,18 @@ impl Invocation {
         }
     }
 
-    /// What the arguments of `lambda:invoke` say; else the cause of the task's failure.
-    pub(crate) fn of_arguments(arguments: &str) -> Result<Self, String> {
+    /// What the arguments of `lambda:invoke` say. Whether they make sense is looked at before the task is scheduled.
+    pub(crate) fn of_arguments(arguments: &str) -> Self {
         let fields = json::object(arguments).unwrap_or_default();
-        let problems = problems(fields.iter().map(|(name, value)| (name.as_str(), shape(value))));
-        let function = fields.get(FUNCTION_NAME).and_then(|value| json::string(value));
-        let Some(function) = function.filter(|_| problems.is_empty()) else {
-            return Err(cannot_start(arguments, &problems));
-        };
-        Ok(Self {
-            function,
-            qualifier: text(&fields, QUALIFIER),
-            invocation_type: text(&fields, INVOCATION_TYPE),
-            log_type: text(&fields, LOG_TYPE),
-            client_context: text(&fields, CLIENT_CONTEXT),
-            payload: fields.get(PAYLOAD).map_or_else(Bytes::new, |value| payload(value)),
-        })
+        let text = |name: &str| fields.get(name).and_then(|value| json::string(value));
+        Self {
+            function: text("FunctionName").unwrap_or_default(),
+            qualifier: text("Qualifier"),
+            invocation_type: text("InvocationType"),
+            log_type: text("LogType"),
+            client_context: text("ClientContext"),
+            payload: fields.get("Payload").map_or_else(Bytes::new, |value| payload(value)),
+        }
     }
 
     /// True when nobody waits for the function.
@@ -136,23 +128,10 @@ impl Invocation {
 
 // AWS: a string is the body as it is, a null no body at all, which the function sees as the event `{}`.
 fn payload(value: &RawValue) -> Bytes {
-    match shape(value) {
-        Shape::Null => Bytes::new(),
-        Shape::Text => json::string(value).map_or_else(Bytes::new, Bytes::from),
-        Shape::Other => Bytes::from(json::compact(value)),
+    if value.get() == "null" {
+        return Bytes::new();
     }
-}
-
-fn text(fields: &BTreeMap<String, &RawValue>, name: &str) -> Option<String> {
-    fields.get(name).and_then(|value| json::string(value))
-}
-
-fn shape(value: &RawValue) -> Shape {
-    match value.get().as_bytes().first() {
-        Some(b'n') => Shape::Null,
-        Some(b'"') => Shape::Text,
-        Some(_) | None => Shape::Other,
-    }
+    Bytes::from(json::text(value))
 }
 
 fn invalid(member: &str, value: &str) -> String {
@@ -204,7 +183,7 @@ mod tests {
             (r#"{"FunctionName":"f","Payload":false}"#, "false"),
         ];
         for (arguments, body) in cases {
-            let request = Invocation::of_arguments(arguments).unwrap().request(Naming::Bare, Duration::ZERO).unwrap();
+            let request = Invocation::of_arguments(arguments).request(Naming::Bare, Duration::ZERO).unwrap();
             assert_eq!(request.body, body.as_bytes(), "{arguments}");
         }
     }
@@ -218,16 +197,18 @@ mod tests {
             r#"{"FunctionName":"f","ClientContext":"\u00e9"}"#,
         ];
         for arguments in cases {
-            let refused = Invocation::of_arguments(arguments).unwrap().request(Naming::AsGiven, Duration::ZERO);
+            let refused = Invocation::of_arguments(arguments).request(Naming::AsGiven, Duration::ZERO);
             assert!(refused.is_err(), "{arguments}");
         }
     }
 
     #[test]
-    fn arguments_that_are_no_object_name_no_function() {
-        for arguments in ["", "[]", "null", "{"] {
-            let cause = Invocation::of_arguments(arguments).unwrap_err();
-            assert!(cause.ends_with("[The field 'FunctionName' is required but was missing]"), "{cause}");
+    fn what_names_no_function_is_not_sent() {
+        for arguments in ["", "[]", "null", "{", "{}", r#"{"FunctionName":null}"#] {
+            assert!(
+                Invocation::of_arguments(arguments).request(Naming::AsGiven, Duration::ZERO).is_err(),
+                "{arguments}"
+            );
         }
     }
 }

@@ -178,6 +178,7 @@ fn attempt(look: &Evaluation<'_>, state: &State, task: &Task, input: &Payload) -
         Some(template) => look.render(template, arguments_field(template))?,
         None => input.clone(),
     };
+    startable(task, &arguments)?;
     Ok(Attempt {
         arguments,
         timeout: seconds(look, task.timeout.as_ref(), "TimeoutSeconds")?,
@@ -214,6 +215,15 @@ fn role(look: &Evaluation<'_>, task: &Task) -> Result<Option<String>, Trouble> {
     let Some(template) = &task.credentials else { return Ok(None) };
     let credentials = look.render(template, "Credentials")?;
     Ok(credentials.value().get("RoleArn").and_then(Value::as_str).map(str::to_owned))
+}
+
+/// AWS: looked at before the task is scheduled.
+fn startable(task: &Task, arguments: &Payload) -> Result<(), Trouble> {
+    let refusal = match &task.resource {
+        Resource::Integration(integration) => integration.refusal(arguments.value()),
+        Resource::Lambda { .. } | Resource::Activity { .. } => None,
+    };
+    refusal.map_or(Ok(()), |cause| Err(Trouble::runtime(cause)))
 }
 
 fn check_size(run: &Run<'_>, state: &State, arguments: &Payload) -> Result<(), Raised> {

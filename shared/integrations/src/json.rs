@@ -1,4 +1,4 @@
-//! JSON as text: checked and passed on, never rebuilt, so that numbers stay as the function wrote them.
+//! JSON as text: checked and passed on, never rebuilt, so that numbers stay as the other side wrote them.
 //!
 //! The checks need no recursion, so depth is no danger here.
 
@@ -7,22 +7,27 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 /// `text` if it is one JSON value, without the space around it.
-pub(super) fn value(text: &str) -> Option<&RawValue> {
+pub(crate) fn value(text: &str) -> Option<&RawValue> {
     serde_json::from_str(text).ok()
 }
 
 /// The fields of `text` if it is an object. Of fields that are there twice the last one counts.
-pub(super) fn object(text: &str) -> Option<BTreeMap<String, &RawValue>> {
+pub(crate) fn object(text: &str) -> Option<BTreeMap<String, &RawValue>> {
     serde_json::from_str(text).ok()
 }
 
 /// The string `value` is, if it is one.
-pub(super) fn string(value: &RawValue) -> Option<String> {
+pub(crate) fn string(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok()
 }
 
+/// `value` as a text: what a string says, everything else as JSON.
+pub(crate) fn text(value: &RawValue) -> String {
+    string(value).unwrap_or_else(|| compact(value))
+}
+
 /// `value` without the space between its parts.
-pub(super) fn compact(value: &RawValue) -> String {
+pub(crate) fn compact(value: &RawValue) -> String {
     let mut compacted = String::with_capacity(value.get().len());
     let (mut in_string, mut escaped) = (false, false);
     for character in value.get().chars() {

@@ -1,0 +1,229 @@
+//! What the optimised integrations that can be called accept as arguments: their fields, and what these hold.
+//!
+//! AWS looks at names when a machine is created, and at everything before it schedules the task: a task that cannot be
+//! started ends its execution. Nulls are members that are not sent, and the service says what it misses. Deliberately
+//! absent: what only the service knows, and integrations nobody here can call, of which anything is accepted.
+
+use serde_json::{Map, Value};
+
+use crate::{Integration, optimised};
+
+/// What a field holds, as far as it is looked at.
+#[derive(Clone, Copy)]
+enum Holds {
+    Text,
+    /// An object or a list.
+    Structure,
+    /// Attributes of DynamoDB by their names.
+    Attributes,
+    Anything,
+}
+
+use Holds::{Anything, Attributes, Structure, Text};
+
+type Fields = &'static [(&'static str, Holds)];
+
+const INVOKE: Fields = &[
+    ("ClientContext", Text),
+    ("FunctionName", Text),
+    ("InvocationType", Text),
+    ("LogType", Text),
+    ("Payload", Anything),
+    ("Qualifier", Text),
+];
+const SEND_MESSAGE: Fields = &[
+    ("DelaySeconds", Anything),
+    ("MessageAttributes", Structure),
+    ("MessageBody", Anything),
+    ("MessageDeduplicationId", Text),
+    ("MessageGroupId", Text),
+    ("MessageSystemAttributes", Structure),
+    ("QueueUrl", Text),
+];
+const PUBLISH: Fields = &[
+    ("Message", Anything),
+    ("MessageAttributes", Structure),
+    ("MessageDeduplicationId", Text),
+    ("MessageGroupId", Text),
+    ("MessageStructure", Text),
+    ("PhoneNumber", Text),
+    ("Subject", Text),
+    ("TargetArn", Text),
+    ("TopicArn", Text),
+];
+const GET_ITEM: Fields = &[
+    ("AttributesToGet", Structure),
+    ("ConsistentRead", Anything),
+    ("ExpressionAttributeNames", Structure),
+    ("Key", Attributes),
+    ("ProjectionExpression", Text),
+    ("ReturnConsumedCapacity", Text),
+    ("TableName", Text),
+];
+/// What the three that write have in common.
+const WRITE: Fields = &[
+    ("ConditionExpression", Text),
+    ("ConditionalOperator", Text),
+    ("Expected", Structure),
+    ("ExpressionAttributeNames", Structure),
+    ("ExpressionAttributeValues", Attributes),
+    ("ReturnConsumedCapacity", Text),
+    ("ReturnItemCollectionMetrics", Text),
+    ("ReturnValues", Text),
+    ("ReturnValuesOnConditionCheckFailure", Text),
+    ("TableName", Text),
+];
+const PUT_ITEM: Fields = &[("Item", Attributes)];
+const DELETE_ITEM: Fields = &[("Key", Attributes)];
+const UPDATE_ITEM: Fields = &[("AttributeUpdates", Structure), ("Key", Attributes), ("UpdateExpression", Text)];
+
+/// The fields of an action, in two parts; `None` where nothing is known of it.
+fn fields(integration: &Integration) -> Option<[Fields; 2]> {
+    Some(match (integration.service.as_str(), integration.action.as_str()) {
+        ("lambda", "invoke") => [INVOKE, &[]],
+        ("sqs", "sendMessage") => [SEND_MESSAGE, &[]],
+        ("sns", "publish") => [PUBLISH, &[]],
+        ("dynamodb", "getItem") => [GET_ITEM, &[]],
+        ("dynamodb", "putItem") => [WRITE, PUT_ITEM],
+        ("dynamodb", "deleteItem") => [WRITE, DELETE_ITEM],
+        ("dynamodb", "updateItem") => [WRITE, UPDATE_ITEM],
+        _ => return None,
+    })
+}
+
+/// The names of the fields of an action; `None` where nothing is known of it.
+pub(crate) fn names(integration: &Integration) -> Option<impl Iterator<Item = &'static str> + Clone> {
+    Some(fields(integration)?.into_iter().flatten().map(|(name, _)| *name))
+}
+
+/// What is said of a field that an action does not have.
+// AWS: as reported in public; the field's name stands between double quotes.
+pub(crate) fn unsupported(field: &str) -> String {
+    format!("The field \"{field}\" is not supported by Step Functions")
+}
+
+impl Integration {
+    /// Why a task cannot be started with these arguments, if it cannot: the cause without the prefix that names the state.
+    pub fn refusal(&self, arguments: &Value) -> Option<String> {
+        let fields = fields(self)?;
+        let nothing = Map::new();
+        let given = arguments.as_object().unwrap_or(&nothing);
+        let mut problems = Vec::new();
+        for (name, value) in given {
+            match fields.iter().copied().flatten().find(|(known, _)| known == name) {
+                Some((_, holds)) => look(name, value, *holds, &mut problems),
+                None => problems.push(unsupported(name)),
+            }
+        }
+        for field in optimised::required_parameters(&self.service, &self.action) {
+            if !given.contains_key(*field) {
+                // AWS: unverified. The wording is that of a definition's refusal.
+                problems.push(format!("The field '{field}' is required but was missing"));
+            }
+        }
+        // AWS: "Parameters" in JSONPath; what JSONata's "Arguments" are called here is unverified.
+        (!problems.is_empty()).then(|| {
+            format!("The Parameters '{arguments}' could not be used to start the Task: [{}]", problems.join(", "))
+        })
+    }
+}
+
+fn look(name: &str, value: &Value, holds: Holds, problems: &mut Vec<String>) {
+    let structured = value.is_object() || value.is_array();
+    match holds {
+        _ if value.is_null() => {}
+        Text if !value.is_string() => problems.push(no_text(name)),
+        // AWS: this form is on record for apigateway:invoke.
+        Structure | Attributes if !structured => problems.push(no_structure(name)),
+        Attributes => {
+            value.as_object().into_iter().flatten().for_each(|(name, value)| attribute(name, value, problems))
+        }
+        Text | Structure | Anything => {}
+    }
+}
+
+/// An attribute's value: an object whose one member tells its type. Nesting is bounded by what an input may nest.
+fn attribute(name: &str, value: &Value, problems: &mut Vec<String>) {
+    let Some(typed) = value.as_object() else {
+        problems.push(no_structure(name));
+        return;
+    };
+    for (kind, value) in typed {
+        match (kind.as_str(), value) {
+            ("S" | "N" | "B", Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                problems.push(no_text(kind));
+            }
+            ("M", Value::Object(members)) => members.iter().for_each(|(name, value)| attribute(name, value, problems)),
+            ("L", Value::Array(items)) => items.iter().for_each(|value| attribute(kind, value, problems)),
+            _ => {}
+        }
+    }
+}
+
+/// AWS: in these words for numbers in DynamoDB's `N` and Lambda's former payloads, as reported in public.
+fn no_text(field: &str) -> String {
+    format!("The value for the field '{field}' must be a STRING")
+}
+
+fn no_structure(field: &str) -> String {
+    format!("The value of the field '{field}' has an invalid format")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::Resource;
+
+    /// The problems between the brackets.
+    fn refused(call: &str, arguments: &Value) -> Option<String> {
+        let Ok(Resource::Integration(integration)) = Resource::parse(&format!("arn:aws:states:::{call}")) else {
+            panic!("{call}");
+        };
+        let cause = integration.refusal(arguments)?;
+        let start = format!("The Parameters '{arguments}' could not be used to start the Task: [");
+        Some(cause.strip_prefix(&start).unwrap().strip_suffix(']').unwrap().to_owned())
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_arguments() {
+        let missing = |field: &str| format!("The field '{field}' is required but was missing");
+        let cases = [
+            ("lambda:invoke", json!({"FunctionName": "f", "Payload": [1], "ClientContext": "e30="}), vec![]),
+            ("lambda:invoke", json!({"FunctionName": "f", "Payload": null, "Qualifier": null}), vec![]),
+            ("lambda:invoke", json!([]), vec![missing("FunctionName")]),
+            ("lambda:invoke.waitForTaskToken", json!({"FunctionName": 1}), vec![no_text("FunctionName")]),
+            (
+                "lambda:invoke",
+                json!({"functionName": "f", "LogType": {}}),
+                vec![unsupported("functionName"), no_text("LogType"), missing("FunctionName")],
+            ),
+            ("sqs:sendMessage", json!({"QueueUrl": "u", "MessageBody": null}), vec![]),
+            ("sqs:sendMessage", json!({"QueueUrl": "u", "MessageBody": {"a": 1}, "DelaySeconds": 5}), vec![]),
+            ("sqs:sendMessage", json!({"QueueUrl": "u"}), vec![missing("MessageBody")]),
+            (
+                "sqs:sendMessage.waitForTaskToken",
+                json!({"QueueUrl": "u", "MessageBody": "b", "MessageAttributes": "a", "Message": 1}),
+                vec![no_structure("MessageAttributes"), unsupported("Message")],
+            ),
+            ("sns:publish", json!({"TopicArn": "t", "Message": {"a": 1}, "Subject": "s"}), vec![]),
+            ("sns:publish", json!({"PhoneNumber": 1, "Message": "m"}), vec![no_text("PhoneNumber")]),
+            ("dynamodb:putItem", json!({"TableName": "t", "Item": null}), vec![]),
+            ("dynamodb:putItem", json!({"TableName": "t", "Item": {"n": {"N": 1}}}), vec![no_text("N")]),
+            (
+                "dynamodb:updateItem",
+                json!({"TableName": "t", "ExpressionAttributeValues": {
+                    ":a": {"M": {"x": {"L": [{"S": true}, {"S": "s"}, 7]}}}, ":b": "text", ":c": {"BOOL": true},
+                }}),
+                vec![no_text("S"), no_structure("L"), no_structure(":b")],
+            ),
+            ("dynamodb:getItem", json!({"TableName": "t", "Key": {}, "Item": {}}), vec![unsupported("Item")]),
+            ("batch:submitJob", json!({"whatever": 1}), vec![]),
+        ];
+        for (call, arguments, problems) in cases {
+            let expected = (!problems.is_empty()).then(|| problems.join(", "));
+            assert_eq!(refused(call, &arguments), expected, "{call} {arguments}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The protocol AWS calls JSON 1.0: one path, the action in a header, JSON both ways.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use serde_json::value::RawValue;
+
+use crate::api::{ANSWER_LIMIT, Arguments};
+use crate::caller::{Answer, Request};
+use crate::json;
+use crate::words::{Members, Refusal, excerpt, request_id};
+
+/// A request of `target`, the service's version and the action, with these members.
+pub(crate) fn request(target: &'static str, members: &Arguments<'_>, timeout: Duration) -> Request {
+    let mut body = String::from("{");
+    for (name, value) in members {
+        if body.len() > 1 {
+            body.push(',');
+        }
+        body.push_str(&serde_json::Value::from(name.as_str()).to_string());
+        body.push(':');
+        body.push_str(&json::compact(value));
+    }
+    body.push('}');
+    Request {
+        method: http::Method::POST,
+        path: "/".to_owned(),
+        headers: vec![
+            (CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0")),
+            (HeaderName::from_static("x-amz-target"), HeaderValue::from_static(target)),
+        ],
+        body: Bytes::from(body),
+        timeout,
+        answer_limit: ANSWER_LIMIT,
+    }
+}
+
+pub(crate) fn members(answer: &Answer) -> Option<Members> {
+    let text = answer.text();
+    let members = json::object(&text)?;
+    members.into_iter().map(|(name, value)| Some((name, compacted(value)?))).collect()
+}
+
+fn compacted(value: &RawValue) -> Option<Box<RawValue>> {
+    RawValue::from_string(json::compact(value)).ok()
+}
+
+pub(crate) fn refusal(answer: &Answer) -> Refusal {
+    let text = answer.text();
+    let members = json::object(&text).unwrap_or_default();
+    let said = |name: &str| members.get(name).and_then(|value| json::string(value));
+    let code = said("__type").or_else(|| answer.header("x-amzn-errortype")).map(|code| bare(&code));
+    Refusal {
+        exception: code.clone(),
+        // AWS: services that spoke another protocol before tell that one's codes in a header, and causes show them.
+        code: answer.header("x-amzn-query-error").and_then(|pair| first(&pair, ';')).or(code),
+        message: Some(said("message").or_else(|| said("Message")).unwrap_or_else(|| excerpt(&text))),
+        request_id: request_id(answer),
+    }
+}
+
+/// `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException`, `Code:http://...`: the name alone.
+fn bare(code: &str) -> String {
+    let name = code.rsplit_once('#').map_or(code, |(_, name)| name);
+    first(name, ':').unwrap_or_default()
+}
+
+fn first(text: &str, end: char) -> Option<String> {
+    text.split(end).next().map(str::to_owned)
+}

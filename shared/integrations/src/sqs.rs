@@ -1,0 +1,81 @@
+//! SQS: `sendMessage`, with a body that may be anything: what is no text is sent as its JSON.
+
+use http::Uri;
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+
+use crate::api::{Api, Arguments};
+use crate::aws_json;
+use crate::json;
+use crate::words::Words;
+
+pub(crate) const API: Api = Api {
+    words: Words {
+        service: "sqs",
+        prefix: "SQS",
+        client: "AmazonSQS",
+        // AWS: unverified but for the general one.
+        exceptions: &[
+            "InvalidAddressException",
+            "InvalidMessageContentsException",
+            "InvalidSecurityException",
+            "KmsAccessDeniedException",
+            "KmsDisabledException",
+            "KmsInvalidKeyUsageException",
+            "KmsInvalidStateException",
+            "KmsNotFoundException",
+            "KmsOptInRequiredException",
+            "KmsThrottledException",
+            "QueueDoesNotExistException",
+            "RequestThrottledException",
+            "UnsupportedOperationException",
+        ],
+        general: "AmazonSQSException",
+        headers: &["x-amzn-RequestId", "connection", "Content-Length", "Date", "Content-Type"],
+    },
+    actions: &["sendMessage"],
+    region: region_of_queue,
+    request: |_, arguments, timeout| {
+        let body = arguments.get(BODY).and_then(|value| to_raw_value(&Value::from(json::text(value))).ok());
+        let mut members = arguments.clone();
+        if let Some(body) = &body {
+            members.insert(BODY.to_owned(), body);
+        }
+        aws_json::request("AmazonSQS.SendMessage", &members, timeout)
+    },
+    members: aws_json::members,
+    refusal: aws_json::refusal,
+};
+
+const BODY: &str = "MessageBody";
+
+/// A queue's URL may name another region than ours: `https://sqs.eu-central-1.amazonaws.com/123456789012/queue`.
+fn region_of_queue(arguments: &Arguments<'_>) -> Option<String> {
+    let url: Uri = json::string(arguments.get("QueueUrl")?)?.parse().ok()?;
+    let region = url.host()?.strip_prefix("sqs.")?.split('.').next()?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    // A region has dashes; a host `sqs.example.com` has none there.
+    (region.contains('-') && region.bytes().all(plain)).then(|| region.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_called_in_the_region_of_its_url() {
+        let cases = [
+            ("https://sqs.eu-central-1.amazonaws.com/123456789012/queue", Some("eu-central-1")),
+            ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/queue", Some("cn-north-1")),
+            ("http://sqs.us-east-1.localhost.localstack.cloud:4566/000000000000/queue", Some("us-east-1")),
+            ("http://127.0.0.1:5000/123456789012/queue", None),
+            ("https://sqs.example.com/queue", None),
+            ("queue", None),
+        ];
+        for (url, region) in cases {
+            let text = to_raw_value(url).unwrap();
+            let arguments = Arguments::from([("QueueUrl".to_owned(), &*text)]);
+            assert_eq!(region_of_queue(&arguments).as_deref(), region, "{url}");
+        }
+    }
+}

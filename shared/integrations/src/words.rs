@@ -1,0 +1,174 @@
+//! How AWS speaks of a service in errors and results: in the manner of the first SDK for Java, whose names, causes and
+//! metadata the optimised integrations show.
+
+use std::collections::BTreeMap;
+
+use http::HeaderMap;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use service::ports::TaskAnswer;
+
+use crate::caller::{Answer, CallError};
+
+/// As much of a text nobody expected as a cause shows.
+const EXCERPT: usize = 1024;
+
+/// What is said of one service.
+#[derive(Debug)]
+pub(crate) struct Words {
+    /// What requests are signed for, and what resources and texts about sizes call it: `sqs`.
+    pub service: &'static str,
+    /// What error names begin with: `SQS`.
+    pub prefix: &'static str,
+    /// What causes call it: `AmazonSQS`.
+    pub client: &'static str,
+    /// Exceptions there are; a code may lack the `Exception` at its end. Every other code is `general`.
+    pub exceptions: &'static [&'static str],
+    pub general: &'static str,
+    /// Headers as the service spells them, in the order in which AWS lists them in `AllHttpHeaders`.
+    pub headers: &'static [&'static str],
+}
+
+/// What a service said when it refused.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The exception, by its code or name.
+    pub exception: Option<String>,
+    /// The code that the cause tells.
+    pub code: Option<String>,
+    pub message: Option<String>,
+    pub request_id: Option<String>,
+}
+
+/// The members of a result by their names, each as JSON.
+pub(crate) type Members = BTreeMap<String, Box<RawValue>>;
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct HttpMetadata {
+    all_http_headers: Map<String, Value>,
+    http_headers: Map<String, Value>,
+    http_status_code: u16,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResponseMetadata {
+    request_id: String,
+}
+
+impl Words {
+    /// The result of a call: what the service said and how it came. AWS: in the order of the members' names.
+    pub(crate) fn result(&self, mut members: Members, answer: &Answer) -> TaskAnswer {
+        let http = HttpMetadata {
+            all_http_headers: self.all_headers(&answer.headers),
+            http_headers: self.headers_by_name(answer),
+            http_status_code: answer.status.as_u16(),
+        };
+        let response = ResponseMetadata { request_id: request_id(answer).unwrap_or_default() };
+        let written = serde_json::value::to_raw_value(&http)
+            .and_then(|http| Ok((http, serde_json::value::to_raw_value(&response)?)))
+            .and_then(|(http, response)| {
+                members.insert("SdkHttpMetadata".to_owned(), http);
+                members.insert("SdkResponseMetadata".to_owned(), response);
+                serde_json::to_string(&members)
+            });
+        written.map_or_else(|_| self.unreadable(answer), |output| TaskAnswer::Succeeded { output })
+    }
+
+    /// There is no answer. `task` is what texts about sizes call the target.
+    pub(crate) fn no_answer(&self, error: &CallError, task: &str) -> TaskAnswer {
+        match error {
+            CallError::NotSent { reason } | CallError::Lost { reason } => {
+                self.client_failed(format!("Unable to execute HTTP request: {reason}"))
+            }
+            // AWS: the name is documented among Lambda's passing errors; the cause is unverified.
+            CallError::TimedOut => failed(
+                &format!("{}.ClientExecutionTimeoutException", self.prefix),
+                "Client execution did not complete before the specified timeout configuration.".to_owned(),
+            ),
+            CallError::TooLarge { limit: _ } => failed(
+                "States.DataLimitExceeded",
+                format!(
+                    "The state/task '{task}' returned a result with a size exceeding the maximum number of bytes service limit."
+                ),
+            ),
+        }
+    }
+
+    /// The service refused with this status.
+    pub(crate) fn refused(&self, refusal: &Refusal, status: u16) -> TaskAnswer {
+        let Refusal { exception, code, message, request_id } = refusal;
+        let named = |known: &&str| {
+            exception.as_deref().is_some_and(|code| *known == code || known.strip_suffix("Exception") == Some(code))
+        };
+        let name = self.exceptions.iter().copied().find(named).unwrap_or(self.general);
+        let or_null = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".to_owned());
+        let cause = format!(
+            "{} (Service: {}; Status Code: {status}; Error Code: {}; Request ID: {}; Proxy: null)",
+            or_null(message),
+            self.client,
+            or_null(code),
+            or_null(request_id)
+        );
+        failed(&format!("{}.{name}", self.prefix), cause)
+    }
+
+    /// The service did what was asked, and said something nobody understands. AWS: unverified.
+    pub(crate) fn unreadable(&self, answer: &Answer) -> TaskAnswer {
+        let status = answer.status.as_u16();
+        self.client_failed(format!(
+            "Unable to unmarshall response. Response Code: {status}: {}",
+            excerpt(&answer.text())
+        ))
+    }
+
+    fn client_failed(&self, cause: String) -> TaskAnswer {
+        failed(&format!("{}.SdkClientException", self.prefix), cause)
+    }
+
+    fn all_headers(&self, headers: &HeaderMap) -> Map<String, Value> {
+        let known = self.headers.iter().map(|name| name.to_ascii_lowercase());
+        let names: Vec<String> = headers.keys().map(ToString::to_string).collect();
+        let others = names.iter().filter(|name| self.spelling(name).is_none()).cloned();
+        let mut all = Map::new();
+        for name in known.chain(others) {
+            let values: Vec<Value> = headers
+                .get_all(&name)
+                .iter()
+                .map(|value| Value::from(String::from_utf8_lossy(value.as_bytes()).into_owned()))
+                .collect();
+            if !values.is_empty() {
+                all.insert(self.spelling(&name).map_or(name, str::to_owned), Value::Array(values));
+            }
+        }
+        all
+    }
+
+    // AWS: sorted without regard to case, and one value each.
+    fn headers_by_name(&self, answer: &Answer) -> Map<String, Value> {
+        let mut names: Vec<&str> = answer.headers.keys().map(http::HeaderName::as_str).collect();
+        names.sort_unstable();
+        let shown = |name| (self.spelling(name).unwrap_or(name).to_owned(), Value::from(answer.header(name)));
+        names.into_iter().map(shown).collect()
+    }
+
+    /// How the service spells the header `name`, which HTTP libraries put in lower case.
+    fn spelling(&self, name: &str) -> Option<&'static str> {
+        self.headers.iter().copied().find(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+pub(crate) fn failed(error: &str, cause: String) -> TaskAnswer {
+    TaskAnswer::Failed { error: error.to_owned(), cause: Some(cause) }
+}
+
+/// What the service calls the request.
+pub(crate) fn request_id(answer: &Answer) -> Option<String> {
+    answer.header("x-amzn-requestid")
+}
+
+pub(crate) fn excerpt(text: &str) -> String {
+    text.chars().take(EXCERPT).collect()
+}
