@@ -1,6 +1,6 @@
 //! The smallest client of the wire API: AWS JSON 1.0 over keep-alive connections, no retries, nothing decoded.
 //!
-//! Stock clients are tested with themselves (`tests/aws_cli.rs`, `tests/boto3.rs`); this one is for tests that need
+//! Stock clients are tested with themselves (`walk.rs`); this one is for tests that need
 //! thousands of calls, or have to know whether a call was refused, acknowledged, or cut off. Deliberately absent:
 //! signatures, which the server does not check, and types for requests and answers.
 

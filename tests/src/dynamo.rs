@@ -207,3 +207,10 @@ pub fn config(client: impl HttpClient + 'static) -> SdkConfig {
         .http_client(client)
         .build()
 }
+
+/// A configuration whose requests go to an emulator at `endpoint`, as those of `account`.
+pub async fn config_at(endpoint: &str, account: &str) -> SdkConfig {
+    let credentials = Credentials::new(account, "test", None, None, "tests");
+    let config = aws_config::defaults(BehaviorVersion::latest()).region(Region::new("us-east-1"));
+    config.credentials_provider(credentials).endpoint_url(endpoint).load().await
+}

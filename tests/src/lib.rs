@@ -3,6 +3,7 @@
 pub mod client;
 pub mod cloud;
 pub mod contracts;
+pub mod deployment;
 pub mod disk;
 pub mod dynamo;
 pub mod hand_clock;
@@ -16,5 +17,6 @@ pub mod simulation;
 pub mod sqs;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod trace;
+pub mod walk;
 
 pub use modes::long_mode;

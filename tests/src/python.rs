@@ -111,7 +111,7 @@ pub fn is_ci() -> bool {
 }
 
 /// Cargo's target folder: the test runs from `target/PROFILE/deps`.
-fn target() -> Result<PathBuf> {
+pub fn target() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     test.ancestors().nth(3).map(Path::to_owned).context("a test in no target folder")
 }

@@ -1,80 +1,206 @@
-//! The template, checked and deployed: by the real SAM CLI to an emulator of AWS that starts our functions as they are.
+//! What the real SAM CLI builds and deploys, on an emulator of AWS that starts our functions as they are.
 //!
-//! `python/deployed.py` does the work. What the template says of the table is held to what the adapter expects of it.
+//! What `serve` has to stand, stock clients have to find here too (`stepwell_tests::walk`); workflows are about what only
+//! this form has: messages, functions that end, the clock.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+#![expect(clippy::indexing_slicing, reason = "an index into JSON does not panic; any other that does fails the test")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use aws::layout;
-use stepwell_tests::{python, server};
+use aws::{Table, clients, layout};
+use interpreter::Timestamp;
+use serde_json::{Value, json};
+use service::SystemClock;
+use service::ports::{Clock, Journal, Record};
+use stepwell_tests::client::{Client, parsed};
+use stepwell_tests::deployment::{self, ACCOUNT, Turn};
+use stepwell_tests::hand_clock::HandClock;
+use stepwell_tests::python::Clients;
+use stepwell_tests::walk::{self, Walk};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/deployed.py");
-const INFRA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra");
-/// One region of each of these partitions: aws, aws-cn, aws-us-gov, aws-iso.
-const REGIONS: [&str; 4] = ["us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1"];
-
-fn run(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("{command:?}"))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    ensure!(output.status.success(), "{command:?}:\n{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    Ok(text)
+const PATIENCE: Duration = Duration::from_secs(60);
+async fn on_lambda() -> Result<Option<(Walk, impl Sized)>> {
+    let Some(clients) = Clients::find()? else { return Ok(None) };
+    let Some(mut installed) = deployment::turn().await? else { return Ok(None) };
+    let functions = walk::functions().await?;
+    installed.calls_functions_at(Some(&functions.url())).await?;
+    Ok(Some((Walk::of(clients, &installed.endpoint), (installed, functions))))
 }
 
-fn template(name: &str) -> PathBuf {
-    Path::new(INFRA).join(name)
+mod stock_clients {
+    stepwell_tests::walk!(super::on_lambda);
 }
 
-#[test]
-fn workflows_run_on_what_sam_deploys() -> Result<()> {
-    let Some(tools) = python::deploy_tools()? else { return Ok(()) };
-    let programs = server::program("worker")?;
-    for name in ["api", "clock"] {
-        server::program(name)?;
-    }
-    let scratch = tempfile::tempdir()?;
-    let mut deployed = Command::new(tools.join("python"));
-    deployed.arg(SCRIPT).arg("--sam").arg(tools.join("sam")).arg("--emulator").arg(tools.join("ministack"));
-    deployed.arg("--programs").arg(programs.parent().context("a program in no folder")?);
-    deployed.arg("--infra").arg(INFRA).arg("--scratch").arg(scratch.path());
-    println!("{}", run(&mut deployed)?);
-    Ok(())
+/// A turn in which tasks call the emulator's own functions: `echo` is there.
+async fn with_echo() -> Result<Option<Turn>> {
+    let Some(mut installed) = deployment::turn().await? else { return Ok(None) };
+    installed.calls_functions_at(None).await?;
+    Ok(Some(installed))
 }
 
-#[test]
-fn the_templates_hold_in_every_partition() -> Result<()> {
-    let Some(tools) = python::deploy_tools()? else { return Ok(()) };
-    let lint = || Command::new(tools.join("cfn-lint"));
-    run(lint().arg(template("template.yaml")).arg("--regions").args(REGIONS))?;
-    run(lint().arg(template("function-url.yaml")).arg(template("private-api.yaml")).args(["--regions", "us-east-1"]))?;
-    let mut sam = Command::new(tools.join("sam"));
-    sam.args(["validate", "--lint", "--region", "us-east-1", "--template"]).arg(template("template.yaml"));
-    run(sam.env("SAM_CLI_TELEMETRY", "0"))?;
-    for name in ["template.yaml", "function-url.yaml", "private-api.yaml"] {
-        let text = std::fs::read_to_string(template(name))?;
-        ensure!(!text.contains("arn:aws:"), "{name} names a partition");
-    }
-    Ok(())
+fn function(name: &str) -> String {
+    format!("arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}")
 }
 
-#[test]
-fn the_template_makes_the_table_that_the_adapter_expects() -> Result<()> {
-    let text = std::fs::read_to_string(template("template.yaml"))?;
-    let says = |line: String| -> Result<()> {
-        ensure!(text.contains(&line), "the template does not say {line}");
-        Ok(())
-    };
-    let key = |(name, role): (&str, &str)| says(format!("{{ AttributeName: {name}, KeyType: {role} }}"));
-    key((layout::TABLE_KEY[0].0, "HASH"))?;
-    key((layout::TABLE_KEY[1].0, "RANGE"))?;
-    says(format!("AttributeName: {}, Enabled: true", layout::TIME_TO_LIVE))?;
-    for index in layout::INDEXES {
-        says(format!("IndexName: {}", index.name))?;
-        key((index.partition.0, "HASH"))?;
-        key((index.sort.0, "RANGE"))?;
-        if !index.holds.is_empty() {
-            says(format!("NonKeyAttributes: [{}]", index.holds.join(", ")))?;
+fn echo() -> Value {
+    json!({"Type": "Task", "Resource": function("echo"), "End": true})
+}
+
+/// A machine of one state.
+fn alone(mut state: Value) -> Value {
+    state["End"] = true.into();
+    json!({"StartAt": "Only", "States": {"Only": state}})
+}
+
+/// Runs a workflow that succeeds; its output, its history, and how long it took.
+async fn run(client: &Client, name: &str, definition: &Value, input: &Value) -> Result<(Value, Vec<Value>, Duration)> {
+    let machine = client.create(name, definition).await?;
+    let begun = Instant::now();
+    let execution = client.start(&machine, "one", input).await?;
+    let told = client.finished(&execution, PATIENCE).await?;
+    ensure!(told["status"] == "SUCCEEDED", "{told}");
+    let took = begun.elapsed();
+    Ok((parsed(&told["output"])?, client.history(&execution).await?, took))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn states_without_tasks_run_within_the_call() -> Result<()> {
+    let Some(installed) = with_echo().await? else { return Ok(()) };
+    println!("built after {:.0} s, deployed after {:.0} s", installed.built_after, installed.deployed_after);
+    let sums = json!({"QueryLanguage": "JSONata", "StartAt": "Sum",
+        "States": {"Sum": {"Type": "Pass", "Output": "{% $sum($states.input) %}", "End": true}}});
+    assert_eq!(run(&installed.client(), "sum", &sums, &json!([1, 2, 3])).await?.0, json!(6));
+    installed.has_no_dead_letters().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_of_three_seconds_ends_in_time() -> Result<()> {
+    let Some(installed) = with_echo().await? else { return Ok(()) };
+    let (_, _, took) =
+        run(&installed.client(), "wait", &alone(json!({"Type": "Wait", "Seconds": 3})), &json!({})).await?;
+    assert!((3..10).contains(&took.as_secs()), "{took:?}");
+    installed.has_no_dead_letters().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_in_a_row_hand_on_what_functions_return() -> Result<()> {
+    let Some(installed) = with_echo().await? else { return Ok(()) };
+    let step = |next: &str| json!({"Type": "Task", "Resource": function("echo"), "Next": next});
+    let row = json!({"StartAt": "A", "States": {"A": step("B"), "B": step("C"), "C": echo()}});
+    let (output, events, _) = run(&installed.client(), "row", &row, &json!({"a": 1})).await?;
+    assert_eq!(output, json!({"a": 1}));
+    assert_eq!(count(&events, "LambdaFunctionSucceeded"), 3);
+    installed.has_no_dead_letters().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_map_of_two_hundred_tasks_goes_forty_at_a_time() -> Result<()> {
+    let Some(installed) = with_echo().await? else { return Ok(()) };
+    let each = json!({"StartAt": "Each", "States": {"Each": echo()}});
+    let map = alone(json!({"Type": "Map", "MaxConcurrency": 40, "ItemProcessor": each}));
+    let items = json!((0..200).collect::<Vec<_>>());
+    let (output, events, _) = run(&installed.client(), "map", &map, &items).await?;
+    assert_eq!(output, items);
+    let (mut open, mut most) = (0i32, 0);
+    for event in &events {
+        match event["type"].as_str() {
+            Some("MapIterationStarted") => open += 1,
+            Some("MapIterationSucceeded") => open -= 1,
+            _ => {}
         }
+        most = most.max(open);
     }
-    Ok(())
+    assert_eq!((most, open), (40, 0));
+    installed.has_no_dead_letters().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_wait_longer_each_time() -> Result<()> {
+    let Some(installed) = with_echo().await? else { return Ok(()) };
+    let missing = json!({"Type": "Task", "Resource": function("missing"), "End": true,
+        "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 2, "IntervalSeconds": 1, "BackoffRate": 2}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught", "ResultPath": null}]});
+    let definition = json!({"StartAt": "Missing", "States": {"Missing": missing, "Caught": {"Type": "Succeed"}}});
+    let (_, events, took) = run(&installed.client(), "retry", &definition, &json!({})).await?;
+    assert_eq!(count(&events, "LambdaFunctionFailed"), 3);
+    assert!((3..15).contains(&took.as_secs()), "{took:?}");
+    installed.has_no_dead_letters().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_is_answered() -> Result<()> {
+    let Some(installed) = with_echo().await? else { return Ok(()) };
+    let client = installed.client();
+    let asks = alone(json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {"FunctionName": "echo", "Payload": {"token.$": "$$.Task.Token"}}, "TimeoutSeconds": 60}));
+    let execution = client.start(&client.create("callback", &asks).await?, "one", &json!({})).await?;
+    let events = submitted(&client, &execution).await?;
+    let scheduled = events.iter().find(|event| event["type"] == "TaskScheduled").context("nothing is scheduled")?;
+    let parameters = parsed(&scheduled["taskScheduledEventDetails"]["parameters"])?;
+    let answer = json!({"taskToken": parameters["Payload"]["token"], "output": "\"answered\""});
+    client.call("SendTaskSuccess", &answer).await?;
+    assert_eq!(client.finished(&execution, PATIENCE).await?["output"], "\"answered\"");
+    installed.has_no_dead_letters().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn express_ends_within_its_call_or_by_a_message() -> Result<()> {
+    let Some(installed) = with_echo().await? else { return Ok(()) };
+    let client = installed.client();
+    let machine = client.create_as("express", "EXPRESS", &alone(json!({"Type": "Wait", "Seconds": 1}))).await?;
+    let told = client.call("StartSyncExecution", &json!({"stateMachineArn": machine, "input": "[1]"})).await?;
+    assert_eq!([&told["status"], &told["output"]], ["SUCCEEDED", "[1]"]);
+    client.call("StartExecution", &json!({"stateMachineArn": machine})).await?;
+    installed.has_no_dead_letters().await
+}
+
+/// Nothing but the clock knows of a wait of more than 25 minutes. Here the time passes in the table: the record is written
+/// anew, as by a process of half an hour ago whose wait ends in a few seconds, and the clock's place is put back before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_wakes_what_waits_longer_than_a_queue_can_delay() -> Result<()> {
+    const PASSED_MS: i64 = 30 * 60 * 1_000;
+    let Some(installed) = with_echo().await? else { return Ok(()) };
+    let client = installed.client();
+    let machine = client.create("patient", &alone(json!({"Type": "Wait", "Seconds": 7 * 24 * 3600}))).await?;
+    let execution = client.start(&machine, "one", &json!({})).await?;
+
+    let now = SystemClock::new()?.now();
+    let then = Arc::new(HandClock::at(Timestamp(now.0 - PASSED_MS)));
+    let table = Table::new(clients::dynamodb(&installed.sdk().await), &installed.table, then, 90);
+    let [record] = <[Record; 1]>::try_from(table.tail(&execution).await?).map_err(|_| anyhow::anyhow!("one record"))?;
+    let (due, soon) = (record.due.context("nothing is due")?, Timestamp(now.0 + 3_000));
+    let body = String::from_utf8(record.body)?;
+    ensure!(body.contains(&due.0.to_string()), "the due time is not in the body");
+    let body = body.replace(&due.0.to_string(), &soon.0.to_string()).into_bytes();
+    let key = json!({ "pk": { "S": execution }, "sk": { "S": layout::record_key(record.sequence) } });
+    installed.call("DynamoDB_20120810.DeleteItem", &json!({ "TableName": installed.table, "Key": key })).await?;
+    table.append(Record { due: Some(soon), body, ..record }).await?;
+    table.move_cursor(layout::shard(&execution), now).await?;
+    let alone = client.describe(&execution).await?;
+    ensure!(alone["status"] == "RUNNING", "{alone}");
+
+    installed.tick().await?;
+    let told = client.finished(&execution, PATIENCE).await?;
+    assert_eq!(told["status"], "SUCCEEDED");
+    ensure!(told["stopDate"].as_f64().is_some_and(|stopped| stopped * 1_000. >= soon.0 as f64), "too early: {told}");
+    installed.has_no_dead_letters().await
+}
+
+fn count(events: &[Value], kind: &str) -> usize {
+    events.iter().filter(|event| event["type"] == kind).count()
+}
+
+/// The history of an execution whose task waits for its token.
+async fn submitted(client: &Client, execution: &str) -> Result<Vec<Value>> {
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        let events = client.history(execution).await?;
+        if count(&events, "TaskSubmitted") > 0 {
+            return Ok(events);
+        }
+        ensure!(Instant::now() < limit, "never submitted: {events:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -1,4 +1,4 @@
-//! The unmodified aws CLI against the real server: every command README promises, and what a user sees of an error.
+//! The unmodified aws CLI: every command README promises, and what a user sees of an error.
 
 #![expect(clippy::indexing_slicing, reason = "an index into JSON does not panic; any other that does fails the test")]
 
@@ -6,35 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use stepwell_tests::client::{parsed, text};
-use stepwell_tests::lambda_server::{Answer, Dialect, LambdaServer};
-use stepwell_tests::python::Clients;
-use stepwell_tests::server::Server;
-use tempfile::TempDir;
+
+use super::Walk;
+use crate::client::{parsed, text};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/any";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The CLI, a server for it to call, and the functions that one calls.
-struct Terminal {
-    clients: Clients,
-    server: Server,
-    _functions: LambdaServer,
-    _directory: TempDir,
-}
-
-impl Terminal {
-    /// `None` where the CLI cannot be had.
-    async fn open() -> Result<Option<Self>> {
-        let Some(clients) = Clients::find()? else { return Ok(None) };
-        let functions = LambdaServer::start(Dialect::Aws).await?;
-        functions.register("Charge", |_, _| Answer::raises("CardDeclined", "no funds"));
-        let directory = TempDir::new()?;
-        let data = directory.path().join("data");
-        let server = Server::start(&data, &["--lambda-endpoint", &functions.url()]).await?;
-        Ok(Some(Self { clients, server, _functions: functions, _directory: directory }))
-    }
-
+impl Walk {
     /// `aws stepfunctions` with these arguments; what it prints, read as JSON.
     fn aws(&self, arguments: &[&str]) -> Result<Value> {
         let output = self.run(arguments)?;
@@ -53,7 +32,7 @@ impl Terminal {
     }
 
     fn run(&self, arguments: &[&str]) -> Result<std::process::Output> {
-        let mut command = self.clients.aws(self.server.endpoint());
+        let mut command = self.clients.aws(&self.endpoint);
         command.args(["stepfunctions", "--output", "json"]).args(arguments);
         Ok(tokio::task::block_in_place(|| command.output())?)
     }
@@ -73,7 +52,7 @@ impl Terminal {
     }
 
     async fn finished(&self, execution: &str) -> Result<()> {
-        self.server.client().finished(execution, PATIENCE).await.map(drop)
+        self.client.finished(execution, PATIENCE).await.map(drop)
     }
 }
 
@@ -90,9 +69,7 @@ fn charges() -> Value {
     json!({"StartAt": "Pay", "States": {"Pay": {"Type": "Task", "Resource": function, "End": true}}})
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn state_machines_are_created_updated_listed_described_and_deleted() -> Result<()> {
-    let Some(terminal) = Terminal::open().await? else { return Ok(()) };
+pub async fn state_machines_are_created_updated_listed_described_and_deleted(terminal: &Walk) -> Result<()> {
     let arn = terminal.create("greeter", &passes())?;
     assert_eq!(arn, "arn:aws:states:us-east-1:123456789012:stateMachine:greeter");
 
@@ -129,9 +106,7 @@ async fn state_machines_are_created_updated_listed_described_and_deleted() -> Re
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn executions_are_started_described_listed_and_stopped() -> Result<()> {
-    let Some(terminal) = Terminal::open().await? else { return Ok(()) };
+pub async fn executions_are_started_described_listed_and_stopped(terminal: &Walk) -> Result<()> {
     let greeter = terminal.create("greeter", &passes())?;
     let done = terminal.start(&greeter, "first", r#"{"name": "you"}"#)?;
     assert_eq!(done, "arn:aws:states:us-east-1:123456789012:execution:greeter:first");
@@ -167,9 +142,7 @@ async fn executions_are_started_described_listed_and_stopped() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_failed_tasks_events_are_found_by_query() -> Result<()> {
-    let Some(terminal) = Terminal::open().await? else { return Ok(()) };
+pub async fn a_failed_tasks_events_are_found_by_query(terminal: &Walk) -> Result<()> {
     let machine = terminal.create("charger", &charges())?;
     let execution = terminal.start(&machine, "declined", "{}")?;
     terminal.finished(&execution).await?;
@@ -194,9 +167,7 @@ async fn a_failed_tasks_events_are_found_by_query() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn task_failed_events_of_an_invoke_are_found_by_query() -> Result<()> {
-    let Some(terminal) = Terminal::open().await? else { return Ok(()) };
+pub async fn task_failed_events_of_an_invoke_are_found_by_query(terminal: &Walk) -> Result<()> {
     let task = json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
         "Parameters": {"FunctionName": "Charge", "Payload.$": "$"}});
     let machine = terminal.create("invoker", &json!({"StartAt": "Pay", "States": {"Pay": task}}))?;
@@ -212,9 +183,7 @@ async fn task_failed_events_of_an_invoke_are_found_by_query() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn express_executions_answer_synchronously() -> Result<()> {
-    let Some(terminal) = Terminal::open().await? else { return Ok(()) };
+pub async fn express_executions_answer_synchronously(terminal: &Walk) -> Result<()> {
     let definition = passes().to_string();
     let arguments = [
         "create-state-machine",
@@ -236,9 +205,7 @@ async fn express_executions_answer_synchronously() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn definitions_are_validated() -> Result<()> {
-    let Some(terminal) = Terminal::open().await? else { return Ok(()) };
+pub async fn definitions_are_validated(terminal: &Walk) -> Result<()> {
     let validate = |definition: &Value| {
         terminal.aws(&["validate-state-machine-definition", "--definition", &definition.to_string()])
     };

@@ -1,0 +1,143 @@
+"""Builds and deploys infra/template.yaml by the SAM CLI to an emulator of AWS, and keeps that running.
+
+    deploy.py --infra DIR --target DIR --scratch DIR --account ID
+
+What a user types is what is done: `sam build` with cargo-lambda, and `sam deploy` of what that made, unedited. Two things
+differ: the release build is for x86_64 and not optimised, which takes a quarter of the time, and it is kept in the target folder
+of the tests; and the emulator's endpoint is a parameter. Prints one line of JSON that says where everything is, and ends when its standard input does.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+
+import boto3
+
+PROGRAMS = pathlib.Path(sys.executable).parent
+REGION = "us-east-1"
+BUCKET = "stepwell-code"
+STACK = "stepwell"
+ARCHITECTURE = "Architecture=x86_64"
+# Cargo's way to say this without another profile: `sam build` knows no flags of cargo.
+UNOPTIMISED = {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "0", "CARGO_PROFILE_RELEASE_LTO": "off",
+               "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "64"}
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def run(program, *arguments, **variables):
+    """A tool of this Python's own environment; what it printed, where it fails."""
+    command = [sys.executable, PROGRAMS / program, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env={**os.environ, **variables})
+    if done.returncode:
+        raise SystemExit("%s %s:\n%s" % (program, arguments[0], done.stdout))
+
+
+@contextlib.contextmanager
+def emulator(port, account, log):
+    """A running emulator that answers."""
+    environment = dict(os.environ, BIND_HOST="127.0.0.1", MINISTACK_HOST="127.0.0.1", GATEWAY_PORT=str(port),
+                       MINISTACK_ACCOUNT_ID=account, DOCKER_HOST="unix:///nonexistent")
+    with open(log, "w") as out:
+        process = subprocess.Popen([sys.executable, PROGRAMS / "ministack"], env=environment, stdin=subprocess.DEVNULL,
+                                   stdout=out, stderr=subprocess.STDOUT)
+        try:
+            for _ in range(300):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen("http://127.0.0.1:%d/_ministack/health" % port)
+                    break
+                time.sleep(0.1)
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def build(infra, target, scratch):
+    """`sam build`; the folder of what it made."""
+    made = scratch / "build"
+    path = os.pathsep.join([str(PROGRAMS), os.environ["PATH"]])
+    run("sam", "build", "--template-file", infra / "template.yaml", "--build-dir", made, "--cache-dir",
+        scratch / "cache", "--parameter-overrides", ARCHITECTURE,
+        PATH=path, CARGO_TARGET_DIR=str(target), **UNOPTIMISED)
+    return made
+
+
+def deploy(made, endpoint, account):
+    parameters = [ARCHITECTURE, "TaskFunctions=arn:aws:lambda:%s:%s:function:*" % (REGION, account), "Access=PUBLIC_URL",
+                  "EmulatorEndpoint=" + endpoint, "DeletionProtection=false"]
+    run("sam", "deploy", "--template-file", made / "template.yaml", "--stack-name", STACK, "--s3-bucket", BUCKET,
+        "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset", "--no-progressbar",
+        "--region", REGION, "--parameter-overrides", *parameters)
+
+
+def make_echo(account):
+    """A function that workflows can call, in the emulator itself."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("echo.py", "def handler(event, context):\n    return event\n")
+    boto3.client("lambda").create_function(
+        FunctionName="echo", Runtime="python3.11", Role="arn:aws:iam::%s:role/any" % account, Handler="echo.handler",
+        Timeout=20, Code={"ZipFile": archive.getvalue()})
+
+
+def mend_concurrency(endpoint):
+    """The emulator keeps a mapping's MaximumConcurrency as the text that a parameter is, and then cannot compare it."""
+    with urllib.request.urlopen(endpoint + "/2015-03-31/event-source-mappings/") as answer:
+        mapping, = json.load(answer)["EventSourceMappings"]
+    most = mapping["ScalingConfig"]["MaximumConcurrency"]
+    if most == "200":
+        boto3.client("lambda").update_event_source_mapping(
+            UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": int(most)})
+    else:
+        assert most == 200, mapping
+
+
+def whereabouts(endpoint):
+    stacks = boto3.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+    # The emulator tells function URLs apart by their host, which stock clients cannot set, or by this path.
+    url = outputs["Endpoint"].split("/")[2].split(".")[0]
+    return {"emulator": endpoint, "endpoint": "%s/_aws/lambda-url/%s" % (endpoint, url), **outputs}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("infra", "target", "scratch"):
+        parser.add_argument("--" + name, type=pathlib.Path, required=True)
+    parser.add_argument("--account", required=True)
+    arguments = parser.parse_args()
+    port = free_port()
+    endpoint = "http://127.0.0.1:%d" % port
+    # The emulator takes an access key of twelve digits for an account.
+    os.environ.update(AWS_ENDPOINT_URL=endpoint, AWS_ACCESS_KEY_ID=arguments.account, AWS_SECRET_ACCESS_KEY="any",
+                      AWS_DEFAULT_REGION=REGION, SAM_CLI_TELEMETRY="0")
+    begun = time.monotonic()
+    made = build(arguments.infra, arguments.target, arguments.scratch)
+    built = time.monotonic()
+    with emulator(port, arguments.account, arguments.scratch / "emulator.log"):
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+        make_echo(arguments.account)
+        deploy(made, endpoint, arguments.account)
+        mend_concurrency(endpoint)
+        took = {"built_after": built - begun, "deployed_after": time.monotonic() - built}
+        print(json.dumps({**whereabouts(endpoint), **took}), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
