@@ -62,6 +62,8 @@ const OWN: &[Own] = &[
     own(guards::IS_BUILTIN, 1, checks::is_builtin),
     own(guards::JOINED, 2, checks::joined),
     own(guards::PICTURE, 1, checks::picture),
+    own(guards::MOMENT, 1, checks::moment),
+    own(guards::ZONE, 1, checks::zone),
     own(guards::REPLACEMENT, 4, checks::replacement),
     own(guards::SEARCHED, 1, checks::searched),
     own(guards::WIDTH, 1, checks::width),

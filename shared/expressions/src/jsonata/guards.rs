@@ -22,6 +22,10 @@ pub(super) const SEARCHED: &str = ".searched";
 pub(super) const WIDTH: &str = ".width";
 /// Looks at a picture.
 pub(super) const PICTURE: &str = ".picture";
+/// Looks at a moment that is to be written as a date.
+pub(super) const MOMENT: &str = ".moment";
+/// Looks at how far a time zone is away.
+pub(super) const ZONE: &str = ".zone";
 /// Looks at what is to be joined, and with what.
 pub(super) const JOINED: &str = ".joined";
 /// Looks at what is put in place of what is found.

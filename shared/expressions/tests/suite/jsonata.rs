@@ -195,6 +195,34 @@ fn expressions_of_one_state_draw_different_numbers() {
 }
 
 #[test]
+fn a_moment_beyond_the_calendar_is_refused_before_the_engine_panics() {
+    let at = |moment: &str, rest: &str| evaluate(&json!({"expression": format!("$fromMillis({moment}{rest})")}));
+    for moment in ["1e29", "-1e29", "9.3e15", "8.2001e15", "-8.2001e15"] {
+        for rest in ["", ", '[Y]'", ", '[W] [w] [X] [x] [F]'", ", '[Y]', '+1400'"] {
+            let cause = at(moment, rest).unwrap_err().cause;
+            assert!(cause.contains("Invalid timestamp: "), "{moment}{rest}: {cause}");
+        }
+    }
+    for moment in ["8.2e15", "-8.2e15", "0"] {
+        assert_eq!(at(moment, ", '[W] [w] [X] [x] [F]', '+1400'").map(drop), Ok(()), "{moment}");
+    }
+    let zone = at("0", ", '[H01]:[m01]', '+1130'").unwrap();
+    assert_eq!(zone, "11:30");
+    assert!(at("0", ", '[H01]', '+99999999999999999'").unwrap_err().cause.contains("Invalid time zone"));
+    let elsewhere = [
+        "[1e29].$fromMillis()",
+        "$map([1e29], $fromMillis)",
+        "1e29 ~> $fromMillis('[Y]')",
+        "($f := $fromMillis; $f(1e29))",
+    ];
+    for expression in elsewhere {
+        let cause = evaluate(&json!({"expression": expression})).unwrap_err().cause;
+        assert!(!cause.contains("internal error"), "{expression}: {cause}");
+    }
+    assert_eq!(evaluate(&json!({"expression": "[0].$fromMillis()"})).unwrap(), "1970-01-01T00:00:00.000Z");
+}
+
+#[test]
 fn a_value_of_an_unexpected_type_is_told() {
     let expression = Jsonata::parse("{% 1 %}", Sees::Input).unwrap();
     let error = expressions::jsonata::unexpected_type(&expression, "Items", "array", &json!(1));

@@ -5,7 +5,7 @@
 use jsonata_core::evaluator::HostFnResult;
 use jsonata_core::value::JValue;
 
-use super::{World, argument, too_large};
+use super::{World, argument, thrown, too_large};
 use crate::jsonata::convert;
 
 /// The most bytes one evaluation may weigh altogether. What it lets go again counts, too: how much it keeps nobody
@@ -17,6 +17,10 @@ const LONGEST_SEARCHED: usize = 1 << 20;
 const MOST_REPLACED: usize = 64 << 20;
 /// The longest picture, and the largest width in one.
 const LONGEST_PICTURE: usize = 1_000;
+/// Milliseconds from 1970 to where the engine's calendar ends, about the year 261,800, or begins: beyond, it panics.
+const FARTHEST: f64 = 8.2e15;
+/// The most digits of a time zone, which is hours and minutes in one number: a century is within the calendar.
+const LONGEST_ZONE: usize = 8;
 
 pub(super) fn held(world: &World, args: &[JValue]) -> HostFnResult {
     let value = argument(args, 0);
@@ -51,6 +55,23 @@ pub(super) fn picture(_: &World, args: &[JValue]) -> HostFnResult {
     let widths = text.split(|letter: char| !letter.is_ascii_digit()).filter(|digits| !digits.is_empty());
     let is_wide = |digits: &str| digits.parse().map_or(true, |width: usize| width > LONGEST_PICTURE);
     if text.len() > LONGEST_PICTURE || widths.into_iter().any(is_wide) { Err(too_large()) } else { Ok(value.clone()) }
+}
+
+// AWS: unverified: worded as the engine words what its calendar finds out of reach.
+pub(super) fn moment(_: &World, args: &[JValue]) -> HostFnResult {
+    let value = argument(args, 0);
+    match value {
+        JValue::Number(number) if number.abs() > FARTHEST => Err(thrown(format!("Invalid timestamp: {number}"))),
+        _ => Ok(value.clone()),
+    }
+}
+
+// AWS: unverified, as for moments.
+pub(super) fn zone(_: &World, args: &[JValue]) -> HostFnResult {
+    let value = argument(args, 0);
+    let text = value.as_str().unwrap_or_default().trim_start().trim_start_matches(['+', '-']);
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    if digits > LONGEST_ZONE { Err(thrown("Invalid time zone")) } else { Ok(value.clone()) }
 }
 
 /// The first argument is to be joined by the second.

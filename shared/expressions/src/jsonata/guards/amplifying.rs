@@ -2,7 +2,7 @@
 
 use jsonata_core::ast::{AstNode, BinaryOp};
 
-use super::{JOINED, PICTURE, REPLACEMENT, SEARCHED, WIDTH, is_literal, own};
+use super::{JOINED, MOMENT, PICTURE, REPLACEMENT, SEARCHED, WIDTH, ZONE, is_literal, own};
 use crate::jsonata::functions;
 
 /// How many arguments a function is handed by those that call it for each member.
@@ -24,7 +24,14 @@ pub(super) fn amplifying(name: &str, mut args: Vec<AstNode>) -> AstNode {
     match name {
         "match" | "split" => args.iter_mut().take(1).for_each(|arg| look_at(arg, SEARCHED)),
         "pad" => args.iter_mut().for_each(|arg| look_at(arg, WIDTH)),
-        "formatNumber" | "fromMillis" => args.iter_mut().for_each(|arg| look_at(arg, PICTURE)),
+        "formatNumber" => args.iter_mut().for_each(|arg| look_at(arg, PICTURE)),
+        "fromMillis" => {
+            if args.is_empty() {
+                // Without its first argument it takes what is at hand.
+                args.push(AstNode::Variable(String::new()));
+            }
+            args.iter_mut().zip([MOMENT, PICTURE, ZONE]).for_each(|(arg, guard)| look_at(arg, guard));
+        }
         "join" => return bind_first(name, args, 0, JOINED),
         "replace" => {
             if args.len() == 2 {
