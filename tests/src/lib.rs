@@ -6,6 +6,7 @@ pub mod contracts;
 pub mod deployment;
 pub mod disk;
 pub mod dynamo;
+pub mod fuzzed;
 pub mod hand_clock;
 pub mod lambda_server;
 pub mod load;

@@ -9,7 +9,7 @@ pub mod deliver;
 pub mod entry;
 pub mod ports;
 mod system_clock;
-mod tokens;
+pub mod tokens;
 pub mod worker;
 mod world;
 

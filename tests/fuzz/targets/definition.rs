@@ -1,0 +1,4 @@
+//! Any text as a definition.
+#![no_main]
+
+stepwell_fuzz::fuzz!("definition");

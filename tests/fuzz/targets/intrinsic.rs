@@ -1,0 +1,4 @@
+//! Any intrinsic function over any document.
+#![no_main]
+
+stepwell_fuzz::fuzz!("intrinsic");

@@ -1,0 +1,4 @@
+//! Any JSONata over any document.
+#![no_main]
+
+stepwell_fuzz::fuzz!("jsonata");

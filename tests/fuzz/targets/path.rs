@@ -1,0 +1,4 @@
+//! Any JSONPath over any document.
+#![no_main]
+
+stepwell_fuzz::fuzz!("path");

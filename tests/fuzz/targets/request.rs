@@ -1,0 +1,4 @@
+//! Any requests to the API.
+#![no_main]
+
+stepwell_fuzz::fuzz!("request");

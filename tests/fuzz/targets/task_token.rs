@@ -1,0 +1,4 @@
+//! Any task token.
+#![no_main]
+
+stepwell_fuzz::fuzz!("task_token");
