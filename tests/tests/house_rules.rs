@@ -308,10 +308,15 @@ fn dependencies_without_reason(tree: &Tree) -> Result<Vec<String>> {
 }
 
 fn crates_without_lints(tree: &Tree) -> Result<Vec<String>> {
+    // What the table of the workspace forbids above all, and the fuzz targets, a workspace of their own, forbid themselves.
+    const NO_UNSAFE: &str = "unsafe_code = \"forbid\"";
+    let members = tree.packages()?;
     let mut breaches = Vec::new();
-    for folder in tree.packages()?.keys() {
-        if !tree.text(&format!("{folder}/Cargo.toml"))?.contains("[lints]\nworkspace = true") {
-            breaches.push(format!("{folder}/Cargo.toml does not take the workspace's lints"));
+    for file in tree.files.iter().filter(|file| file.ends_with("Cargo.toml")) {
+        let folder = file.strip_suffix("/Cargo.toml").unwrap_or_default();
+        let taken = if members.contains_key(folder) { "[lints]\nworkspace = true" } else { NO_UNSAFE };
+        if !tree.text(file)?.contains(taken) {
+            breaches.push(format!("{file} does not take the workspace's lints, or lets unsafe code in"));
         }
     }
     Ok(breaches)
