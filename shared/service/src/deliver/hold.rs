@@ -256,6 +256,10 @@ impl Holder {
 
     /// Rounds until one is committed; after a lost race the others' entries are read first.
     async fn try_round(&mut self, stimuli: &[Stimulus], letters: &[Letter]) -> Result<Vec<bool>, DeliverError> {
+        if self.deliver.role != Role::Alone && letters.iter().any(|letter| self.misses(&letter.said)) {
+            // Others may have written what it is about since this was read.
+            self.reload().await?;
+        }
         for _ in 0..LOST_RACES {
             match self.round(stimuli, letters).await? {
                 Rounded::Durable(counted) => return Ok(counted),
@@ -263,6 +267,14 @@ impl Holder {
             }
         }
         Err(DeliverError::Store(StoreError { message: "too many writers of one execution".into(), retryable: true }))
+    }
+
+    /// True when a letter is about a wait that is not in hand.
+    fn misses(&self, said: &Said) -> bool {
+        match said {
+            Said::Look | Said::Stop(_) => false,
+            Said::Answered(..) | Said::Heartbeat(_) => !counts(&self.held.snapshot, said),
+        }
     }
 
     async fn reload(&mut self) -> Result<(), DeliverError> {

@@ -62,6 +62,10 @@ impl Deliver {
             self.step(machine, snapshot, Stimulus::TaskClaimed { wait, owner, lease }, now, round);
             claims.push(claim);
         }
+        if !snapshot.is_open() {
+            // A claim found no room in the history, which ended the execution: nothing is called for it any more.
+            claims.clear();
+        }
         claims
     }
 }
