@@ -6,7 +6,8 @@
 //! Lambda. Both have one thread, virtual time and chance from a seed, so that the same seed and plan give the same run,
 //! port call by port call; both are held to the same promises by [`check`].
 //!
-//! Deliberately absent: the API in front of the deliver loop, but for Express executions, which begin in it.
+//! Deliberately absent: the API in front of the deliver loop, but for Express executions, which begin in it, and for what
+//! it tells of an execution that has ended.
 
 mod check;
 mod disk;
@@ -14,6 +15,7 @@ mod express;
 mod faults;
 mod fleet;
 mod functions;
+mod inquiry;
 mod installation;
 mod log;
 mod masked;
@@ -23,18 +25,21 @@ mod process;
 mod queue;
 mod records;
 mod reference;
+mod sabotage;
 mod scenario;
+mod whims;
 
 pub use check::{Fate, check};
 pub use disk::Disk;
 pub use faults::{Effect, Failing, Plan};
-pub use fleet::{Circumstances, Faults, Fleet, Tally, Telling};
+pub use fleet::{Circumstances, Faults, Fleet, Tally, Telling, Trouble};
 pub use functions::{CallMade, Reply, Says};
 pub use installation::BEGIN;
 pub use ports::VirtualClock;
 pub use process::{Ended, Process, World};
 pub use records::{events, problems_of_history};
 pub use reference::Reference;
+pub use sabotage::Sabotage;
 pub use scenario::{Expected, Scenario, Stop};
 
 /// Chance from a seed: SplitMix64, good enough to choose faults with.

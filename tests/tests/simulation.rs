@@ -32,7 +32,7 @@ fn crashed_at(scenario: &Scenario, point: u64) -> Result<World> {
 }
 
 fn check(world: &World, scenario: &Scenario) -> Result<()> {
-    simulation::check(&world.installation, world.execution(), scenario, Fate::AsItsScenarioSays)
+    simulation::check(&world.installation, world.execution(), scenario, Fate::AsItsScenarioSays).map(|_| ())
 }
 
 fn each_scenario(test: impl Fn(&Scenario) -> Result<()>) -> Result<()> {

@@ -98,7 +98,7 @@ proptest! {
 
     #[test]
     fn what_is_written_down_reads_as_what_was_in_hand(
-        machine in machines::machine(),
+        machine in world::machine(),
         actions in world::actions(),
         folds in prop::collection::vec((any::<bool>(), prop::bool::weighted(0.1)), 1..20),
     ) {

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use interpreter::{Closing, Detail};
-use service::entry;
+use interpreter::{Answer, Closing, Payload};
 use service::ports::ExecutionStatus;
 
+use super::functions::as_answer;
 use super::installation::Installation;
-use super::{Reference, Scenario, events, problems_of_history};
+use super::reference::Ending;
+use super::{Reference, Scenario, problems_of_history};
+
+/// Clocks of two processes are apart by no more than this.
+const CLOCKS_ARE_OFF_MS: i64 = 3_000;
 
 /// What may happen to an execution besides what its scenario says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,81 +23,104 @@ pub enum Fate {
 }
 
 /// Holds a closed execution to the promises: it ended as it should, its history is sound, no attempt was started twice
-/// or lost silently, what was acknowledged counts.
-pub fn check(installation: &Installation, execution: &str, scenario: &Scenario, fate: Fate) -> Result<()> {
+/// or lost silently, what was acknowledged counts. Answers what the reference came to.
+pub fn check(installation: &Installation, execution: &str, scenario: &Scenario, fate: Fate) -> Result<Reference> {
+    let records = installation.disk.records(execution);
+    ensure!(!records.is_empty(), "an acknowledged start was lost");
     let problems = problems_of_history(&installation.disk, execution);
     ensure!(problems.is_empty(), "{problems:#?}");
-    Reference::of(installation.definition(&scenario.name)?, &installation.disk.records(execution))
+    let reference = Reference::of(installation.definition(&scenario.name)?, &records)
         .context("not what a run without faults comes to")?;
-    check_calls(installation, execution)?;
-    let last = installation.disk.records(execution).pop().context("no records")?;
+    check_calls(installation, execution, &reference)?;
+    check_said(installation, execution, &reference)?;
+    check_counted(installation, execution, &reference)?;
+    check_refused(installation, execution, &reference)?;
+    let last = records.last().context("no records")?;
     ensure!(last.due.is_none(), "something is due after the end");
-    let status = last.listing.context("the last record closes it, so it has a listing")?.status;
+    let status = last.listing.as_ref().context("the last record closes it, so it has a listing")?.status;
     let was_stopped = installation.outside.lock().stopped.iter().any(|stopped| stopped == execution);
     ensure!(!was_stopped || status == ExecutionStatus::Aborted, "an acknowledged stop was lost: {}", status.name());
-    if status == ExecutionStatus::Aborted && fate == Fate::MayBeStopped {
-        return Ok(());
+    if status == ExecutionStatus::Aborted {
+        ensure!(fate == Fate::MayBeStopped || scenario.stop.is_some(), "nobody stopped it");
+        if fate == Fate::MayBeStopped {
+            return Ok(reference);
+        }
     }
-    ensure!(status.name() == scenario.expected.status, "{} instead of {}", status.name(), scenario.expected.status);
-    if matches!(status, ExecutionStatus::Succeeded | ExecutionStatus::Failed) {
-        check_answers(installation, execution)?;
-    }
-    let closed = entry::decode(last.sequence, &last.body)?.closed;
-    match closed.context("the last record closes it")?.0 {
+    check_end(scenario, status, &reference)?;
+    Ok(reference)
+}
+
+/// It ended as its scenario says.
+fn check_end(scenario: &Scenario, status: ExecutionStatus, reference: &Reference) -> Result<()> {
+    let Some(expected) = &scenario.expected else { return Ok(()) };
+    ensure!(status.name() == expected.status, "{} instead of {}", status.name(), expected.status);
+    match &reference.closing {
         Closing::Succeeded { output } => {
-            ensure!(Some(output.value()) == scenario.expected.output.as_ref(), "output {output:?}");
+            ensure!(Some(output.value()) == expected.output.as_ref(), "output {output:?}");
         }
         Closing::Failed(failure) | Closing::Aborted(failure) | Closing::TimedOut(failure) => {
-            let expected = &scenario.expected.error;
-            ensure!(expected.is_none() || *expected == failure.error, "{failure:?}");
+            ensure!(expected.error.is_none() || expected.error == failure.error, "{failure:?}");
         }
     }
     Ok(())
 }
 
-/// No attempt is started twice or without its claim, none is lost silently.
-fn check_calls(installation: &Installation, execution: &str) -> Result<()> {
-    let mut calls = installation.calls(execution);
-    let made = calls.len();
-    calls.sort();
-    calls.dedup();
-    ensure!(calls.len() == made, "an attempt was started twice: {:#?}", installation.calls(execution));
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for event in events(&installation.disk, execution)? {
-        match &event.detail {
-            Detail::LambdaFunctionStarted | Detail::TaskStarted(_) => *kinds.entry("started").or_default() += 1,
-            Detail::LambdaFunctionSucceeded { .. } | Detail::TaskSucceeded { .. } => {
-                *kinds.entry("answered").or_default() += 1;
-            }
-            Detail::LambdaFunctionFailed(failure) | Detail::TaskFailed { failure, .. } => {
-                let lost = failure.cause.as_ref().is_some_and(|cause| cause.contains("was lost"));
-                let named = failure.error.as_deref() == Some("Lambda.SdkClientException");
-                ensure!(lost == named, "{failure:?}");
-                *kinds.entry(if lost { "lost" } else { "answered" }).or_default() += 1;
-            }
-            _ => {}
-        }
+/// No attempt is called twice or without its claim: of one state with the same arguments there are no more calls than
+/// claims. Arguments tell attempts apart but for a loop that comes by within a millisecond.
+fn check_calls(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
+    let mut claims: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for tried in reference.attempts.values().filter(|tried| tried.started) {
+        *claims.entry((&tried.state, &tried.arguments)).or_default() += 1;
     }
-    let count = |kind| kinds.get(kind).copied().unwrap_or(0);
-    let (started, answered) = (count("started"), count("answered"));
-    ensure!(answered <= made && made <= started, "{made} calls, {started} started, {answered} answered");
+    let outside = installation.outside.lock();
+    for call in outside.calls.iter().filter(|call| call.execution == execution) {
+        let left = claims.entry((&call.state, &call.arguments)).or_default();
+        *left -= 1;
+        ensure!(*left >= 0, "an attempt was started twice, or without its claim: {call:?}");
+    }
     Ok(())
 }
 
-/// Every acknowledged answer counts, once.
-fn check_answers(installation: &Installation, execution: &str) -> Result<()> {
-    let mut said = Vec::new();
-    for event in events(&installation.disk, execution)? {
-        match event.detail {
-            Detail::TaskSucceeded { output, .. } => said.push(output.text().to_owned()),
-            Detail::TaskFailed { failure, .. } => said.extend(failure.error),
-            _ => {}
-        }
+/// What the history calls an answer was said: by the function, or by somebody with the attempt's token.
+fn check_said(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
+    let outside = installation.outside.lock();
+    let mut said: BTreeMap<(&str, &str), Vec<Answer<Payload>>> = BTreeMap::new();
+    for (call, answer) in outside.said.iter().filter(|(call, _)| call.execution == execution) {
+        said.entry((&call.state, &call.arguments)).or_default().push(as_answer(answer.clone()));
     }
-    for answer in installation.counted_answers(execution) {
-        let place = said.iter().position(|one| *one == answer);
-        let place = place.with_context(|| format!("an acknowledged answer was lost: {answer}"))?;
+    for (turn, tried) in &reference.attempts {
+        let Some(Ending::Answered(answer)) = &tried.ended else { continue };
+        let mut given = outside.given.iter().filter(|given| given.execution == execution && given.wait.turn == *turn);
+        if given.any(|given| given.answer == *answer) {
+            continue;
+        }
+        let said = said.entry((&tried.state, &tried.arguments)).or_default();
+        let place = said.iter().position(|said| said == answer);
+        let place = place.with_context(|| format!("nobody said {answer:?} to {tried:?}"))?;
         said.swap_remove(place);
+    }
+    Ok(())
+}
+
+/// An acknowledged answer is what its attempt ended with, unless something cut the attempt short.
+fn check_counted(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
+    for counted in installation.counted_answers(execution) {
+        let tried = reference.attempts.get(&counted.wait.turn).context("an answer to an attempt that never was")?;
+        let right = tried.ended.as_ref().is_none_or(|ended| *ended == Ending::Answered(counted.answer.clone()));
+        ensure!(right, "an acknowledged answer was lost: {counted:?}; the attempt ended otherwise: {tried:?}");
+    }
+    Ok(())
+}
+
+/// An answer was refused only when its attempt was over, if by nothing else then by the same answer, whose acknowledgement
+/// had been lost.
+fn check_refused(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
+    let outside = installation.outside.lock();
+    for (refused, at) in outside.refused.iter().filter(|(refused, _)| refused.execution == execution) {
+        let Some(tried) = reference.attempts.get(&refused.wait.turn) else { continue };
+        let same = tried.ended == Some(Ending::Answered(refused.answer.clone()));
+        let over = tried.ended_at.is_none_or(|ended| ended.0 <= at.plus_millis(CLOCKS_ARE_OFF_MS).0);
+        ensure!(same || over, "an answer was refused while its attempt waited: {refused:?} at {at:?}, {tried:?}");
     }
     Ok(())
 }

@@ -59,6 +59,15 @@ impl Disk {
         self.lock().executions.keys().cloned().collect()
     }
 
+    /// Puts a record in the place of another; false when there is none. No store does that.
+    pub(super) fn replace(&self, record: &Record) -> bool {
+        let mut stored = self.lock();
+        let records = stored.executions.get_mut(&record.execution);
+        let place = usize::try_from(record.sequence).ok();
+        let there = records.zip(place).and_then(|(records, place)| records.get_mut(place));
+        there.map(|there| *there = record.clone()).is_some()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Stored> {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }

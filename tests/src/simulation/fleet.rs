@@ -18,13 +18,16 @@ use service::api::Service;
 
 use super::check::{Fate, check};
 use super::express::Express;
-use super::faults::{Counts, Gate};
+use super::faults::{Counts, Gate, Plan};
 use super::functions::Script;
-use super::installation::{BEGIN, Installation, execution_arn, runtime};
+use super::inquiry;
+use super::installation::{BEGIN, Installation, Queues, execution_arn, runtime};
 use super::people::{Front, People};
 use super::ports::VirtualClock;
-use super::queue::MessageQueue;
+use super::queue::{MessageQueue, Sender};
+use super::sabotage::{Sabotage, Saboteur};
 use super::scenario::Stop;
+use super::whims::Whims;
 use super::{Chance, Scenario};
 
 /// Virtual time after which a world that still moves is stuck.
@@ -51,6 +54,8 @@ pub struct Circumstances {
     /// How many express executions are started besides.
     pub express: u64,
     pub faults: Faults,
+    /// A port that breaks its promise.
+    pub sabotage: Option<Sabotage>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +65,49 @@ pub enum Faults {
     WorkerDies(u64),
     /// The first process that answers dies at this point.
     FrontDies(u64),
-    /// Processes die, the store fails and the queue is moody, by chance.
-    Chance,
+    /// By chance.
+    Chance(Trouble),
+}
+
+/// What may go wrong by chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trouble {
+    /// Processes die at any moment.
+    pub deaths: bool,
+    /// The store and the queue answer with errors, whether they did what they were asked or not.
+    pub failing: bool,
+    /// Calls of ports take their time, now and then longer than somebody is ready to wait.
+    pub latency: bool,
+    /// Functions take longer than they should, and some never answer.
+    pub slowness: bool,
+    /// The queue delays, doubles and mixes up its messages.
+    pub moods: bool,
+    /// Clocks are off by this many milliseconds at most, either way, and jump.
+    pub skew_ms: u64,
+    /// Some executions are stopped.
+    pub stops: bool,
+}
+
+impl Trouble {
+    pub const ALL: Trouble = Trouble {
+        deaths: true,
+        failing: true,
+        latency: true,
+        slowness: true,
+        moods: true,
+        skew_ms: 1_400,
+        stops: true,
+    };
+}
+
+impl Faults {
+    /// What may go wrong by chance.
+    fn trouble(self) -> Option<Trouble> {
+        match self {
+            Faults::Chance(trouble) => Some(trouble),
+            Faults::None | Faults::WorkerDies(_) | Faults::FrontDies(_) => None,
+        }
+    }
 }
 
 /// What a world came to, when it kept its promises.
@@ -110,20 +156,24 @@ impl Fleet {
     /// A world in which one execution of each of these will be started.
     pub fn new(of: Circumstances, scenarios: &[Scenario]) -> Result<Fleet> {
         let mut chance = Chance::new(of.seed);
-        let wild = of.faults == Faults::Chance;
-        let slowness = wild.then(|| Mutex::new(Chance::new(chance.draw())));
-        let mut script = Script { limit: of.limit, slowness, ..Script::default() };
+        let trouble = of.faults.trouble();
+        let (slowness, moods, whims) = (chance.draw(), chance.draw(), chance.draw());
+        let slowness = trouble.filter(|trouble| trouble.slowness).map(|_| Mutex::new(Chance::new(slowness)));
+        let mut script = Script { limit: of.limit, slowness, whims: Some(Whims::new(whims)), ..Script::default() };
         let express = Express::new(of.express, &mut script);
-        let moods = wild.then(|| Chance::new(chance.draw()));
+        let moods = trouble.filter(|trouble| trouble.moods).map(|_| Chance::new(moods));
+        let stops = trouble.is_some_and(|trouble| trouble.stops);
         let planned = (0u32..).zip(scenarios).map(|(number, scenario)| Planned {
             execution: execution_arn(&scenario.name, &format!("e{number}")),
             scenario: scenario.clone(),
-            fate: if wild && chance.up_to(8) == 1 { Fate::MayBeStopped } else { Fate::AsItsScenarioSays },
-            begins: Duration::from_millis(if wild { chance.up_to(3_000) } else { 0 }),
+            fate: if stops && chance.up_to(8) == 1 { Fate::MayBeStopped } else { Fate::AsItsScenarioSays },
+            begins: Duration::from_millis(trouble.map_or(0, |_| chance.up_to(3_000))),
         });
         let planned = planned.collect();
+        let mut installation = Installation::new(scenarios, script)?;
+        installation.saboteur = Arc::new(Saboteur::of(of.sabotage));
         Ok(Fleet {
-            installation: Arc::new(Installation::new(scenarios, script)?),
+            installation: Arc::new(installation),
             queue: MessageQueue::new(of.visibility, moods),
             planned,
             express,
@@ -144,18 +194,22 @@ impl Fleet {
             if log == Telling::Everything {
                 fleet.installation.log.open();
             }
-            fleet.clone().live().await
+            let asked = fleet.inquirer();
+            fleet.clone().live(&asked).await?;
+            fleet.kept(&asked).await
         });
         drop(runtime);
-        let kept = lived.and_then(|()| fleet.kept());
-        kept.map_err(|error| {
+        lived.map_err(|error| {
             let lines = fleet.installation.log.lines();
             if lines.is_empty() { error } else { error.context(format!("{}\n", lines.join("\n"))) }
         })
     }
 
-    async fn live(self: Arc<Self>) -> Result<()> {
-        let clock = Arc::new(VirtualClock::new(BEGIN, self.draw()));
+    async fn live(self: Arc<Self>, asked: &Process) -> Result<()> {
+        for planned in &self.planned {
+            inquiry::create(&asked.service, &planned.scenario.name, &planned.scenario.definition).await?;
+        }
+        let clock = asked.clock.clone();
         for _ in 0..self.of.fronts {
             let process = self.begin(self.of.fronts_are, &clock);
             self.fronts().push(process);
@@ -213,10 +267,30 @@ impl Fleet {
 
     // ---- what came of it ----
 
-    fn kept(&self) -> Result<Tally> {
+    /// A process without faults, for who asks before and after.
+    fn inquirer(&self) -> Process {
+        let (gate, clock) = (Arc::new(Gate::new(Plan::default())), Arc::new(VirtualClock::new(BEGIN, self.draw())));
+        let sender = Arc::new(self.sender(&gate, &clock));
+        let queues = Queues { notices: sender.clone(), starts: Some(sender) };
+        Process { service: self.installation.process(Role::Answers, &gate, &clock, queues), gate, clock }
+    }
+
+    fn sender(&self, gate: &Arc<Gate>, clock: &Arc<VirtualClock>) -> Sender {
+        Sender {
+            saboteur: self.installation.saboteur.clone(),
+            queue: self.queue.clone(),
+            gate: gate.clone(),
+            clock: clock.clone(),
+        }
+    }
+
+    async fn kept(&self, asked: &Process) -> Result<Tally> {
         for planned in &self.planned {
             let (execution, scenario) = (&planned.execution, &planned.scenario);
-            check(&self.installation, execution, scenario, planned.fate).with_context(|| execution.clone())?;
+            let reference = check(&self.installation, execution, scenario, planned.fate);
+            let reference = reference.with_context(|| execution.clone())?;
+            let told = inquiry::describe(&asked.service, &self.installation.disk, execution, &reference).await;
+            told.with_context(|| execution.clone())?;
             let (messages, records) = (self.queue.sent(execution), self.installation.disk.records(execution).len());
             let most = self.most_messages(records);
             ensure!(messages <= most, "{execution}: {messages} messages for {records} records");

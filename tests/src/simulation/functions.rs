@@ -14,6 +14,8 @@ use serde_json::Value;
 use service::ports::{TaskAnswer, TaskCall, Tasks};
 
 use super::faults::Gate;
+use super::sabotage::Saboteur;
+use super::whims::Whims;
 use super::{Chance, Disk, records};
 
 /// What a function does at one attempt.
@@ -29,6 +31,9 @@ pub struct Reply {
     /// Until they answer, they send a heartbeat this often.
     #[serde(default)]
     pub beats_every_ms: Option<u64>,
+    /// Once they have answered, they say this as well.
+    #[serde(default)]
+    pub again: Option<Box<Says>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -58,8 +63,14 @@ pub struct CallMade {
 pub struct Outside {
     pub calls: Vec<CallMade>,
     pub answers: Vec<PendingAnswer>,
+    /// What functions answered to whoever called them.
+    pub said: Vec<(CallMade, TaskAnswer)>,
+    /// What people had to say.
+    pub given: Vec<PendingAnswer>,
     /// Answers that were acknowledged as counted.
     pub counted: Vec<PendingAnswer>,
+    /// Answers that came too late, and when that was said.
+    pub refused: Vec<(PendingAnswer, Timestamp)>,
     /// Executions whose start was acknowledged, in that order.
     pub started: Vec<String>,
     /// Executions whose stop was acknowledged.
@@ -74,6 +85,8 @@ pub struct PendingAnswer {
     pub wait: Wait,
     pub answer: Answer<Payload>,
     pub beats_every_ms: Option<u64>,
+    /// Said after it, for nothing.
+    pub again: Option<Answer<Payload>>,
 }
 
 /// Shared by everyone who lives outside.
@@ -91,6 +104,8 @@ impl Shared {
 #[derive(Default)]
 pub struct Script {
     pub replies: BTreeMap<String, BTreeMap<String, Vec<Reply>>>,
+    /// Says what functions do that have no script.
+    pub whims: Option<Whims>,
     /// The longest a call can take.
     pub limit: Duration,
     /// Calls take longer than they should, by this chance.
@@ -119,25 +134,25 @@ pub struct Functions {
     pub outside: Shared,
     pub disk: Disk,
     pub gate: Arc<Gate>,
+    pub saboteur: Arc<Saboteur>,
     pub clock: Arc<dyn service::ports::Clock>,
     /// Told when there is a new answer to give.
     pub asked: Arc<tokio::sync::Notify>,
 }
 
 impl Functions {
-    fn reply(&self, call: &TaskCall, arguments: &Value) -> Option<&Reply> {
-        let replies = self.script.replies.get(machine_of(&call.execution))?.get(&call.state)?;
+    fn reply(&self, call: &TaskCall, arguments: &Value) -> Option<Reply> {
+        let Some(replies) = self.script.replies.get(machine_of(&call.execution)) else {
+            return self.script.whims.as_ref().map(|whims| whims.reply(waits_for_token(&call.resource)));
+        };
+        let replies = replies.get(&call.state)?;
         let attempt = argument(arguments, "try").and_then(Value::as_u64).unwrap_or(0);
-        usize::try_from(attempt).ok().and_then(|attempt| replies.get(attempt)).or(replies.last())
+        usize::try_from(attempt).ok().and_then(|attempt| replies.get(attempt)).or(replies.last()).cloned()
     }
 
     async fn arrived(&self, call: TaskCall) -> TaskAnswer {
         let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
-        self.outside.lock().calls.push(CallMade {
-            execution: call.execution.clone(),
-            state: call.state.clone(),
-            arguments: call.arguments.clone(),
-        });
+        self.outside.lock().calls.push(CallMade::of(&call));
         let Some(reply) = self.reply(&call, &arguments) else {
             return TaskAnswer::Failed { error: "Unscripted".into(), cause: Some(call.state) };
         };
@@ -157,15 +172,15 @@ impl Functions {
 
     fn ask_somebody(&self, call: &TaskCall, arguments: &Value, reply: &Reply) {
         let Some(wait) = records::wait_of(&self.disk, &call.execution, &call.arguments) else { return };
-        let answer = match spoken(&reply.says, arguments) {
-            TaskAnswer::Succeeded { output } | TaskAnswer::Concluded { output } => {
-                Answer::Succeeded { output: Payload::from_json_text(output) }
-            }
-            TaskAnswer::Failed { error, cause } => Answer::Failed(Failure { error: Some(error), cause }),
-        };
+        let answer = as_answer(spoken(&reply.says, arguments));
+        let again = reply.again.as_ref().map(|says| as_answer(spoken(says, arguments)));
         let at = self.clock.now().plus_millis(i64::try_from(reply.after_ms).unwrap_or(i64::MAX));
         let (execution, beats_every_ms) = (call.execution.clone(), reply.beats_every_ms);
-        self.outside.lock().answers.push(PendingAnswer { at, execution, wait, answer, beats_every_ms });
+        let pending = PendingAnswer { at, execution, wait, answer, beats_every_ms, again };
+        let mut outside = self.outside.lock();
+        outside.given.push(pending.clone());
+        outside.answers.push(pending);
+        drop(outside);
         self.asked.notify_waiters();
     }
 }
@@ -173,17 +188,44 @@ impl Functions {
 #[async_trait]
 impl Tasks for Functions {
     async fn call(&self, call: TaskCall) -> TaskAnswer {
-        let timeout = call.timeout;
+        let (timeout, made) = (call.timeout, CallMade::of(&call));
         // The request is on its way: it arrives whether or not its sender still lives.
         self.gate.point().await;
-        tokio::time::timeout(timeout, self.arrived(call)).await.unwrap_or_else(|_| TaskAnswer::Failed {
+        if self.saboteur.repeats_a_call() {
+            let _as_after_a_retry_of_a_client = tokio::time::timeout(timeout, self.arrived(call.clone())).await;
+        }
+        let answer = tokio::time::timeout(timeout, self.arrived(call)).await;
+        let answer = answer.unwrap_or_else(|_| TaskAnswer::Failed {
             error: "Lambda.ClientExecutionTimeoutException".into(),
             cause: Some("The call was cut.".into()),
-        })
+        });
+        self.outside.lock().said.push((made, answer.clone()));
+        answer
     }
 
     async fn limit(&self, _call: &TaskCall) -> Duration {
         self.script.limit
+    }
+}
+
+impl CallMade {
+    fn of(call: &TaskCall) -> CallMade {
+        let (execution, state, arguments) = (call.execution.clone(), call.state.clone(), call.arguments.clone());
+        CallMade { execution, state, arguments }
+    }
+}
+
+fn waits_for_token(resource: &asl::Resource) -> bool {
+    matches!(resource, asl::Resource::Integration(on) if on.pattern == asl::Pattern::WaitForTaskToken)
+}
+
+/// What was said, as the interpreter hears it.
+pub(super) fn as_answer(said: TaskAnswer) -> Answer<Payload> {
+    match said {
+        TaskAnswer::Succeeded { output } | TaskAnswer::Concluded { output } => {
+            Answer::Succeeded { output: Payload::from_json_text(output) }
+        }
+        TaskAnswer::Failed { error, cause } => Answer::Failed(Failure::of(Some(error), cause)),
     }
 }
 

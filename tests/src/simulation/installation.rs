@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use asl::{MachineType, StateMachine};
-use interpreter::{Answer, Execution, Limits, Payload, Timestamp};
+use interpreter::{Execution, Limits, Payload, Timestamp};
 use service::api::Service;
 use service::deliver::Start;
 use service::entry::Head;
@@ -15,9 +15,10 @@ use service::{Role, Settings};
 use tokio::sync::Notify;
 
 use super::faults::Gate;
-use super::functions::{Functions, Script, Shared};
+use super::functions::{Functions, PendingAnswer, Script, Shared};
 use super::log::Log;
 use super::ports::{Gated, VirtualClock};
+use super::sabotage::Saboteur;
 use super::{CallMade, Disk, Scenario};
 
 /// 2023-11-14T22:13:20Z.
@@ -32,6 +33,7 @@ pub struct Installation {
     /// Told when there is a new answer to give.
     pub asked: Arc<Notify>,
     pub log: Log,
+    pub saboteur: Arc<Saboteur>,
     script: Arc<Script>,
     machines: BTreeMap<String, Machine>,
 }
@@ -60,7 +62,9 @@ impl Installation {
             // Nothing in it waits.
             futures_util::future::FutureExt::now_or_never(disk.put_revision(&scenario.name, &text))
                 .context("the disk is not immediate")??;
-            script.replies.insert(scenario.name.clone(), scenario.functions.clone());
+            if scenario.expected.is_some() {
+                script.replies.insert(scenario.name.clone(), scenario.functions.clone());
+            }
             let machine = Machine { definition: Arc::new(definition), scenario: scenario.clone() };
             machines.insert(scenario.name.clone(), machine);
         }
@@ -72,6 +76,7 @@ impl Installation {
             outside: Shared::default(),
             asked: Arc::new(Notify::new()),
             log: Log::default(),
+            saboteur: Arc::default(),
             script: Arc::new(script),
             machines,
         })
@@ -84,7 +89,7 @@ impl Installation {
 
     /// The ports as such a process sees them.
     pub fn ports(&self, gate: &Arc<Gate>, clock: &Arc<VirtualClock>, queue: Queues) -> service::World {
-        let stored = Arc::new(Gated { disk: self.disk.clone(), gate: gate.clone() });
+        let stored = Arc::new(Gated { disk: self.disk.clone(), gate: gate.clone(), saboteur: self.saboteur.clone() });
         service::World {
             journal: stored.clone(),
             machines: stored.clone(),
@@ -95,6 +100,7 @@ impl Installation {
                 outside: self.outside.clone(),
                 disk: self.disk.clone(),
                 gate: gate.clone(),
+                saboteur: self.saboteur.clone(),
                 clock: clock.clone(),
                 asked: self.asked.clone(),
             }),
@@ -115,7 +121,7 @@ impl Installation {
             region: "us-east-1".into(),
             started: now,
             input: Payload::from_value(scenario.input.clone()),
-            limits: Limits { events: scenario.events.unwrap_or(Limits::STANDARD.events), ..Limits::STANDARD },
+            limits: scenario.limits(),
         };
         let seconds = definition.timeout_seconds.unwrap_or(execution.limits.seconds);
         let head = Head::new(&execution, seconds, machine.to_owned());
@@ -132,11 +138,10 @@ impl Installation {
         self.outside.lock().calls.iter().filter(|call| call.execution == execution).cloned().collect()
     }
 
-    /// Answers to task tokens that were acknowledged as counted, as texts: outputs and error names.
-    pub fn counted_answers(&self, execution: &str) -> Vec<String> {
+    /// Answers to task tokens that were acknowledged as counted.
+    pub fn counted_answers(&self, execution: &str) -> Vec<PendingAnswer> {
         let outside = self.outside.lock();
-        let counted = outside.counted.iter().filter(|answer| answer.execution == execution);
-        counted.map(|answer| shown(&answer.answer)).collect()
+        outside.counted.iter().filter(|answer| answer.execution == execution).cloned().collect()
     }
 }
 
@@ -161,11 +166,4 @@ fn settings(role: Role) -> Settings {
 /// A runtime whose time is virtual.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?)
-}
-
-fn shown(answer: &Answer<Payload>) -> String {
-    match answer {
-        Answer::Succeeded { output } => output.text().to_owned(),
-        Answer::Failed(failure) => failure.error.clone().unwrap_or_default(),
-    }
 }

@@ -106,10 +106,20 @@ impl People {
         self.installation
             .log
             .say(|| format!("people: {} is answered {:?}: {}", pending.execution, pending.wait, delivered.counted));
+        if let Some(again) = &pending.again {
+            let delivered = self.say(&pending.execution, &pending.wait, again).await;
+            if delivered.counted {
+                let twice = PendingAnswer { answer: again.clone(), ..pending.clone() };
+                self.installation.outside.lock().counted.push(twice);
+            }
+        }
+        let now = self.clock.now();
         let mut outside = self.installation.outside.lock();
         outside.answers.retain(|other| other.execution != pending.execution || other.wait != pending.wait);
         if delivered.counted {
             outside.counted.push(pending);
+        } else {
+            outside.refused.push((pending, now));
         }
     }
 

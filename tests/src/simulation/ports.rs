@@ -1,5 +1,6 @@
 //! The ports as one process sees them: the disk, a queue and a clock, behind the process's gate.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,11 +14,13 @@ use service::ports::{
 use tokio::time::Instant;
 
 use super::faults::Gate;
+use super::sabotage::Saboteur;
 use super::{Chance, Disk};
 
 /// The disk behind a gate.
 pub struct Gated {
     pub disk: Disk,
+    pub saboteur: Arc<Saboteur>,
     pub gate: Arc<Gate>,
 }
 
@@ -26,7 +29,7 @@ impl Journal for Gated {
     async fn append(&self, record: Record) -> Result<Appended, StoreError> {
         self.gate.count(|counts| counts.appends.push(record.body.len()));
         let (execution, sequence, due) = (record.execution.clone(), record.sequence, record.due);
-        let answer = self.gate.pass(self.disk.append(record)).await;
+        let answer = self.gate.pass(self.saboteur.append(&self.disk, record)).await;
         self.gate.say(|| {
             let outcome = match &answer {
                 Ok(Appended::Written) => "written".to_owned(),
@@ -139,7 +142,8 @@ impl Queue for GatedQueue {
 
 /// Virtual time, and chance from a seed.
 pub struct VirtualClock {
-    base: Timestamp,
+    /// What it showed when time began.
+    base: AtomicI64,
     began: Instant,
     chance: Mutex<Chance>,
 }
@@ -147,19 +151,26 @@ pub struct VirtualClock {
 impl VirtualClock {
     /// A clock that shows `base` now. Only inside a runtime whose time is virtual.
     pub fn new(base: Timestamp, seed: u64) -> VirtualClock {
-        VirtualClock { base, began: Instant::now(), chance: Mutex::new(Chance::new(seed)) }
+        VirtualClock { base: AtomicI64::new(base.0), began: Instant::now(), chance: Mutex::new(Chance::new(seed)) }
     }
 
     /// Another clock, that far ahead of this one.
     pub fn beside(&self, ahead_ms: i64, seed: u64) -> VirtualClock {
-        VirtualClock { base: self.base.plus_millis(ahead_ms), began: self.began, chance: Mutex::new(Chance::new(seed)) }
+        let base = self.base.load(Ordering::Relaxed).saturating_add(ahead_ms);
+        VirtualClock { base: AtomicI64::new(base), began: self.began, chance: Mutex::new(Chance::new(seed)) }
+    }
+
+    /// From now on it shows what the other does.
+    pub fn jump_to(&self, other: &VirtualClock) {
+        self.base.store(other.base.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 
 #[async_trait]
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
-        self.base.plus_millis(i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX))
+        let base = Timestamp(self.base.load(Ordering::Relaxed));
+        base.plus_millis(i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX))
     }
 
     fn seed(&self) -> [u8; 32] {

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::Chance;
 use super::faults::Gate;
 use super::ports::VirtualClock;
+use super::sabotage::Saboteur;
 
 /// The longest a message can be delayed.
 const LONGEST_DELAY_MS: i64 = 900_000;
@@ -139,6 +140,7 @@ impl Kept {
 
 /// The queue as one process reaches it.
 pub struct Sender {
+    pub saboteur: Arc<Saboteur>,
     pub queue: MessageQueue,
     pub gate: Arc<Gate>,
     pub clock: Arc<VirtualClock>,
@@ -147,7 +149,7 @@ pub struct Sender {
 impl Sender {
     async fn put(&self, message: Message, wait_ms: i64) -> Result<(), StoreError> {
         let put = async {
-            for _ in 0..self.gate.copies() {
+            for _ in 0..self.gate.copies() * self.saboteur.copies() {
                 let delay = Duration::from_millis(u64::try_from(wait_ms.min(LONGEST_DELAY_MS)).unwrap_or(0));
                 self.queue.put(message.clone(), delay);
             }

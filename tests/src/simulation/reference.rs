@@ -47,6 +47,7 @@ pub struct Tried {
     pub started: bool,
     /// `None` when it was cut short: by a stop, a sibling that failed, the machine's own timeout or a full history.
     pub ended: Option<Ending>,
+    pub ended_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -118,12 +119,17 @@ impl<'m> Replay<'m> {
     fn entry(&mut self, entry: Entry) -> Result<()> {
         ensure!(self.snapshot.is_open(), "an entry after the end");
         self.take_in_silence(&entry);
+        self.take_in_what_came_just_before(&entry);
         for event in &entry.events {
             if self.ahead.is_empty() && !self.has_no_room(event) {
                 let stimulus = self.stimulus(event, &entry);
                 self.step(stimulus, entry.at);
             }
             self.compare(event)?;
+        }
+        if entry.head.is_none() && self.snapshot.is_open() {
+            // What was due and left no event: a Retrier's pause before a state that fails on its way in.
+            self.step(Stimulus::Looked, entry.at);
         }
         ensure!(self.ahead.is_empty(), "an event is missing: {:?}", self.ahead);
         ensure!(entry.last_event == self.snapshot.last_event, "it says {} is the last event", entry.last_event);
@@ -156,6 +162,7 @@ impl<'m> Replay<'m> {
                 arguments: attempt.arguments.text().to_owned(),
                 started: false,
                 ended: None,
+                ended_at: None,
             });
         }
     }
@@ -175,6 +182,33 @@ impl<'m> Replay<'m> {
                         Answer::Failed(failure) => Some(Answer::Failed(failure)),
                     };
                 }
+            });
+        }
+    }
+
+    /// What left no trace but that an attempt whose heartbeat was overdue did not time out: it was answered before its
+    /// call returned, or there was a heartbeat, and then the commit ended it.
+    fn take_in_what_came_just_before(&mut self, entry: &Entry) {
+        let mut overdue = Vec::new();
+        for (path, frame) in self.snapshot.frames() {
+            let Phase::Task(attempt) = &frame.phase else { continue };
+            if attempt.beat.is_some_and(|beat| beat <= entry.at) {
+                overdue.push((path.clone(), frame.turn, frame.chain, attempt.call == Call::Returned));
+            }
+        }
+        for (path, turn, chain, returned) in overdue {
+            let next = |chain: u64| entry.events.iter().find(|event| event.previous == chain);
+            let submitted = next(chain).filter(|next| matches!(next.detail, Detail::TaskSubmitted { .. }));
+            let end = submitted.map_or(next(chain), |submitted| next(submitted.id)).map(|event| &event.detail);
+            let answer = match end {
+                Some(Detail::TaskTimedOut { .. }) => continue,
+                Some(Detail::TaskSucceeded { output, .. }) => Some(Answer::Succeeded { output: output.clone() }),
+                Some(Detail::TaskFailed { failure, .. }) if !is_lost(failure) => Some(Answer::Failed(failure.clone())),
+                _ => None,
+            };
+            self.change(&path, turn, |attempt| match answer.filter(|_| !returned) {
+                Some(answer) => _ = attempt.parked.get_or_insert(answer),
+                None => attempt.beat = Some(entry.at.plus_millis(1)),
             });
         }
     }
@@ -271,17 +305,19 @@ impl<'m> Replay<'m> {
 
     /// Whatever happens when there is no room for its event, the execution ends in the same way.
     fn run_full(&mut self, event: &Event<Payload>) {
-        let any = self.snapshot.frames().find_map(|(path, frame)| {
-            matches!(frame.phase, Phase::Task(_)).then(|| Wait { path: path.clone(), turn: frame.turn })
-        });
+        let task = |(path, frame): (&ThreadPath, &Frame<Payload>)| match &frame.phase {
+            Phase::Task(attempt) => Some((Wait { path: path.clone(), turn: frame.turn }, attempt.call.clone())),
+            _ => None,
+        };
+        let any = self.snapshot.frames().find_map(task);
         self.step(Stimulus::Looked, event.at);
-        if let (true, Some(wait)) = (self.ahead.is_empty(), any) {
-            let (owner, lease) = (String::new(), event.at);
-            self.step(Stimulus::TaskClaimed { wait: wait.clone(), owner, lease }, event.at);
-            if self.ahead.is_empty() {
-                self.step(Stimulus::TaskLost { wait }, event.at);
-            }
-        }
+        let Some((wait, call)) = any.filter(|_| self.ahead.is_empty()) else { return };
+        let stimulus = match call {
+            Call::Unclaimed => Stimulus::TaskClaimed { wait, owner: String::new(), lease: event.at },
+            Call::Claimed { .. } => Stimulus::TaskLost { wait },
+            Call::Returned => Stimulus::TaskAnswered { wait, answer: Answer::Failed(Failure::default()) },
+        };
+        self.step(stimulus, event.at);
     }
 
     /// Keeps what an event says of its attempt.
@@ -291,6 +327,15 @@ impl<'m> Replay<'m> {
             if is_lost(failure) { Ending::Lost } else { Ending::Answered(Answer::Failed(failure.clone())) }
         };
         let ending = match &event.detail {
+            // As they were sent, with the token's own seal.
+            Detail::LambdaFunctionScheduled { input: arguments, .. }
+            | Detail::TaskScheduled { parameters: arguments, .. } => {
+                let tried = self.turns.get(&event.id).and_then(|turn| self.attempts.get_mut(turn));
+                if let Some(tried) = tried {
+                    arguments.text().clone_into(&mut tried.arguments);
+                }
+                return;
+            }
             Detail::LambdaFunctionStarted | Detail::TaskStarted(_) | Detail::TaskSubmitted { .. } => None,
             Detail::LambdaFunctionSucceeded { output } | Detail::TaskSucceeded { output, .. } => {
                 Some(succeeded(output))
@@ -303,6 +348,7 @@ impl<'m> Replay<'m> {
         self.turns.insert(event.id, turn);
         let Some(tried) = self.attempts.get_mut(&turn) else { return };
         tried.started = true;
+        tried.ended_at = ending.as_ref().map(|_| event.at);
         tried.ended = ending;
     }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use interpreter::Limits;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -25,10 +26,15 @@ pub struct Scenario {
     /// Somebody stops the execution.
     #[serde(default)]
     pub stop: Option<Stop>,
-    pub expected: Expected,
+    /// How it has to end; nothing is expected but what the reference comes to where chance says how functions answer.
+    #[serde(default)]
+    pub expected: Option<Expected>,
     /// Events of a history, where AWS's limit is raised.
     #[serde(default)]
     pub events: Option<u64>,
+    /// Bytes of a payload, where AWS's limit is lowered.
+    #[serde(default)]
+    pub payload_bytes: Option<usize>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -50,6 +56,15 @@ pub struct Expected {
 }
 
 impl Scenario {
+    pub fn limits(&self) -> Limits {
+        let standard = Limits::STANDARD;
+        Limits {
+            events: self.events.unwrap_or(standard.events),
+            payload_bytes: self.payload_bytes.unwrap_or(standard.payload_bytes),
+            ..standard
+        }
+    }
+
     /// The reference scenarios, in the order of their names.
     pub fn all() -> Result<Vec<Scenario>> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
@@ -64,6 +79,7 @@ impl Scenario {
     fn read(file: &Path) -> Result<Scenario> {
         let text = std::fs::read_to_string(file)?;
         let mut scenario: Scenario = serde_json::from_str(&text).with_context(|| file.display().to_string())?;
+        ensure!(scenario.expected.is_some(), "{}: nothing is expected", file.display());
         scenario.name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Ok(scenario)
     }

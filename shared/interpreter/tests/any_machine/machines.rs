@@ -9,7 +9,6 @@
 #[path = "written.rs"]
 mod written;
 
-use asl::{MachineType, StateMachine};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
@@ -221,12 +220,4 @@ pub fn definition() -> impl Strategy<Value = Value> {
     ];
     (machines, proptest::option::weighted(0.2, 1u64..500))
         .prop_map(|((flow, language), timeout)| written::machine(&flow, language, timeout))
-}
-
-/// A valid machine.
-pub fn machine() -> impl Strategy<Value = StateMachine> {
-    definition().prop_map(|definition| {
-        let parsed = asl::parse(&definition.to_string(), MachineType::Standard);
-        parsed.machine.unwrap_or_else(|| panic!("{definition:#}\n{:#?}", parsed.diagnostics))
-    })
 }

@@ -87,7 +87,7 @@ proptest! {
 
     #[test]
     fn any_machine_told_anything_ends_with_a_sound_history(
-        machine in machines::machine(),
+        machine in world::machine(),
         actions in world::actions(),
     ) {
         let begin = world::begin(&machine, machines::input(), EVENTS);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use asl::StateMachine;
+use asl::{MachineType, StateMachine};
 use interpreter::{
     Answer, Call, Execution, Failure, Limits, Moment, Payload, Phase, Snapshot, Step, Stimulus, ThreadPath, Timestamp,
     Wait, step,
@@ -63,6 +63,14 @@ pub fn actions() -> impl Strategy<Value = Vec<Action>> {
     let action =
         (what, any::<prop::sample::Index>(), after).prop_map(|(what, about, after)| Action { what, about, after });
     prop::collection::vec(action, 0..60)
+}
+
+/// A valid machine.
+pub fn machine() -> impl Strategy<Value = StateMachine> {
+    crate::machines::definition().prop_map(|definition| {
+        let parsed = asl::parse(&definition.to_string(), MachineType::Standard);
+        parsed.machine.unwrap_or_else(|| panic!("{definition:#}\n{:#?}", parsed.diagnostics))
+    })
 }
 
 /// What an execution of `machine` starts from.

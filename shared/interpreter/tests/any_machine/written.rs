@@ -4,6 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::{Does, Drawn, Flow, Language, Recovery, Told};
 
+const INPUT: Told = Told { path: "$", jsonata: "$states.input" };
+
+/// What tells the attempts of a task apart.
+const OF_THE_ATTEMPT: &[(&str, Told)] = &[
+    ("try", Told { path: "$$.State.RetryCount", jsonata: "$states.context.State.RetryCount" }),
+    ("since", Told { path: "$$.State.EnteredTime", jsonata: "$states.context.State.EnteredTime" }),
+];
+
 /// A machine of this language.
 pub(super) fn machine(flow: &Flow, language: Language, timeout: Option<u64>) -> Value {
     let mut writer = Writer { machine: language, states: 0 };
@@ -166,7 +174,15 @@ fn task(drawn: &Drawn, at: &Place<'_>, token: bool) -> Value {
             let payload = json!({ "token": "{% $states.context.Task.Token %}" });
             task["Arguments"] = json!({ "FunctionName": "f", "Payload": payload });
         }
-        (_, false) => task = at.with_arguments(task, drawn.arguments),
+        (_, false) => {
+            // Each attempt has arguments of its own, so that one that is made twice is seen.
+            task = at.with_arguments(task, drawn.arguments.or(Some(INPUT)));
+            let field = at.arguments_field();
+            for (name, told) in OF_THE_ATTEMPT {
+                let Value::Object(member) = at.payload(name, *told) else { continue };
+                task[field].as_object_mut().expect("the arguments").extend(member);
+            }
+        }
     }
     if let (Language::Path, Some(told)) = (at.language, drawn.output) {
         task["ResultSelector"] = at.payload("selected", told);
@@ -200,10 +216,13 @@ impl Place<'_> {
         self.payload(&format!("seen_in_{}", self.first), told)
     }
 
+    fn arguments_field(&self) -> &'static str {
+        if self.language == Language::Path { "Parameters" } else { "Arguments" }
+    }
+
     fn with_arguments(&self, mut state: Value, told: Option<Told>) -> Value {
         if let Some(told) = told {
-            let field = if self.language == Language::Path { "Parameters" } else { "Arguments" };
-            state[field] = self.payload("asked", told);
+            state[self.arguments_field()] = self.payload("asked", told);
         }
         state
     }

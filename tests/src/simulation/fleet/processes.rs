@@ -13,12 +13,11 @@ use super::{Faults, Fleet, Process};
 use crate::simulation::faults::{Gate, Plan};
 use crate::simulation::installation::Queues;
 use crate::simulation::ports::VirtualClock;
-use crate::simulation::queue::Sender;
 
 /// How long before its platform ends it a worker is told to.
 const GRACE: Duration = Duration::from_secs(15);
-/// How far clocks are off, in milliseconds, either way.
-const SKEW: u64 = 300;
+/// A clock that jumps does so within this.
+const JUMPS_WITHIN_MS: u64 = 30_000;
 /// The clock looks this often, and sends what is due until then.
 const SCAN: Duration = Duration::from_secs(60);
 const AHEAD_MS: i64 = 900_000;
@@ -30,10 +29,16 @@ impl Fleet {
         let number = self.everyone().len();
         let gate = Arc::new(Gate::of(format!("{role:?} {number}"), self.plan(role), self.installation.log.clone()));
         self.everyone().push((role, gate.clone()));
-        let wild = self.of.faults == Faults::Chance;
-        let skew = if wild { i64::try_from(self.up_to(2 * SKEW)).unwrap_or(0) - SKEW.cast_signed() } else { 0 };
-        let clock = Arc::new(right.beside(skew, self.draw()));
-        let sender = Arc::new(Sender { queue: self.queue.clone(), gate: gate.clone(), clock: clock.clone() });
+        let clock = Arc::new(right.beside(self.skew(), self.draw()));
+        if self.of.faults.trouble().is_some_and(|trouble| trouble.skew_ms > 0) && self.up_to(4) == 1 {
+            let (clock, by, at) = (clock.clone(), self.skew(), Duration::from_millis(self.up_to(JUMPS_WITHIN_MS)));
+            let shows = right.beside(by, 0);
+            tokio::spawn(async move {
+                tokio::time::sleep(at).await;
+                clock.jump_to(&shows);
+            });
+        }
+        let sender = Arc::new(self.sender(&gate, &clock));
         let queues = Queues { notices: sender.clone(), starts: Some(sender) };
         Process { service: self.installation.process(role, &gate, &clock, queues), gate, clock }
     }
@@ -45,14 +50,21 @@ impl Fleet {
                 Plan::crash_at(point)
             }
             (Faults::None | Faults::WorkerDies(_) | Faults::FrontDies(_), _) => Plan::default(),
-            (Faults::Chance, _) => {
-                let mut plan = Plan { latency: Some(self.draw()), ..Plan::default() };
-                if self.up_to(4) == 1 && self.may_die() {
+            (Faults::Chance(trouble), _) => {
+                let latency = self.draw();
+                let mut plan = Plan { latency: trouble.latency.then_some(latency), ..Plan::default() };
+                if trouble.failing && self.up_to(4) == 1 && self.may_die() {
                     plan.failing = Plan::failing_calls(&mut self.chance(), 40, 4);
                 }
                 plan
             }
         }
+    }
+
+    /// How far a clock is off.
+    fn skew(&self) -> i64 {
+        let most = self.of.faults.trouble().map_or(0, |trouble| trouble.skew_ms);
+        if most == 0 { 0 } else { i64::try_from(self.up_to(2 * most)).unwrap_or(0) - most.cast_signed() }
     }
 
     /// Lets a process that answers live, then the next in its place.
@@ -69,7 +81,7 @@ impl Fleet {
 
     /// Waits until a process has died, of itself or by chance.
     async fn let_live(&self, gate: &Gate) {
-        let doomed = self.of.faults == Faults::Chance && self.up_to(3) == 1;
+        let doomed = self.of.faults.trouble().is_some_and(|trouble| trouble.deaths) && self.up_to(3) == 1;
         let life = Duration::from_millis(self.up_to(if self.up_to(2) == 1 { 2_000 } else { 60_000 }));
         tokio::select! {
             biased;
@@ -103,7 +115,7 @@ impl Fleet {
 
     async fn batches(&self, process: &Process, worker: &Worker) {
         loop {
-            let most = if self.of.faults == Faults::Chance { self.up_to(10) } else { 10 };
+            let most = if self.of.faults.trouble().is_some() { self.up_to(10) } else { 10 };
             let batch = self.queue.receive(usize::try_from(most).unwrap_or(1)).await;
             let term = i64::try_from(self.of.term.as_millis()).unwrap_or(i64::MAX);
             let until = process.clock.now().plus_millis(term);

@@ -1,0 +1,98 @@
+//! Any world: random machines and reference scenarios in a simulated fleet in which anything may fail.
+//!
+//! What is promised is what `simulation::check` holds every execution to. `STEPWELL_SEEDS` says how many worlds are lived
+//! through (20,000 in CI, a million in the long mode, 2,000 otherwise), `STEPWELL_FROM` where they begin. A world that
+//! breaks a promise is made smaller while it still does; what is left is told, with the command that shows it again:
+//! `STEPWELL_SEED` lives through one world and tells what happens in it, without what `STEPWELL_LESS` leaves out.
+//!
+//! `broken` shows that what is promised is seen when it does not hold. The modules say `cfg(test)` so that the lints know
+//! them as tests.
+
+#[cfg(test)]
+mod broken;
+#[cfg(test)]
+mod drawn;
+#[cfg(test)]
+#[path = "../../../shared/interpreter/tests/any_machine/machines.rs"]
+mod machines;
+#[cfg(test)]
+mod shrink;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result, ensure};
+use stepwell_tests::modes::number_in;
+use stepwell_tests::simulation::{Tally, Telling};
+
+use drawn::{Less, Worlds};
+
+/// Worlds in which somebody dies, ends badly and so on are there if there are this many.
+const MANY: u64 = 500;
+
+#[test]
+fn any_world_keeps_every_promise() -> Result<()> {
+    if let Some(seed) = number_in("STEPWELL_SEED") {
+        println!("{:?}", tell(seed)?);
+        return Ok(());
+    }
+    let normal = if std::env::var_os("STEPWELL_CI").is_some() { 20_000 } else { 2_000 };
+    let count = stepwell_tests::modes::count("STEPWELL_SEEDS", normal, 1_000_000);
+    let from = number_in("STEPWELL_FROM").unwrap_or(1);
+    let next = AtomicU64::new(from);
+    let (deaths, broken) = (AtomicU64::new(0), Mutex::new(Vec::new()));
+    let live = || -> Result<()> {
+        let worlds = Worlds::new()?;
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= from + count || broken.lock().unwrap_or_else(PoisonError::into_inner).len() >= 20 {
+                return Ok(());
+            }
+            match shrink::live(&worlds, seed, &Less::default(), None, Telling::Nothing) {
+                Ok(tally) => _ = deaths.fetch_add(tally.deaths, Ordering::Relaxed),
+                Err(_) => broken.lock().unwrap_or_else(PoisonError::into_inner).push(seed),
+            }
+        }
+    };
+    on_every_core(live)?;
+    let (deaths, mut broken) = (deaths.into_inner(), broken.into_inner().unwrap_or_else(PoisonError::into_inner));
+    println!("{count} worlds, {deaths} deaths, {} broken", broken.len());
+    broken.sort_unstable();
+    if let Some(seed) = broken.first() {
+        let (less, error) = shrink::shrunk(&Worlds::new()?, *seed, None);
+        let command = format!(
+            "STEPWELL_SEED={seed} STEPWELL_LESS='{less}' cargo test --workspace --test simulation_any any_world -- --nocapture"
+        );
+        let what = show(*seed, &less)?;
+        return Err(error.context(format!("{command}\n{what}\nAll that broke: {broken:?}")));
+    }
+    ensure!(count < MANY || deaths > 0, "nobody died in {count} worlds");
+    Ok(())
+}
+
+/// Does the same on as many threads as there are cores.
+fn on_every_core(work: impl Fn() -> Result<()> + Sync) -> Result<()> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(&work)).collect();
+        for thread in threads {
+            thread.join().map_err(|_| anyhow::anyhow!("a thread panicked"))??;
+        }
+        Ok(())
+    })
+}
+
+/// Lives through one world, and tells what happens in it when it breaks a promise.
+fn tell(seed: u64) -> Result<Tally> {
+    let less: Less = std::env::var("STEPWELL_LESS").unwrap_or_default().parse()?;
+    let worlds = Worlds::new()?;
+    let lived = shrink::live(&worlds, seed, &less, None, Telling::Everything);
+    lived.with_context(|| show(seed, &less).unwrap_or_default())
+}
+
+/// A world's circumstances and machines.
+fn show(seed: u64, less: &Less) -> Result<String> {
+    let drawn = Worlds::new()?.draw(seed, less)?;
+    let machines = drawn.executions.iter().map(|one| format!("{}: {}", one.name, one.definition));
+    Ok(format!("{:?}\n{}", drawn.of, machines.collect::<Vec<_>>().join("\n")))
+}
