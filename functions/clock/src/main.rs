@@ -18,7 +18,8 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let environment = Environment::read()?;
     let Environment { partition, region, account, .. } = environment.clone();
-    let targets = Targets::new(Endpoints::from_environment()?, &Home { partition, region, account });
+    let targets = Targets::new(Endpoints::from_environment()?, &Home { partition, region, account })
+        .withholding(&environment.own_names());
     let installation = environment.installation(Role::Shares, Arc::new(targets)).await?;
     let (installation, dead_letters) = (Arc::new(installation), environment.dead_letters.clone());
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {

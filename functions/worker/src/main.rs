@@ -20,7 +20,9 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let environment = Environment::read()?;
     let Environment { partition, region, account, .. } = environment.clone();
-    let targets = Targets::new(Endpoints::from_environment()?, &Home { partition, region, account }).asking_timeouts();
+    let targets = Targets::new(Endpoints::from_environment()?, &Home { partition, region, account })
+        .withholding(&environment.own_names())
+        .asking_timeouts();
     let installation = environment.installation(Role::Shares, Arc::new(targets)).await?;
     let installation = Arc::new(installation);
     lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<SqsEvent>| work(installation.clone(), event)))

@@ -86,6 +86,13 @@ impl Environment {
         })
     }
 
+    /// The names of what is the installation's own: of its table, and of its queues, as they end their URLs.
+    pub fn own_names(&self) -> Vec<String> {
+        let urls = std::iter::once(&self.queue).chain(&self.dead_letters);
+        let queues = urls.map(|url| url.rsplit('/').next().unwrap_or(url));
+        queues.chain([self.table.as_str()]).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+
     /// Joins the parts: with the SDK's own way to credentials and endpoints.
     pub async fn installation(&self, role: Role, tasks: Arc<dyn Tasks>) -> Result<Installation, SetupError> {
         let config = aws_config::defaults(BehaviorVersion::latest()).load().await;

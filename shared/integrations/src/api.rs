@@ -29,6 +29,8 @@ pub(crate) struct Api {
     pub words: Words,
     /// Actions by the names resources have for them.
     pub actions: &'static [&'static str],
+    /// The argument that names what is acted on.
+    pub subject: &'static str,
     /// The region that the arguments name, where they do.
     pub region: fn(&Arguments<'_>) -> Option<String>,
     pub request: fn(action: &str, &Arguments<'_>, timeout: Duration) -> Request,
@@ -42,11 +44,18 @@ pub(crate) struct ApiTarget {
     api: &'static Api,
     caller: Arc<Caller>,
     home: Home,
+    /// Names of what tasks must not touch.
+    withheld: Vec<String>,
 }
 
 impl ApiTarget {
     pub(crate) fn new(api: &'static Api, caller: Arc<Caller>, home: Home) -> Self {
-        Self { api, caller, home }
+        Self { api, caller, home, withheld: Vec::new() }
+    }
+
+    /// Touches nothing that has one of these names.
+    pub(crate) fn withhold(&mut self, names: &[String]) {
+        self.withheld.extend_from_slice(names);
     }
 
     pub(crate) fn is_at_aws(&self) -> bool {
@@ -59,9 +68,14 @@ impl ApiTarget {
 
     /// Calls `action` with the arguments of `call`.
     pub(crate) async fn call(&self, action: &str, call: &TaskCall) -> TaskAnswer {
-        let Api { words, region, request, members, refusal, .. } = self.api;
+        let Api { words, subject, region, request, members, refusal, .. } = self.api;
         let mut arguments: Arguments<'_> = json::object(&call.arguments).unwrap_or_default();
         arguments.retain(|_, value| value.get() != "null");
+        if let Some(named) =
+            arguments.get(*subject).and_then(|value| json::string(value)).filter(|name| self.spares(name))
+        {
+            return words.withheld(&named);
+        }
         let region = region(&arguments).unwrap_or_else(|| self.home.region.clone());
         let request = request(action, &arguments, call.timeout.min(LIMIT));
         let began = Instant::now();
@@ -84,6 +98,14 @@ impl ApiTarget {
             Ok(answer) => words.refused(&refusal(&answer), status),
             Err(error) => words.no_answer(&error, words.service),
         }
+    }
+}
+
+impl ApiTarget {
+    /// True for what must not be touched, however it is named: by name, ARN or URL. No name of a table or queue needs an
+    /// escape, so one that has any could only hide something.
+    fn spares(&self, named: &str) -> bool {
+        !self.withheld.is_empty() && (named.contains('%') || self.withheld.iter().any(|name| named.contains(name)))
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) const API: Api = Api {
         headers: &["Server", "Connection", "x-amzn-RequestId", "x-amz-crc32", "Content-Length", "Date", "Content-Type"],
     },
     actions: &["getItem", "putItem", "updateItem", "deleteItem"],
+    subject: "TableName",
     region: at_home,
     request: |action, arguments, timeout| aws_json::request(target(action), arguments, timeout),
     members: aws_json::members,

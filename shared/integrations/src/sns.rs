@@ -41,6 +41,7 @@ pub(crate) const API: Api = Api {
         headers: &["x-amzn-RequestId", "connection", "Content-Length", "Date", "Content-Type"],
     },
     actions: &["publish"],
+    subject: "TopicArn",
     region: at_home,
     request: |_, arguments, timeout| request(arguments, timeout),
     members,

@@ -34,6 +34,7 @@ pub(crate) const API: Api = Api {
         headers: &["x-amzn-RequestId", "connection", "Content-Length", "Date", "Content-Type"],
     },
     actions: &["sendMessage"],
+    subject: "QueueUrl",
     region: region_of_queue,
     request: |_, arguments, timeout| {
         let body = arguments.get(BODY).and_then(|value| to_raw_value(&Value::from(json::text(value))).ok());

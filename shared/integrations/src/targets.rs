@@ -41,6 +41,13 @@ impl Targets {
         }
     }
 
+    /// Keeps tasks from what has one of these names. Who performs tasks in the name of an installation may touch its table
+    /// and queue, and workflows must not by that: its key is there, and everybody's data.
+    pub fn withholding(mut self, names: &[String]) -> Self {
+        self.apis.iter_mut().for_each(|api| api.withhold(names));
+        self
+    }
+
     /// Asks for functions' own timeouts: for a caller whose time is short. Takes `lambda:GetFunctionConfiguration`.
     pub fn asking_timeouts(self) -> Self {
         Self { lambda: self.lambda.asking_timeouts(), ..self }

@@ -115,6 +115,12 @@ impl Words {
         failed(&format!("{}.{name}", self.prefix), cause)
     }
 
+    /// What was asked for is the installation's own, and was not asked of the service.
+    pub(crate) fn withheld(&self, named: &str) -> TaskAnswer {
+        let cause = format!("'{named}' belongs to this installation of Stepwell: its workflows may not touch it.");
+        failed(&format!("{}.{}", self.prefix, self.general), cause)
+    }
+
     /// The service did what was asked, and said something nobody understands. AWS: unverified.
     pub(crate) fn unreadable(&self, answer: &Answer) -> TaskAnswer {
         let status = answer.status.as_u16();

@@ -226,3 +226,37 @@ async fn a_role_is_never_ignored_at_aws() {
         assert!(cause.contains("role/other"), "{cause}");
     }
 }
+
+#[tokio::test]
+async fn what_is_the_installations_own_is_not_touched_however_it_is_named() {
+    let server = Server::start(Does::Answers(answer(&Said {
+        status: 200,
+        headers: serde_json::Map::new(),
+        body: "{}".to_owned(),
+    })))
+    .await;
+    let targets = targets(&server.url).withholding(&["stepwell-Table".to_owned(), "stepwell-Queue".to_owned()]);
+    let own = [
+        ("dynamodb:putItem", r#"{"TableName":"stepwell-Table","Item":{}}"#),
+        (
+            "dynamodb:getItem",
+            r#"{"TableName":"arn:aws:dynamodb:eu-west-1:123456789012:table/stepwell-Table","Key":{}}"#,
+        ),
+        (
+            "sqs:sendMessage",
+            r#"{"QueueUrl":"https://sqs.eu-west-1.amazonaws.com/123456789012/stepwell-Queue","MessageBody":"b"}"#,
+        ),
+        ("sqs:sendMessage", r#"{"QueueUrl":"https://q/123456789012/%73tepwell-Queue","MessageBody":"b"}"#),
+        ("sqs:sendMessage", r#"{"QueueUrl":"\u0073tepwell-Queue","MessageBody":"b"}"#),
+    ];
+    for (resource, arguments) in own {
+        let (_, cause) = failure(targets.call(call(resource, arguments)).await);
+        assert!(
+            cause.ends_with("belongs to this installation of Stepwell: its workflows may not touch it."),
+            "{cause}"
+        );
+    }
+    assert!(server.heard().is_empty());
+    let other = call("dynamodb:putItem", r#"{"TableName":"orders","Item":{"note":{"S":"stepwell-Table, 100 %"}}}"#);
+    assert!(matches!(targets.call(other).await, TaskAnswer::Succeeded { .. }));
+}
