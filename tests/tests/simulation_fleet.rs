@@ -175,12 +175,25 @@ fn messages_of_an_execution_that_changes_all_the_time_die_out() -> Result<()> {
     Ok(())
 }
 
+/// Lives through a world as often as its first process of a kind has points, and lets that one die at each. Every port
+/// call has two points: before its effect and after it. Answers how many there were.
+fn dies_at_every_point(of: &Circumstances, scenarios: &[Scenario], dies: fn(u64) -> Faults) -> Result<u64> {
+    let calm = live(of, scenarios)?;
+    let points = if dies(1) == Faults::WorkerDies(1) { calm.worker.points } else { calm.front.points };
+    for point in 1..=points {
+        live(&Circumstances { faults: dies(point), ..of.clone() }, scenarios)?;
+    }
+    Ok(points)
+}
+
 #[test]
 fn a_worker_that_dies_at_any_port_call_loses_nothing_and_starts_nothing_twice() -> Result<()> {
     each_scenario(|scenario| {
-        let points = live(&calm(Faults::None), std::slice::from_ref(scenario))?.worker.points;
-        for point in 1..=points {
-            live(&calm(Faults::WorkerDies(point)), std::slice::from_ref(scenario))?;
+        // Alone it makes all calls that there are; beside another it leaves things half done for that one.
+        for workers in [1, 2] {
+            let of = Circumstances { workers, ..calm(Faults::None) };
+            let points = dies_at_every_point(&of, std::slice::from_ref(scenario), Faults::WorkerDies)?;
+            println!("{}: {points} points", scenario.name);
         }
         Ok(())
     })
@@ -189,12 +202,34 @@ fn a_worker_that_dies_at_any_port_call_loses_nothing_and_starts_nothing_twice() 
 #[test]
 fn a_process_that_answers_and_dies_at_any_port_call_loses_nothing_that_it_acknowledged() -> Result<()> {
     each_scenario(|scenario| {
-        let points = live(&calm(Faults::None), std::slice::from_ref(scenario))?.front.points;
-        for point in 1..=points {
-            live(&calm(Faults::FrontDies(point)), std::slice::from_ref(scenario))?;
-        }
+        let of = Circumstances { fronts: 1, ..calm(Faults::None) };
+        let points = dies_at_every_point(&of, std::slice::from_ref(scenario), Faults::FrontDies)?;
+        println!("{}: {points} points", scenario.name);
+        ensure!(points >= 2, "it answered nothing");
         Ok(())
     })
+}
+
+#[test]
+fn a_worker_that_dies_in_the_middle_of_a_batch_loses_none_of_its_executions() -> Result<()> {
+    let of = Circumstances { workers: 1, fronts: 1, ..calm(Faults::None) };
+    for together in Scenario::all()?.chunks(4) {
+        let names: Vec<&str> = together.iter().map(|scenario| scenario.name.as_str()).collect();
+        let points = dies_at_every_point(&of, together, Faults::WorkerDies).with_context(|| names.join(", "))?;
+        println!("{}: {points} points", names.join(", "));
+        ensure!(points > 8, "nothing happens in {points} points");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_express_execution_comes_to_its_end_whoever_dies_at_any_port_call() -> Result<()> {
+    let of = Circumstances { workers: 1, fronts: 1, express: 3, ..calm(Faults::None) };
+    let workers = dies_at_every_point(&of, &[], Faults::WorkerDies)?;
+    let fronts = dies_at_every_point(&of, &[], Faults::FrontDies)?;
+    println!("{workers} points of a worker, {fronts} of a process that answers");
+    ensure!(workers > 8 && fronts > 8, "nothing happens in {workers} and {fronts} points");
+    Ok(())
 }
 
 #[test]

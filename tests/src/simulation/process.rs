@@ -16,6 +16,7 @@ use super::functions::Script;
 use super::installation::{BEGIN, Installation, Queues, execution_arn, runtime};
 use super::people::{AGAIN, Front, People};
 use super::ports::{GatedQueue, VirtualClock};
+use super::whims::Whims;
 use super::{CallMade, Disk, Plan, Scenario};
 
 /// Virtual time after which an execution that is still open is stuck.
@@ -56,7 +57,8 @@ pub struct World {
 impl World {
     /// A world in which one execution of the scenario will be started.
     pub fn new(scenario: &Scenario, seed: u64) -> Result<World> {
-        let installation = Installation::new(std::slice::from_ref(scenario), Script::default())?;
+        let script = Script { whims: Some(Whims::new(seed)), ..Script::default() };
+        let installation = Installation::new(std::slice::from_ref(scenario), script)?;
         Ok(World {
             disk: installation.disk.clone(),
             installation: Arc::new(installation),

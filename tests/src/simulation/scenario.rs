@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use interpreter::Limits;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Reply;
 
@@ -65,22 +65,48 @@ impl Scenario {
         }
     }
 
-    /// The reference scenarios, in the order of their names.
+    /// The reference scenarios, in the order of their names, then the reference workflows, whose functions have whims.
     pub fn all() -> Result<Vec<Scenario>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-        let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
-            .with_context(|| folder.display().to_string())?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<Result<_>>()?;
-        files.sort();
-        files.iter().map(|file| Scenario::read(file)).collect()
+        let scenarios = files_of("scenarios")?.into_iter().map(|file| Scenario::read(&file));
+        let workflows = files_of("workflows")?.into_iter().map(|file| Scenario::of_workflow(&file));
+        scenarios.chain(workflows).collect()
     }
 
     fn read(file: &Path) -> Result<Scenario> {
         let text = std::fs::read_to_string(file)?;
         let mut scenario: Scenario = serde_json::from_str(&text).with_context(|| file.display().to_string())?;
         ensure!(scenario.expected.is_some(), "{}: nothing is expected", file.display());
-        scenario.name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        scenario.name = name_of(file);
         Ok(scenario)
     }
+
+    fn of_workflow(file: &Path) -> Result<Scenario> {
+        let definition = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+        let items: Vec<Value> = (0..12).map(|number| json!({ "item": number })).collect();
+        Ok(Scenario {
+            name: name_of(file),
+            definition,
+            input: json!({ "total": 1_500, "priority": "rush", "order": { "id": 7 }, "items": items }),
+            functions: BTreeMap::new(),
+            stop: None,
+            expected: None,
+            events: None,
+            payload_bytes: None,
+        })
+    }
+}
+
+/// The JSON files of a folder of the tests, in the order of their names.
+fn files_of(folder: &str) -> Result<Vec<PathBuf>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    let files: Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut files = files?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    Ok(files)
+}
+
+fn name_of(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }

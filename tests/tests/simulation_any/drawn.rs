@@ -61,6 +61,11 @@ impl Worlds {
         Ok(Drawn { of, executions, random: machines })
     }
 
+    /// An execution of a random machine alone.
+    pub fn draw_machine(&self, seed: u64) -> Result<Scenario> {
+        Ok(machine(0, self.machine(seed)?.current()))
+    }
+
     /// The definition that this seed draws, and all that are simpler.
     fn machine(&self, seed: u64) -> Result<Box<dyn ValueTree<Value = Value>>> {
         let mut bytes = [0; 32];

@@ -16,6 +16,8 @@ mod drawn;
 #[path = "../../../shared/interpreter/tests/any_machine/machines.rs"]
 mod machines;
 #[cfg(test)]
+mod one_process;
+#[cfg(test)]
 mod shrink;
 
 use std::sync::atomic::{AtomicU64, Ordering};
