@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -33,6 +34,7 @@ pub struct Dynamo {
 struct State {
     log: Vec<Request>,
     faults: VecDeque<(&'static str, Fault)>,
+    takes: Duration,
 }
 
 /// A request that was made.
@@ -64,6 +66,11 @@ impl Dynamo {
     /// What a client has to be built from.
     pub fn config(&self) -> SdkConfig {
         config(self.clone())
+    }
+
+    /// From now on an answer takes that long.
+    pub fn takes(&self, time: Duration) {
+        self.lock().takes = time;
     }
 
     /// The next request of that operation meets `fault`; those asked for before come first.
@@ -172,9 +179,13 @@ impl std::fmt::Debug for Dynamo {
 impl HttpConnector for Dynamo {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let answer = operation_of(&request).and_then(|(operation, body)| self.answer(&operation, body));
+        let takes = self.lock().takes;
         HttpConnectorFuture::new(async move {
             // The emulator answers within the call: without this one task would starve the others.
             tokio::task::yield_now().await;
+            if !takes.is_zero() {
+                tokio::time::sleep(takes).await;
+            }
             answer
         })
     }

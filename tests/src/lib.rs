@@ -10,6 +10,7 @@ pub mod fuzzed;
 pub mod hand_clock;
 pub mod lambda_server;
 pub mod load;
+pub mod meter;
 pub mod modes;
 pub mod python;
 pub mod raw_http;

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::{
@@ -30,12 +31,18 @@ struct State {
     answers: VecDeque<(u16, Value)>,
     /// By operation.
     next: BTreeMap<&'static str, Value>,
+    takes: Duration,
 }
 
 impl Sqs {
     /// What a client has to be built from.
     pub fn config(&self) -> SdkConfig {
         config(self.clone())
+    }
+
+    /// From now on an answer takes that long.
+    pub fn takes(&self, time: Duration) {
+        self.lock().takes = time;
     }
 
     /// The next request that has none yet is answered with this; without one it succeeds.
@@ -92,7 +99,14 @@ fn success(operation: &str, body: &Value) -> Value {
 
 impl HttpConnector for Sqs {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::ready(self.answer(&request))
+        let (answer, takes) = (self.answer(&request), self.lock().takes);
+        if takes.is_zero() {
+            return HttpConnectorFuture::ready(answer);
+        }
+        HttpConnectorFuture::new(async move {
+            tokio::time::sleep(takes).await;
+            answer
+        })
     }
 }
 
