@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use futures_util::future::{join_all, try_join_all};
 use interpreter::Timestamp;
 use service::ports::{
-    Appended, Direction, ExecutionStatus, Journal, ListPage, ListQuery, Listing, MachineItem, Machines, OpenPage,
-    Record, Starts,
+    Appended, Cell, Direction, ExecutionStatus, Journal, ListPage, ListQuery, Listing, MachineItem, Machines, OpenPage,
+    Over, Put, Record, Starts,
 };
 
 /// One test per promise of a store's ports, each over a fresh adapter: `$fresh` makes one, with what has to outlive it.
@@ -35,6 +35,13 @@ macro_rules! promises {
             one_of_many_writers_of_a_machine_wins
             machines_come_in_the_order_of_their_arns
             a_revision_is_kept_under_its_hash
+        }
+    };
+    (Cells: $fresh:expr) => {
+        $crate::promises! { $fresh =>
+            a_cell_is_written_over_until_it_is_the_last
+            one_of_many_writers_of_a_cell_wins
+            cells_come_with_the_tail_and_go_with_the_execution
         }
     };
     (Starts: $fresh:expr) => {
@@ -371,6 +378,70 @@ pub async fn a_forgotten_execution_leaves_its_name_free(journal: &dyn Journal) -
     assert_eq!(journal.tail(&arn).await?, [head("again", 9)]);
     assert_eq!(journal.read(&arn, 0, Direction::Ascending, 10).await?, [head("again", 9)]);
     journal.forget(&execution_arn("never")).await?;
+    Ok(())
+}
+
+fn cell(name: &str, key: &str, nonce: u64, last: bool) -> Cell {
+    let body = format!("{name} {key} {nonce}").into_bytes();
+    Cell { execution: execution_arn(name), key: key.to_owned(), nonce, last, calls: last, body }
+}
+
+pub async fn a_cell_is_written_over_until_it_is_the_last(journal: &dyn Journal) -> Result<()> {
+    use Over::{Seen, Unfinished};
+    write(journal, head("cells", 0)).await?;
+    let beat = |nonce| cell("cells", "0/1", nonce, false);
+    let end = |nonce| cell("cells", "0/1", nonce, true);
+    assert!(matches!(journal.put_cell(beat(1), Seen(Some(9))).await, Ok(Put::Refused(_)) | Err(_)), "nothing is there");
+    assert_eq!(journal.put_cell(beat(1), Seen(None)).await?, Put::Written);
+    assert_eq!(journal.put_cell(beat(1), Seen(None)).await?, Put::Written, "its own, whose answer was lost");
+    assert_eq!(journal.put_cell(beat(2), Seen(None)).await?, Put::Refused(beat(1)));
+    assert_eq!(journal.put_cell(beat(2), Unfinished).await?, Put::Written);
+    assert_eq!(journal.put_cell(end(3), Seen(Some(1))).await?, Put::Refused(beat(2)), "another than was seen");
+    assert_eq!(journal.put_cell(end(3), Seen(Some(2))).await?, Put::Written);
+    assert_eq!(journal.put_cell(beat(4), Unfinished).await?, Put::Refused(end(3)));
+    assert_eq!(journal.put_cell(end(4), Unfinished).await?, Put::Refused(end(3)));
+    assert_eq!(journal.put_cell(end(5), Seen(Some(3))).await?, Put::Written);
+    assert_eq!(journal.cells(&execution_arn("cells")).await?, [end(5)]);
+    journal.drop_cell(&execution_arn("cells"), "0/1").await?;
+    journal.drop_cell(&execution_arn("cells"), "0/1").await?;
+    assert_eq!(journal.cells(&execution_arn("cells")).await?, []);
+    Ok(())
+}
+
+pub async fn one_of_many_writers_of_a_cell_wins(journal: &dyn Journal) -> Result<()> {
+    write(journal, head("crowd", 0)).await?;
+    let puts = (1..=16).map(|nonce| journal.put_cell(cell("crowd", "0/7", nonce, true), Over::Unfinished));
+    let puts = try_join_all(puts).await?;
+    let there = journal.cells(&execution_arn("crowd")).await?;
+    assert_eq!(puts.iter().filter(|put| **put == Put::Written).count(), 1);
+    let lost = puts.into_iter().filter(|put| *put != Put::Written);
+    assert!(
+        lost.eq(std::iter::repeat_n(Put::Refused(there.first().cloned().context("no cell")?), 15)),
+        "the losers get the winner's"
+    );
+    Ok(())
+}
+
+pub async fn cells_come_with_the_tail_and_go_with_the_execution(journal: &dyn Journal) -> Result<()> {
+    let arn = execution_arn("both");
+    write(journal, head("both", 0)).await?;
+    write(journal, record("both", 1)).await?;
+    // Neighbours, which must not show.
+    write(journal, head("both-", 0)).await?;
+    journal.put_cell(cell("both-", "0/1", 1, true), Over::Unfinished).await?;
+    let cells = [cell("both", "0/1", 5, false), cell("both", "0/2", 6, true)];
+    for cell in cells.clone() {
+        journal.put_cell(cell, Over::Unfinished).await?;
+    }
+    let records = vec![head("both", 0), record("both", 1)];
+    assert_eq!(journal.load(&arn).await?, (records.clone(), cells.to_vec()));
+    assert_eq!(journal.tail(&arn).await?, records);
+    assert_eq!(journal.ends(&arn).await?, Some((head("both", 0), record("both", 1))));
+    assert_eq!(journal.read(&arn, u64::MAX, Direction::Descending, 10).await?.len(), 2);
+    write(journal, close("both", 2, 0, 1)).await?;
+    journal.forget(&arn).await?;
+    assert_eq!(journal.load(&arn).await?, (Vec::new(), Vec::new()));
+    assert_eq!(journal.cells(&arn).await?, []);
     Ok(())
 }
 

@@ -186,7 +186,7 @@ impl Run<'_> {
                 self.announce(attempt.after_ms, ended(&wait, call)?);
             }
             for telling in attempt.token {
-                self.announce(telling.after_ms, told(&wait, telling.says)?);
+                self.announce(telling.after_ms, told(&wait, telling.says, Timestamp(self.now + telling.after_ms))?);
             }
         }
         Ok(())
@@ -202,11 +202,11 @@ fn ended(wait: &Wait, said: Said) -> Result<Stimulus> {
     })
 }
 
-fn told(wait: &Wait, said: Said) -> Result<Stimulus> {
+fn told(wait: &Wait, said: Said, at: Timestamp) -> Result<Stimulus> {
     let wait = wait.clone();
     Ok(match answer(said.clone()) {
         Some(answer) => Stimulus::TaskAnswered { wait, answer },
-        None if matches!(said, Said::Heartbeat) => Stimulus::TaskHeartbeat { wait },
+        None if matches!(said, Said::Heartbeat) => Stimulus::TaskHeartbeat { wait, at },
         None => bail!("nobody says {said:?} about a task token"),
     })
 }

@@ -29,4 +29,5 @@ async fn table() -> anyhow::Result<(Dynamo, Table)> {
 // Not `Starts`: on AWS a start is a message, and what is pending is SQS's affair (`shared/aws/src/starts.rs`).
 mod dynamodb_table {
     super::promises! { Journal, Machines: super::table }
+    super::promises! { Cells: super::table }
 }

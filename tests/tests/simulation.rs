@@ -147,5 +147,6 @@ mod disk {
     }
 
     stepwell_tests::promises! { Journal, Machines: disk }
+    stepwell_tests::promises! { Cells: disk }
     stepwell_tests::promises! { Starts: disk }
 }

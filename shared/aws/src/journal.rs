@@ -3,7 +3,8 @@
 //! | call | requests, usually |
 //! |---|---|
 //! | `append` | one conditional put; a body beyond 400 KB: a put per chunk before it |
-//! | `tail` | one strongly consistent query |
+//! | `tail`, `load` | one strongly consistent query |
+//! | `put_cell` | one conditional put |
 //! | `ends` | two strongly consistent reads at a time |
 //! | `read` | one strongly consistent query a page of 1 MB |
 //!
@@ -12,7 +13,9 @@
 
 use async_trait::async_trait;
 use futures_util::future::try_join;
-use service::ports::{Appended, Direction, Journal, ListPage, ListQuery, OpenPage, Record, StoreError};
+use service::ports::{
+    Appended, Cell, Direction, Journal, ListPage, ListQuery, OpenPage, Over, Put as CellPut, Record, StoreError,
+};
 
 use crate::chunks::ChunksAt;
 use crate::failure::raced;
@@ -49,25 +52,31 @@ impl Journal for Table {
     }
 
     async fn tail(&self, execution: &str) -> Result<Vec<Record>, StoreError> {
-        let whole = records(execution, 0, Direction::Ascending);
+        Ok(self.load(execution).await?.0)
+    }
+
+    async fn load(&self, execution: &str) -> Result<(Vec<Record>, Vec<Cell>), StoreError> {
+        let whole = with_cells(execution, 0);
         let first = self.page(&whole, None, None).await?;
-        let Some(head) = first.items.first().cloned() else { return Ok(Vec::new()) };
-        if Reading(&head).sequence()? != 0 || self.is_gone(&head)? {
-            return Ok(Vec::new());
+        let Some(head) = first.items.first().cloned() else { return Ok((Vec::new(), Vec::new())) };
+        if layout::record_sequence(Reading(&head).text(layout::SORT)?) != Some(0) || self.is_gone(&head)? {
+            return Ok((Vec::new(), Vec::new()));
         }
         let mut items = first.items;
         if let Some(next) = first.next {
             // Longer than a page: the last record says where the tail begins.
             let last = self.last(execution).await?.unwrap_or_else(|| head.clone());
             let full = Reading(&last).known_format()?.number(layout::FULL)?;
-            let read = items.last().map(|last| Reading(last).sequence()).transpose()?;
-            if read.is_some_and(|read| full <= read) {
+            // Behind the records are the cells, and then they have all been read.
+            let read = items.last().map(|last| Reading(last).text(layout::SORT)).transpose()?;
+            if read.is_some_and(|read| *layout::record_key(full) <= *read) {
                 items.extend(self.pages_after(&whole, Some(next)).await?);
             } else {
-                items = self.pages(&records(execution, full, Direction::Ascending)).await?;
+                items = self.pages(&with_cells(execution, full)).await?;
                 items.insert(0, head);
             }
         }
+        let (cells, items): (Vec<Item>, Vec<Item>) = items.into_iter().partition(is_cell);
         let items = self.kept(items)?;
         let full = match items.last() {
             Some(last) => Reading(last).known_format()?.number(layout::FULL)?,
@@ -80,7 +89,19 @@ impl Journal for Table {
                 records.push(self.record(item).await?);
             }
         }
-        Ok(records)
+        Ok((records, self.cells_of(&cells).await?))
+    }
+
+    async fn cells(&self, execution: &str) -> Result<Vec<Cell>, StoreError> {
+        self.read_cells(execution).await
+    }
+
+    async fn put_cell(&self, cell: Cell, over: Over) -> Result<CellPut, StoreError> {
+        self.write_cell(cell, over).await
+    }
+
+    async fn drop_cell(&self, execution: &str, key: &str) -> Result<(), StoreError> {
+        self.remove_cell(execution, key).await
     }
 
     async fn ends(&self, execution: &str) -> Result<Option<(Record, Record)>, StoreError> {
@@ -172,6 +193,15 @@ impl Table {
         }
         Ok(kept)
     }
+}
+
+/// The records of an execution from one on, and its cells.
+fn with_cells(execution: &str, from: u64) -> Range<'_> {
+    Range { to: layout::AFTER_CELLS.to_owned(), ..records(execution, from, Direction::Ascending) }
+}
+
+fn is_cell(item: &Item) -> bool {
+    Reading(item).text(layout::SORT).is_ok_and(|sort| sort.starts_with(layout::CELL_PREFIX))
 }
 
 /// The records of an execution from one on, in that direction.

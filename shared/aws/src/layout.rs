@@ -5,6 +5,7 @@
 //! |---|---|---|---|
 //! | the execution's ARN | `r` and ten digits | a record; `r0000000000` is the head | once, by a conditional put |
 //! | the execution's ARN | `k/NONCE/INDEX` | a piece of a record's body that does not fit 400 KB | once, before the record |
+//! | the execution's ARN | `s/START/TURN` | the cell of a wait: what is said to it beside the journal | over what its writer may write over |
 //! | `m/SHARD` | the state machine's ARN | a state machine | over the version it was made from |
 //! | `m/SHARD/c` | `k/NONCE/INDEX` | a piece of a machine's body | once, before the machine |
 //! | `d/HASH` | `d` | a revision of a definition | once |
@@ -51,6 +52,8 @@ pub const SIZE: &str = "size";
 /// How many chunks hold the body, and the first half of the SHA-256 of all of them together.
 pub const CHUNKS: &str = "chunks";
 pub const DIGEST: &str = "digest";
+/// On a cell that nobody writes over who has not seen it.
+pub const LAST: &str = "last";
 /// When DynamoDB may delete the item, in seconds since 1970: the table's time to live.
 pub const EXPIRES: &str = "expires";
 /// The key of `list`: shard and machine, with [`PLACE`]: start time, ARN and sequence.
@@ -121,6 +124,9 @@ pub const MOST_CHUNKS: usize = 128;
 
 /// The sort key that is greater than those of all records.
 pub(crate) const AFTER_RECORDS: &str = "r:";
+/// The sort key that is greater than those of all records and cells.
+pub(crate) const AFTER_CELLS: &str = "s0";
+pub(crate) const CELL_PREFIX: &str = "s/";
 const MOST_RECORDS: u64 = 9_999_999_999;
 const RECORD: char = 'r';
 
@@ -140,6 +146,11 @@ pub fn record_sequence(sort: &str) -> Option<u64> {
 /// Whether an execution can have a record of that sequence.
 pub fn fits_sequence(sequence: u64) -> bool {
     sequence <= MOST_RECORDS
+}
+
+/// The sort key of a cell. Behind the records, so that one query reads both.
+pub fn cell_key(key: &str) -> String {
+    format!("{CELL_PREFIX}{key}")
 }
 
 pub fn chunk_key(nonce: u64, index: usize) -> String {

@@ -26,6 +26,7 @@
 //! What a record's body says; any decision about an execution; receiving messages (Lambda's event source does that in
 //! production, but for dead letters); the production table itself, which the template makes from the same definition as [`create`].
 
+mod cells;
 mod chunks;
 pub mod clients;
 mod clockwork;

@@ -173,7 +173,7 @@ impl Table {
         let range = Range {
             partition: execution,
             from: layout::CHUNK_PREFIX.to_owned(),
-            to: layout::AFTER_RECORDS.to_owned(),
+            to: layout::AFTER_CELLS.to_owned(),
             direction: Direction::Ascending,
             only: &[layout::PARTITION, layout::SORT, layout::NONCE],
         };

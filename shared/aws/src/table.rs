@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use interpreter::Timestamp;
 use service::ports::{Clock, Direction, StoreError};
 
@@ -55,6 +55,10 @@ pub(crate) enum Condition {
     Free,
     /// Nothing, or an item whose time is over.
     FreeOrExpired(Timestamp),
+    /// Nothing, or a cell that may be written over.
+    Unfinished,
+    /// What has that nonce.
+    Nonce(u64),
     /// A machine with that many writes.
     Writes(u64),
 }
@@ -79,6 +83,13 @@ impl Table {
             Condition::FreeOrExpired(now) => request
                 .condition_expression(format!("{free} OR {} <= :now", layout::EXPIRES))
                 .expression_attribute_values(":now", number(seconds(now))),
+            Condition::Unfinished => request
+                .condition_expression(format!("{free} OR #last = :unfinished"))
+                .expression_attribute_names("#last", layout::LAST)
+                .expression_attribute_values(":unfinished", AttributeValue::Bool(false)),
+            Condition::Nonce(nonce) => request
+                .condition_expression(format!("{} = :seen", layout::NONCE))
+                .expression_attribute_values(":seen", number(nonce)),
             Condition::Writes(writes) => request
                 .condition_expression("#writes = :writes")
                 .expression_attribute_names("#writes", layout::WRITES)

@@ -51,8 +51,8 @@ fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
         Stimulus::TaskAnswered { wait, answer } => with_attempt(run, &wait, |run, wait, task, attempt| {
             states::task::answered(run, wait, task, attempt, answer)
         }),
-        Stimulus::TaskHeartbeat { wait } => with_attempt(run, &wait, |run, wait, _, _| {
-            states::task::heartbeat(run, wait);
+        Stimulus::TaskHeartbeat { wait, at } => with_attempt(run, &wait, |run, wait, _, attempt| {
+            states::task::heartbeat(run, wait, attempt, at);
             Outcome::Done
         }),
         Stimulus::TaskLost { wait } => with_attempt(run, &wait, |run, wait, task, attempt| match attempt.call {

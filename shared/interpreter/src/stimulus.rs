@@ -24,9 +24,10 @@ pub enum Stimulus {
         wait: Wait,
         answer: Answer<Payload>,
     },
-    /// SendTaskHeartbeat.
+    /// SendTaskHeartbeat, sent at that time.
     TaskHeartbeat {
         wait: Wait,
+        at: Timestamp,
     },
     /// Whoever made the call is gone; whether the task ran is unknown.
     TaskLost {

@@ -10,6 +10,7 @@
 
 mod burial;
 mod calls;
+mod contention;
 mod express;
 mod hold;
 mod ledger;
@@ -113,12 +114,12 @@ struct Letter {
 }
 
 impl Said {
-    fn stimulus(&self) -> Stimulus {
+    fn stimulus(&self, now: Timestamp) -> Stimulus {
         match self.clone() {
             Said::Look => Stimulus::Looked,
             Said::Stop(failure) => Stimulus::StopRequested(failure),
             Said::Answered(wait, answer) => Stimulus::TaskAnswered { wait, answer },
-            Said::Heartbeat(wait) => Stimulus::TaskHeartbeat { wait },
+            Said::Heartbeat(wait) => Stimulus::TaskHeartbeat { wait, at: now },
         }
     }
 }

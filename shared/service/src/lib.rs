@@ -4,6 +4,7 @@
 //! what is answered in [`api`].
 
 pub mod api;
+pub mod cells;
 mod definitions;
 pub mod deliver;
 pub mod entry;

@@ -133,6 +133,42 @@ pub struct OpenPage {
     pub next: Option<String>,
 }
 
+/// A place beside the journal of an execution, of which there is one per wait: for what is said to it by who cannot, or
+/// need not, wait for a turn to append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// The execution's ARN.
+    pub execution: String,
+    /// Letters, digits and `/`.
+    pub key: String,
+    /// Chosen by the writer.
+    pub nonce: u64,
+    /// Nobody writes over it who has not seen it.
+    pub last: bool,
+    /// Somebody has to look. A store whose messages can be lost sees to it that somebody does.
+    pub calls: bool,
+    /// In the shape of [`crate::cells`].
+    pub body: Vec<u8>,
+}
+
+/// What may be written over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// Nothing, or what is not the last.
+    Unfinished,
+    /// Nothing but what has that nonce; without one, nothing.
+    Seen(Option<u64>),
+}
+
+/// What became of writing a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Put {
+    /// It is durable.
+    Written,
+    /// This is there, and stays.
+    Refused(Cell),
+}
+
 /// The executions of an installation.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
@@ -164,6 +200,27 @@ pub trait Journal: Send + Sync + 'static {
     /// Executions that are open, in no order, about `limit` at a time. Each that is open from the first page to the last
     /// is on one of them, perhaps on two; one that began a moment ago may be on none.
     async fn open(&self, after: Option<&str>, limit: usize) -> Result<OpenPage, StoreError>;
+
+    /// The tail and the cells. A store whose executions have one writer each, who hears everybody, has no cells.
+    async fn load(&self, execution: &str) -> Result<(Vec<Record>, Vec<Cell>), StoreError> {
+        let records = self.tail(execution).await?;
+        Ok((records, self.cells(execution).await?))
+    }
+
+    /// All cells. Sees every `put_cell` that returned before this was called.
+    async fn cells(&self, _execution: &str) -> Result<Vec<Cell>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Writes a cell. Of several writers over the same, one wins; a loser gets the winner's. After an error the cell may
+    /// or may not have been written; writing the same again is no conflict.
+    async fn put_cell(&self, _cell: Cell, _over: Over) -> Result<Put, StoreError> {
+        Err(StoreError { message: "this store has one writer and no cells".to_owned(), retryable: false })
+    }
+
+    async fn drop_cell(&self, _execution: &str, _key: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Removes everything of a closed execution, so that its name is free again.
     async fn forget(&self, execution: &str) -> Result<(), StoreError>;

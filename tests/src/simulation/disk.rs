@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use interpreter::Timestamp;
 use service::ports::{
-    Appended, Direction, Journal, ListPage, ListQuery, Listing, MachineItem, Machines, OpenPage, Record, Starts,
-    StoreError,
+    Appended, Cell, Direction, Journal, ListPage, ListQuery, Listing, MachineItem, Machines, OpenPage, Over, Put,
+    Record, Starts, StoreError,
 };
 use tokio::sync::Notify;
 
@@ -27,6 +27,8 @@ struct Stored {
     machines: BTreeMap<String, MachineItem>,
     revisions: BTreeMap<String, String>,
     starts: BTreeMap<String, String>,
+    /// By execution and key.
+    cells: BTreeMap<(String, String), Cell>,
 }
 
 impl Disk {
@@ -149,8 +151,36 @@ impl Journal for Disk {
         Ok(OpenPage { executions, next })
     }
 
+    async fn cells(&self, execution: &str) -> Result<Vec<Cell>, StoreError> {
+        Ok(self.lock().cells.values().filter(|cell| cell.execution == execution).cloned().collect())
+    }
+
+    async fn put_cell(&self, cell: Cell, over: Over) -> Result<Put, StoreError> {
+        let mut stored = self.lock();
+        let place = (cell.execution.clone(), cell.key.clone());
+        let there = stored.cells.get(&place);
+        let fits = match over {
+            Over::Unfinished => there.is_none_or(|there| !there.last),
+            Over::Seen(seen) => there.map(|there| there.nonce) == seen,
+        };
+        match there {
+            Some(there) if there.nonce == cell.nonce => {}
+            Some(there) if !fits => return Ok(Put::Refused(there.clone())),
+            None if !fits => return Err(StoreError { message: "the cell is gone".to_owned(), retryable: true }),
+            _ => _ = stored.cells.insert(place, cell),
+        }
+        Ok(Put::Written)
+    }
+
+    async fn drop_cell(&self, execution: &str, key: &str) -> Result<(), StoreError> {
+        self.lock().cells.remove(&(execution.to_owned(), key.to_owned()));
+        Ok(())
+    }
+
     async fn forget(&self, execution: &str) -> Result<(), StoreError> {
-        self.lock().executions.remove(execution);
+        let mut stored = self.lock();
+        stored.executions.remove(execution);
+        stored.cells.retain(|(of, _), _| of != execution);
         Ok(())
     }
 }

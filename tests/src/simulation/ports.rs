@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use embedded::TimerQueue;
 use interpreter::Timestamp;
 use service::ports::{
-    Appended, Clock, Direction, Journal, ListPage, ListQuery, MachineItem, Machines, Notice, OpenPage, Queue, Record,
-    Starts, StoreError,
+    Appended, Cell, Clock, Direction, Journal, ListPage, ListQuery, MachineItem, Machines, Notice, OpenPage, Over, Put,
+    Queue, Record, Starts, StoreError,
 };
 use tokio::time::Instant;
 
@@ -66,6 +66,22 @@ impl Journal for Gated {
 
     async fn open(&self, after: Option<&str>, limit: usize) -> Result<OpenPage, StoreError> {
         self.gate.pass(self.disk.open(after, limit)).await
+    }
+
+    async fn cells(&self, execution: &str) -> Result<Vec<Cell>, StoreError> {
+        // Loading reads both at once.
+        self.disk.cells(execution).await
+    }
+
+    async fn put_cell(&self, cell: Cell, over: Over) -> Result<Put, StoreError> {
+        let (execution, key) = (cell.execution.clone(), cell.key.clone());
+        let answer = self.gate.pass(self.disk.put_cell(cell, over)).await;
+        self.gate.say(|| format!("{execution} cell {key} {over:?}: {answer:?}"));
+        answer
+    }
+
+    async fn drop_cell(&self, execution: &str, key: &str) -> Result<(), StoreError> {
+        self.gate.pass(self.disk.drop_cell(execution, key)).await
     }
 
     async fn forget(&self, execution: &str) -> Result<(), StoreError> {

@@ -86,13 +86,12 @@ pub(crate) fn answered(
     }
 }
 
-pub(crate) fn heartbeat(run: &mut Run<'_>, wait: &Wait) {
-    let now = run.moment.now;
-    change_attempt(run, wait, |attempt| {
-        if attempt.beat.is_some() {
-            attempt.beat = attempt.heartbeat.map(|seconds| now.plus_seconds(seconds));
-        }
-    });
+/// The next heartbeat is expected that long after this one. One that is older than another changes nothing.
+pub(crate) fn heartbeat(run: &mut Run<'_>, wait: &Wait, attempt: &Attempt<Payload>, at: Timestamp) {
+    let next = attempt.heartbeat.map(|seconds| at.plus_seconds(seconds));
+    if attempt.beat.is_some() && next > attempt.beat {
+        change_attempt(run, wait, |attempt| attempt.beat = next);
+    }
 }
 
 /// Whoever made the call is gone.

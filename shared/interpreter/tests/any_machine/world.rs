@@ -145,7 +145,7 @@ impl Action {
             What::Fail => Stimulus::TaskReturned { wait, answer: failing() },
             What::Answer => Stimulus::TaskAnswered { wait, answer: succeeded() },
             What::AnswerFailing => Stimulus::TaskAnswered { wait, answer: failing() },
-            What::Beat => Stimulus::TaskHeartbeat { wait },
+            What::Beat => Stimulus::TaskHeartbeat { wait, at: now },
             What::Lose => Stimulus::TaskLost { wait },
             What::Nonsense(path, turn) => {
                 // A number that has not been given yet may become real by what the step does first.

@@ -82,7 +82,7 @@ fn outcome(answer: Option<&TaskAnswer>) -> &str {
 }
 
 /// With a task token the timeout is about the answer, not about the call.
-fn waits_outside(resource: &Resource) -> bool {
+pub(super) fn waits_outside(resource: &Resource) -> bool {
     match resource {
         Resource::Integration(on) => on.pattern == asl::Pattern::WaitForTaskToken,
         Resource::Lambda { .. } | Resource::Activity { .. } => false,

@@ -20,6 +20,8 @@ use crate::ports::{Notice, Record, StoreError};
 const NEAR_MS: i64 = 1_000;
 /// Rounds lost against other writers before the letters are told that the store is busy.
 const LOST_RACES: u32 = 32;
+/// Rounds that an answer loses before it goes into the cell of its wait.
+const RACES_OF_ANSWERS: u32 = 3;
 /// Pause before results of calls, which must not be lost, are offered to a failing store again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause before a failing store is asked again.
@@ -92,14 +94,16 @@ pub(super) async fn resume(
     }
 }
 
-struct Holder {
-    deliver: Arc<Deliver>,
-    held: Held,
+pub(super) struct Holder {
+    pub(super) deliver: Arc<Deliver>,
+    pub(super) held: Held,
     letters: mpsc::UnboundedReceiver<Letter>,
     calls: Calls,
     term: Term,
     /// No message stays behind when this process dies: it was a call of the API that made it take the execution up.
     unwatched: bool,
+    /// What is in hand has just been read.
+    fresh: bool,
 }
 
 impl Holder {
@@ -110,7 +114,7 @@ impl Holder {
         until: Option<Timestamp>,
     ) -> Holder {
         let unwatched = until.is_none() && deliver.role == Role::Shares;
-        Holder { deliver, held, letters, calls: Calls::default(), term: Term::new(until), unwatched }
+        Holder { deliver, held, letters, calls: Calls::default(), term: Term::new(until), unwatched, fresh: true }
     }
 
     /// Serves the execution until nothing needs a holder.
@@ -207,6 +211,11 @@ impl Holder {
     /// Folds what came together into one commit, and answers the letters. Breaks when there is nothing to hold any more:
     /// what is stored is gone, or a newer version wrote it, or nobody can read it.
     async fn deliver_round(&mut self, letters: Vec<Letter>, mut stimuli: Vec<Stimulus>) -> ControlFlow<DeliverError> {
+        let came = letters.len();
+        let letters = self.keep_beats(letters).await;
+        if came > 0 && letters.is_empty() && stimuli.is_empty() {
+            return ControlFlow::Continue(());
+        }
         let mut error = match self.try_round(&stimuli, &letters).await {
             Ok(counted) => {
                 self.reply(letters, counted);
@@ -256,29 +265,39 @@ impl Holder {
 
     /// Rounds until one is committed; after a lost race the others' entries are read first.
     async fn try_round(&mut self, stimuli: &[Stimulus], letters: &[Letter]) -> Result<Vec<bool>, DeliverError> {
+        let fresh = std::mem::take(&mut self.fresh);
         if self.deliver.role != Role::Alone && letters.iter().any(|letter| self.misses(&letter.said)) {
             // Others may have written what it is about since this was read.
             self.reload().await?;
+        } else if !fresh {
+            self.look_again(letters).await?;
         }
-        for _ in 0..LOST_RACES {
+        if self.may_use_cells(letters) && self.is_beside(letters) {
+            return self.leave_in_cells(letters).await;
+        }
+        for lost in 1..=LOST_RACES {
             match self.round(stimuli, letters).await? {
                 Rounded::Durable(counted) => return Ok(counted),
-                Rounded::Taken(_) => self.held = Held::load(&self.deliver, &self.held.head.arn).await?,
+                Rounded::Taken(_) => self.reload().await?,
+            }
+            if lost >= RACES_OF_ANSWERS && self.may_use_cells(letters) {
+                return self.leave_in_cells(letters).await;
             }
         }
         Err(DeliverError::Store(StoreError { message: "too many writers of one execution".into(), retryable: true }))
     }
 
     /// True when a letter is about a wait that is not in hand.
-    fn misses(&self, said: &Said) -> bool {
+    pub(super) fn misses(&self, said: &Said) -> bool {
         match said {
             Said::Look | Said::Stop(_) => false,
-            Said::Answered(..) | Said::Heartbeat(_) => !counts(&self.held.snapshot, said),
+            Said::Answered(wait, _) | Said::Heartbeat(wait) => !self.held.snapshot.awaits(wait),
         }
     }
 
-    async fn reload(&mut self) -> Result<(), DeliverError> {
+    pub(super) async fn reload(&mut self) -> Result<(), DeliverError> {
         self.held = Held::load(&self.deliver, &self.held.head.arn).await?;
+        self.fresh = true;
         Ok(())
     }
 
@@ -286,14 +305,15 @@ impl Holder {
     async fn round(&mut self, stimuli: &[Stimulus], letters: &[Letter]) -> Result<Rounded, StoreError> {
         let now = self.now();
         let mut round = Round::default();
+        self.hear_cells(now, &mut round).await?;
         for stimulus in stimuli {
             self.step(stimulus.clone(), now, &mut round);
         }
         let mut counted = Vec::with_capacity(letters.len());
         for letter in letters {
-            let counts = counts(&self.held.snapshot, &letter.said);
+            let counts = self.counts(&letter.said);
             if counts {
-                self.step(letter.said.stimulus(), now, &mut round);
+                self.step(letter.said.stimulus(now), now, &mut round);
             }
             counted.push(counts);
         }
@@ -327,6 +347,7 @@ impl Holder {
         if self.term.newly_full() && !self.calls.is_empty() {
             self.hand_over().await;
         }
+        self.tidy_cells(now).await;
         Ok(Rounded::Durable(counted))
     }
 
@@ -366,7 +387,18 @@ impl Holder {
         }
     }
 
-    fn step(&mut self, stimulus: Stimulus, now: Timestamp, round: &mut Round) {
+    /// Whether a letter would still change something.
+    pub(super) fn counts(&self, said: &Said) -> bool {
+        match said {
+            Said::Look => false,
+            Said::Stop(_) => self.held.snapshot.is_open(),
+            Said::Answered(wait, _) | Said::Heartbeat(wait) => {
+                self.held.snapshot.awaits(wait) && !self.held.is_settled_beside(wait)
+            }
+        }
+    }
+
+    pub(super) fn step(&mut self, stimulus: Stimulus, now: Timestamp, round: &mut Round) {
         self.deliver.step(&self.held.machine, &mut self.held.snapshot, stimulus, now, round);
     }
 
@@ -391,7 +423,7 @@ impl Holder {
         dead.map(|(wait, _)| Stimulus::TaskLost { wait }).collect()
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.deliver.world.clock.now().max(self.held.at)
     }
 }
@@ -409,15 +441,6 @@ enum Woken {
     Returned(Vec<Stimulus>),
     Due,
     Left,
-}
-
-/// Whether a letter would still change something.
-fn counts(snapshot: &Snapshot, said: &Said) -> bool {
-    match said {
-        Said::Look => false,
-        Said::Stop(_) => snapshot.is_open(),
-        Said::Answered(wait, _) | Said::Heartbeat(wait) => snapshot.awaits(wait),
-    }
 }
 
 impl Deliver {

@@ -11,9 +11,10 @@ use super::rehearsal::Rehearsal;
 use super::round::Round;
 use super::watch::rests;
 use super::{Deliver, DeliverError};
+use crate::cells::{self, Note};
 use crate::definitions::Missing;
 use crate::entry::{self, Assembly, Draft, Entry, Head};
-use crate::ports::{Appended, Direction, ExecutionStatus, Happening, Listing, Record, StoreError};
+use crate::ports::{Appended, Cell, Direction, ExecutionStatus, Happening, Listing, Record, StoreError};
 
 /// Bytes of changes since the last full set below which no new one is written.
 const FULL_SET_AFTER: usize = 256 << 10;
@@ -33,6 +34,8 @@ pub(super) struct Held {
     pub sequence: Option<u64>,
     /// The time of the last entry: no step is earlier.
     pub at: Timestamp,
+    /// What was said to its waits beside the journal, as of the last look at the cells.
+    pub notes: Vec<Note>,
     full: u64,
     full_bytes: usize,
     bytes_since: usize,
@@ -48,13 +51,24 @@ pub(super) enum Committed {
 impl Held {
     pub fn new(machine: Arc<StateMachine>, snapshot: Snapshot, head: Head) -> Held {
         let (at, rehearsal) = (head.started, Rehearsal::of(&head, BTreeMap::new()));
-        Held { machine, snapshot, head, rehearsal, sequence: None, at, full: 0, full_bytes: 0, bytes_since: 0 }
+        Held {
+            machine,
+            snapshot,
+            head,
+            rehearsal,
+            sequence: None,
+            at,
+            notes: Vec::new(),
+            full: 0,
+            full_bytes: 0,
+            bytes_since: 0,
+        }
     }
 
     /// Reads an execution from its journal.
     pub async fn load(deliver: &Deliver, arn: &str) -> Result<Held, DeliverError> {
         let journal = &deliver.world.journal;
-        let records = journal.tail(arn).await?;
+        let (records, cells) = journal.load(arn).await?;
         let Some(last) = records.last() else { return Err(DeliverError::NoSuchExecution) };
         let (sequence, full) = (last.sequence, last.full);
         let bytes = |kept: &dyn Fn(&Record) -> bool| -> usize {
@@ -74,12 +88,31 @@ impl Held {
         }
         let (at, calls) = (assembly.at, std::mem::take(&mut assembly.calls));
         let (head, snapshot) = assembly.finish()?;
+        let notes = notes(&head, &cells)?;
         let machine = deliver.definitions.get(&head.revision).await.map_err(|missing| match missing {
             Missing::Store(error) => DeliverError::Store(error),
             Missing::Unreadable(what) => DeliverError::Unreadable(what),
         })?;
         let rehearsal = Rehearsal::of(&head, calls);
-        Ok(Held { machine, snapshot, head, rehearsal, sequence: Some(sequence), at, full, full_bytes, bytes_since })
+        Ok(Held {
+            machine,
+            snapshot,
+            head,
+            rehearsal,
+            sequence: Some(sequence),
+            at,
+            notes,
+            full,
+            full_bytes,
+            bytes_since,
+        })
+    }
+
+    /// Looks at the cells again.
+    pub async fn read_cells(&mut self, deliver: &Deliver) -> Result<(), DeliverError> {
+        let cells = deliver.world.journal.cells(&self.head.arn).await?;
+        self.notes = notes(&self.head, &cells)?;
+        Ok(())
     }
 
     /// Writes a round down. Until this returns `Durable`, nobody may act on it.
@@ -167,6 +200,10 @@ impl Deliver {
         let millis = stopped.0.saturating_sub(started.0);
         self.world.metrics.count(Happening::Ended { machine, status, millis });
     }
+}
+
+fn notes(head: &Head, cells: &[Cell]) -> Result<Vec<Note>, entry::Unreadable> {
+    cells.iter().filter(|cell| cells::belongs(cell, head.started)).map(cells::decode).collect()
 }
 
 /// The status a closing gives.

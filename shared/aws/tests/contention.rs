@@ -1,0 +1,224 @@
+//! Many who answer one execution at once, over DynamoDB: nobody is refused, every answer counts once, and heartbeats
+//! leave the journal as it is.
+
+#![expect(clippy::indexing_slicing, reason = "an index into JSON does not panic")]
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use aws::Installation;
+use futures_util::future::{join_all, try_join_all};
+use interpreter::{Answer, Payload, ThreadPath, Wait};
+use serde_json::{Value, json};
+use service::cells::{self, Word};
+use service::ports::{Journal, Notice, Over, Put, TaskAnswer, TaskCall, Tasks};
+use service::worker::{Message, Worker};
+use service::{Role, entry};
+use stepwell_tests::cloud::{Cloud, call, create_machine, start};
+
+/// Functions that hand their task token to somebody outside.
+#[derive(Default)]
+struct Outside(Mutex<Vec<(u64, String)>>);
+
+#[async_trait]
+impl Tasks for Outside {
+    async fn call(&self, call: TaskCall) -> TaskAnswer {
+        let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+        let payload = &arguments["Payload"];
+        let (item, token) = (payload["item"].as_u64(), payload["token"].as_str());
+        let told = item.unwrap_or_default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((told, token.unwrap_or_default().to_owned()));
+        TaskAnswer::Succeeded { output: "{}".to_owned() }
+    }
+
+    async fn limit(&self, _call: &TaskCall) -> Duration {
+        Duration::from_secs(60)
+    }
+}
+
+impl Outside {
+    fn tokens(&self) -> Vec<(u64, String)> {
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        tokens.sort();
+        tokens
+    }
+}
+
+struct World {
+    cloud: Cloud,
+    outside: Arc<Outside>,
+    worker: Worker,
+    api: Installation,
+    execution: String,
+}
+
+impl World {
+    /// One execution that waits for so many answers, each with a heartbeat.
+    async fn waiting_for(waits: usize, fields: Value) -> Result<World> {
+        let (cloud, outside) = (Cloud::new().await?, Arc::new(Outside::default()));
+        let api = cloud.process(Role::Answers, outside.clone()).await?;
+        let worker = Worker::new(cloud.process(Role::Shares, outside.clone()).await?.service);
+        let mut ask = json!({
+            "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": true,
+            "Parameters": { "FunctionName": "ask", "Payload": { "token.$": "$$.Task.Token", "item.$": "$" } },
+        });
+        for (name, value) in fields.as_object().cloned().unwrap_or_default() {
+            ask[name] = value;
+        }
+        let each = json!({ "StartAt": "Ask", "States": { "Ask": ask } });
+        // A Map runs 40 at a time, so there are Maps in a Map.
+        let inner = json!({ "Type": "Map", "ItemProcessor": each, "End": true });
+        let some = json!({ "StartAt": "Some", "States": { "Some": inner } });
+        let outer = json!({ "Type": "Map", "ItemProcessor": some, "End": true });
+        let definition = json!({ "StartAt": "All", "States": { "All": outer } });
+        let machine = create_machine(&api.service, "contended", "STANDARD", &definition).await?;
+        let numbers: Vec<usize> = (0..waits).collect();
+        let items: Vec<&[usize]> = numbers.chunks(40).collect();
+        let execution = start(&api.service, &machine, "one", &json!(items)).await?;
+        let world = World { cloud, outside, worker, api, execution };
+        for _ in 0..20 {
+            world.look().await?;
+            if world.outside.tokens().len() == waits {
+                return Ok(world);
+            }
+        }
+        anyhow::bail!("{} of {waits} were asked", world.outside.tokens().len())
+    }
+
+    /// A worker is told of the execution, and the messages so far are gone.
+    async fn look(&self) -> Result<()> {
+        let look = Message::Look(Notice::of(&self.execution, None));
+        let undone = self.worker.handle(vec![look], self.cloud.until()).await;
+        assert!(undone.is_empty(), "{undone:?}");
+        Ok(())
+    }
+
+    /// A call of the API, in a process of its own.
+    async fn ask_alone(&self, action: &str, body: Value) -> Result<Value> {
+        let process = self.cloud.process(Role::Answers, self.outside.clone()).await?;
+        call(&process.service, action, body).await
+    }
+
+    async fn succeed(&self, (item, token): &(u64, String)) -> Result<Value> {
+        let output = json!(item * 10).to_string();
+        self.ask_alone("SendTaskSuccess", json!({ "taskToken": token, "output": output })).await
+    }
+
+    async fn described(&self) -> Result<Value> {
+        call(&self.api.service, "DescribeExecution", json!({ "executionArn": self.execution })).await
+    }
+
+    async fn records(&self) -> Result<u64> {
+        let ends = self.api.table.ends(&self.execution).await?.context("no records")?;
+        Ok(ends.1.sequence)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_answers_at_once_all_succeed_and_count_once() -> Result<()> {
+    const WAITS: u64 = 200;
+    let world = World::waiting_for(WAITS as usize, json!({})).await?;
+    let tokens = world.outside.tokens();
+    world.cloud.sent()?;
+    let answers = join_all(tokens.iter().map(|token| world.succeed(token))).await;
+    let failed: Vec<String> =
+        answers.iter().filter_map(|answer| answer.as_ref().err().map(ToString::to_string)).collect();
+    assert_eq!(failed, [""; 0], "{} of {WAITS} failed", failed.len());
+    world.cloud.deliver_all(&world.worker, 1).await?;
+    let described = world.described().await?;
+    assert_eq!(described["status"], "SUCCEEDED", "{described}");
+    let output: Vec<Vec<u64>> = serde_json::from_str(described["output"].as_str().unwrap_or_default())?;
+    assert_eq!(output.concat(), (0..WAITS).map(|item| item * 10).collect::<Vec<_>>());
+    let again = join_all(tokens.iter().take(3).map(|token| world.succeed(token))).await;
+    for answer in again {
+        let error = answer.expect_err("it was answered");
+        assert!(error.to_string().contains("TaskTimedOut"), "{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_every_second_leave_the_journal_as_it_is_until_one_is_due() -> Result<()> {
+    const WAITS: usize = 20;
+    const SECONDS: u64 = 70;
+    let world = World::waiting_for(WAITS, json!({ "HeartbeatSeconds": 30 })).await?;
+    let (tokens, before) = (world.outside.tokens(), world.records().await?);
+    let mut messages = world.cloud.sent()?;
+    for _ in 0..SECONDS {
+        try_join_all(
+            tokens.iter().map(|(_, token)| world.ask_alone("SendTaskHeartbeat", json!({ "taskToken": token }))),
+        )
+        .await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        messages.extend(world.cloud.sent()?);
+        let (now, later) = messages.into_iter().partition(|sent| sent.visible <= tokio::time::Instant::now());
+        messages = later;
+        for sent in Vec::from_iter(now) {
+            let sent: stepwell_tests::cloud::Sent = sent;
+            assert!(world.worker.handle(vec![sent.message], world.cloud.until()).await.is_empty());
+        }
+    }
+    let written = world.records().await? - before;
+    assert!((1..=4).contains(&written), "{WAITS} waits and {SECONDS} s of heartbeats wrote {written} records");
+    assert_eq!(world.described().await?["status"], "RUNNING");
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    world.look().await?;
+    let described = world.described().await?;
+    assert_eq!((&described["status"], &described["error"]), (&json!("FAILED"), &json!("States.Timeout")));
+    let token = json!({ "taskToken": tokens[0].1 });
+    let error = world.ask_alone("SendTaskHeartbeat", token).await.expect_err("the wait is over");
+    assert!(error.to_string().contains("TaskTimedOut"), "{error}");
+    Ok(())
+}
+
+/// An answer in the cell of a wait, whose writer died before it could tell anybody.
+async fn answer_beside(world: &World, turn: u64) -> Result<Put> {
+    let (head, _) = world.api.table.ends(&world.execution).await?.context("no records")?;
+    let started = entry::decode(0, &head.body)?.head.context("no head")?.0.started;
+    // The first iteration of the first Map within a Map.
+    let wait = Wait { path: ThreadPath(vec![0, 0]), turn };
+    let word = Word::Answered(Answer::Succeeded { output: Payload::from_json_text("7") });
+    let cell = cells::encode((&world.execution, started), (&wait, started), &word, 99)?;
+    Ok(world.api.table.put_cell(cell, Over::Unfinished).await?)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_in_a_cell_is_heard_before_its_wait_times_out() -> Result<()> {
+    let world = World::waiting_for(1, json!({ "TimeoutSeconds": 100 })).await?;
+    assert_eq!(answer_beside(&world, 1).await?, Put::Written);
+    let late = world.succeed(&world.outside.tokens()[0]).await.expect_err("another was first");
+    assert!(late.to_string().contains("TaskTimedOut"), "{late}");
+    tokio::time::sleep(Duration::from_secs(101)).await;
+    world.look().await?;
+    let described = world.described().await?;
+    assert_eq!((&described["status"], &described["output"]), (&json!("SUCCEEDED"), &json!("[[7]]")));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_in_a_cell_is_heard_although_its_message_is_lost() -> Result<()> {
+    let world = World::waiting_for(1, json!({})).await?;
+    let clock = world.cloud.process(Role::Shares, world.outside.clone()).await?;
+    clock.tick(None, world.cloud.until()).await?;
+    world.cloud.sent()?;
+    assert_eq!(answer_beside(&world, 1).await?, Put::Written);
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        clock.tick(None, world.cloud.until()).await?;
+    }
+    world.cloud.deliver_all(&world.worker, 1).await?;
+    assert_eq!(world.described().await?["output"], "[[7]]");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_answers_into_the_cell_of_a_wait_that_is_over() -> Result<()> {
+    let world = World::waiting_for(1, json!({ "TimeoutSeconds": 100 })).await?;
+    tokio::time::sleep(Duration::from_secs(101)).await;
+    world.look().await?;
+    assert_eq!(world.described().await?["error"], "States.Timeout");
+    assert!(matches!(answer_beside(&world, 1).await?, Put::Refused(_)));
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! What a holder has to do with cells ([`crate::cells`]): leaves answers and heartbeats there, hears them, and lets no
+//! wait pass its time without closing its cell. A process that is alone on its store hears everybody, and has none.
+
+use asl::{Kind, StateId};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use interpreter::{Attempt, Call, Frame, LOST_AFTER_LEASE_MS, Payload, Phase, Stimulus, Timestamp, Wait};
+
+use super::calls::waits_outside;
+use super::hold::Holder;
+use super::ledger::{Held, nonce};
+use super::round::Round;
+use super::{Deliver, DeliverError, Delivered, Letter, Said};
+use crate::Role;
+use crate::cells::{self, Note, Word};
+use crate::entry::Unreadable;
+use crate::ports::{Notice, Over, Put, StoreError};
+
+/// A cell is removed this long after it was written, when its wait is over.
+const KEPT_MS: i64 = 15 * 60 * 1_000;
+/// Cells on their way at a time.
+const AT_A_TIME: usize = 16;
+/// Heartbeats that may overtake one whose wait is being closed, before that is given up as a busy store.
+const OVERTAKEN: u32 = 8;
+
+impl Held {
+    /// True when a wait has its answer, or its end, in its cell.
+    pub fn is_settled_beside(&self, wait: &Wait) -> bool {
+        self.notes.iter().any(|note| note.wait == *wait && note.word != Word::Beat)
+    }
+
+    /// What the cell of a wait that is due is closed over; `None` when a heartbeat in it came in time. A missed heartbeat
+    /// is missed as of the last one that was seen; the end of the wait's time, or of its call, is the end.
+    fn closes_over(&self, wait: &Wait, attempt: &Attempt<Payload>, now: Timestamp) -> Option<Over> {
+        let lost = match &attempt.call {
+            Call::Claimed { lease, .. } => lease.plus_millis(LOST_AFTER_LEASE_MS) <= now,
+            Call::Unclaimed | Call::Returned => false,
+        };
+        if lost || attempt.deadline.is_some_and(|deadline| deadline <= now) {
+            return Some(Over::Unfinished);
+        }
+        let seen = self.notes.iter().find(|note| note.wait == *wait);
+        let next = seen.zip(attempt.heartbeat).map(|(seen, seconds)| seen.at.plus_seconds(seconds));
+        if next.is_some_and(|next| next > now) { None } else { Some(Over::Seen(seen.map(|seen| seen.nonce))) }
+    }
+
+    /// Takes an answer out of its cell, or removes an old cell.
+    async fn tidy(&self, deliver: &Deliver, note: &Note, now: Timestamp) {
+        let old = now.0.saturating_sub(note.at.0) > KEPT_MS;
+        let tidied = match note.word {
+            Word::Answered(_) => {
+                self.write(deliver, (&note.wait, now), Word::Over, Over::Seen(Some(note.nonce))).await.map(|_| ())
+            }
+            Word::Beat | Word::Over if old => deliver.world.journal.drop_cell(&self.head.arn, &note.key).await,
+            Word::Beat | Word::Over => Ok(()),
+        };
+        if let Err(error) = tidied {
+            tracing::warn!(%error, "a cell could not be tidied");
+        }
+    }
+
+    /// Writes a cell; what is there instead, when that stays.
+    async fn write(
+        &self,
+        deliver: &Deliver,
+        (wait, at): (&Wait, Timestamp),
+        word: Word,
+        over: Over,
+    ) -> Result<Option<Note>, StoreError> {
+        let unreadable = |error: Unreadable| StoreError { message: error.to_string(), retryable: false };
+        let execution = (self.head.arn.as_str(), self.head.started);
+        let cell = cells::encode(execution, (wait, at), &word, nonce(deliver)).map_err(unreadable)?;
+        match deliver.world.journal.put_cell(cell, over).await? {
+            Put::Written => Ok(None),
+            Put::Refused(there) => cells::decode(&there).map(Some).map_err(unreadable),
+        }
+    }
+}
+
+impl Holder {
+    fn has_cells(&self) -> bool {
+        match self.deliver.role {
+            Role::Answers | Role::Shares => true,
+            Role::Alone => false,
+        }
+    }
+
+    /// True when these letters need no turn to append.
+    pub(super) fn may_use_cells(&self, letters: &[Letter]) -> bool {
+        let is_answer = |letter: &Letter| matches!(letter.said, Said::Answered(..));
+        self.deliver.role == Role::Answers && !letters.is_empty() && letters.iter().all(is_answer)
+    }
+
+    /// True when the cell of a letter's wait has an answer already: perhaps its own, of a call that nobody heard the end of.
+    pub(super) fn is_beside(&self, letters: &[Letter]) -> bool {
+        let settled = |letter: &Letter| match &letter.said {
+            Said::Answered(wait, _) => self.held.is_settled_beside(wait),
+            Said::Look | Said::Stop(_) | Said::Heartbeat(_) => false,
+        };
+        letters.iter().any(settled)
+    }
+
+    /// A message came while the execution was in hand: it may be about a cell.
+    pub(super) async fn look_again(&mut self, letters: &[Letter]) -> Result<(), DeliverError> {
+        let looks = letters.iter().any(|letter| matches!(letter.said, Said::Look));
+        if self.deliver.role == Role::Shares && looks { self.held.read_cells(&self.deliver).await } else { Ok(()) }
+    }
+
+    /// Writes answers into the cells of their waits, and tells the workers.
+    pub(super) async fn leave_in_cells(&mut self, letters: &[Letter]) -> Result<Vec<bool>, DeliverError> {
+        let (mut counted, now) = (Vec::with_capacity(letters.len()), self.now());
+        for letter in letters {
+            let counts = match &letter.said {
+                Said::Answered(wait, answer) if self.held.snapshot.awaits(wait) => {
+                    let word = Word::Answered(answer.clone());
+                    match self.held.write(&self.deliver, (wait, now), word.clone(), Over::Unfinished).await? {
+                        None => true,
+                        // Its own, if the call was made again because nobody heard the answer.
+                        Some(there) => there.word == word,
+                    }
+                }
+                _ => false,
+            };
+            counted.push(counts);
+        }
+        if counted.contains(&true) {
+            self.deliver.world.queue.send(Notice::of(&self.held.head.arn, None)).await?;
+        }
+        Ok(counted)
+    }
+
+    /// Writes heartbeats into the cells of their waits and answers them; gives back the other letters.
+    pub(super) async fn keep_beats(&mut self, letters: Vec<Letter>) -> Vec<Letter> {
+        if !self.has_cells() {
+            return letters;
+        }
+        let mut others = Vec::with_capacity(letters.len());
+        for letter in letters {
+            let Said::Heartbeat(wait) = &letter.said else {
+                others.push(letter);
+                continue;
+            };
+            let answer = self.keep_beat(wait, &letter.said).await;
+            let closed = self.held.snapshot.closed.as_ref().map(|(_, at)| *at);
+            let sequence = self.held.sequence.unwrap_or(0);
+            let _gone = letter.reply.send(answer.map(|counted| Delivered { counted, closed, sequence }));
+        }
+        others
+    }
+
+    async fn keep_beat(&mut self, wait: &Wait, said: &Said) -> Result<bool, DeliverError> {
+        if self.misses(said) {
+            // Others may have written what it is about since this was read.
+            self.reload().await?;
+        }
+        if !self.counts(said) {
+            return Ok(false);
+        }
+        let beats = self.held.snapshot.attempt(wait).is_some_and(|(_, attempt)| attempt.beat.is_some());
+        let now = self.now();
+        Ok(!beats || self.held.write(&self.deliver, (wait, now), Word::Beat, Over::Unfinished).await?.is_none())
+    }
+
+    /// Steps what cells say. Comes before any other step: with each, everything is done that is due.
+    pub(super) async fn hear_cells(&mut self, now: Timestamp, round: &mut Round) -> Result<(), StoreError> {
+        if !self.has_cells() {
+            return Ok(());
+        }
+        let due = self.held.snapshot.due().is_some_and(|due| due <= now);
+        if due {
+            self.settle_due(now).await?;
+        }
+        if due || self.deliver.performs() {
+            // Who only answers leaves it to the workers, unless time would overtake it.
+            self.step_notes(now, due, round);
+        }
+        Ok(())
+    }
+
+    /// Returns when each wait for somebody outside that is due has something to be heard in its cell, or a closed one.
+    async fn settle_due(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        for _ in 0..OVERTAKEN {
+            let due = self.due_outside(now);
+            if due.is_empty() {
+                return Ok(());
+            }
+            self.close_cells(due, now).await?;
+        }
+        Err(StoreError { message: format!("{} has too many heartbeats", self.held.head.arn), retryable: true })
+    }
+
+    /// Steps answers and, when something is due, heartbeats: all of them are then written down together.
+    fn step_notes(&mut self, now: Timestamp, due: bool, round: &mut Round) {
+        let snapshot = &self.held.snapshot;
+        let due_at = |note: &Note| snapshot.frame(&note.wait.path).and_then(Frame::due);
+        let open = self.held.notes.iter().filter(|note| snapshot.awaits(&note.wait));
+        let mut heard: Vec<Note> = open.filter(|note| due || note.word != Word::Beat).cloned().collect();
+        heard.sort_by_key(|note| due_at(note).unwrap_or(Timestamp(i64::MAX)));
+        for Note { wait, at, word, .. } in heard {
+            let stimulus = match word {
+                Word::Answered(answer) => Stimulus::TaskAnswered { wait, answer },
+                Word::Beat => Stimulus::TaskHeartbeat { wait, at },
+                Word::Over => continue,
+            };
+            // Before whatever is due: the others' cells have not been heard yet.
+            let first = self.held.snapshot.due().map_or(now, |due| due.plus_millis(-1));
+            self.step(stimulus, now.min(first).max(self.held.at), round);
+        }
+    }
+
+    /// Waits for somebody outside that are due, and in whose cells there is nothing that decides, each with what its cell
+    /// may be closed over.
+    fn due_outside(&self, now: Timestamp) -> Vec<(Wait, Over)> {
+        let held = &self.held;
+        let passed = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
+        let due = held.snapshot.frames().filter(|(_, frame)| passed(frame.due())).filter_map(|(path, frame)| {
+            let (Phase::Task(attempt), Some(state)) = (&frame.phase, held.machine.state(StateId(frame.state))) else {
+                return None;
+            };
+            let outside = matches!(&state.kind, Kind::Task(task) if waits_outside(&task.resource));
+            let wait = Wait { path: path.clone(), turn: frame.turn };
+            let open = outside && attempt.parked.is_none() && !held.is_settled_beside(&wait);
+            let over = if open { held.closes_over(&wait, attempt, now) } else { None };
+            over.map(|over| (wait, over))
+        });
+        due.collect()
+    }
+
+    /// Closes cells; what is in those that stay is noted.
+    async fn close_cells(&mut self, due: Vec<(Wait, Over)>, now: Timestamp) -> Result<(), StoreError> {
+        let (held, deliver) = (&self.held, &*self.deliver);
+        let mut closing = Vec::with_capacity(due.len());
+        for (wait, over) in &due {
+            closing.push(held.write(deliver, (wait, now), Word::Over, *over));
+        }
+        let found: Vec<Option<Note>> = stream::iter(closing).buffered(AT_A_TIME).try_collect().await?;
+        for ((wait, _), found) in due.into_iter().zip(found) {
+            self.held.notes.retain(|note| note.wait != wait);
+            let key = cells::key(self.held.head.started, &wait);
+            let closed = || Note { wait, at: now, word: Word::Over, nonce: 0, key };
+            self.held.notes.push(found.unwrap_or_else(closed));
+        }
+        Ok(())
+    }
+
+    /// Takes away what cells said that the journal knows by now, and what nobody can ask for any more. What fails is
+    /// done by who comes next.
+    pub(super) async fn tidy_cells(&mut self, now: Timestamp) {
+        if self.deliver.role != Role::Shares {
+            return;
+        }
+        let notes = std::mem::take(&mut self.held.notes);
+        let (open, done): (Vec<Note>, Vec<Note>) =
+            notes.into_iter().partition(|note| self.held.snapshot.awaits(&note.wait));
+        self.held.notes = open;
+        let (held, deliver) = (&self.held, &*self.deliver);
+        let mut tidying = Vec::with_capacity(done.len());
+        for note in &done {
+            tidying.push(held.tidy(deliver, note, now));
+        }
+        stream::iter(tidying).buffer_unordered(AT_A_TIME).collect::<Vec<()>>().await;
+    }
+}
