@@ -1,5 +1,5 @@
-//! Stock clients, the aws CLI and boto3, and the tools of a deployment, installed from PyPI into environments under
-//! `target`.
+//! Stock clients, the aws CLI and boto3, an emulator of what tasks call, and the tools of a deployment, installed from PyPI
+//! into environments under `target`.
 //!
 //! The versions are pinned in `tests/python/*requirements.txt` and `infra/local-requirements.txt`; an environment is made once and made again when its
 //! file changes. Without Python or PyPI the tests that need it say so and pass, unless `STEPWELL_CI` is set: there a

@@ -66,13 +66,22 @@ impl ApiTarget {
         self.api.words.service == integration.service && self.api.actions.contains(&integration.action.as_str())
     }
 
+    /// True for what must not be touched, whether it is named by name, ARN or URL. What is no part of any name could only
+    /// hide one.
+    fn is_withheld(&self, named: &str) -> bool {
+        let hides = |letter: char| matches!(letter, '%' | '\\') || letter.is_whitespace() || letter.is_control();
+        let separates = |letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '_' | '.');
+        let is_own = |part: &str| self.withheld.iter().any(|name| name == part);
+        !self.withheld.is_empty() && (named.contains(hides) || named.split(separates).any(is_own))
+    }
+
     /// Calls `action` with the arguments of `call`.
     pub(crate) async fn call(&self, action: &str, call: &TaskCall) -> TaskAnswer {
         let Api { words, subject, region, request, members, refusal, .. } = self.api;
         let mut arguments: Arguments<'_> = json::object(&call.arguments).unwrap_or_default();
         arguments.retain(|_, value| value.get() != "null");
         if let Some(named) =
-            arguments.get(*subject).and_then(|value| json::string(value)).filter(|name| self.spares(name))
+            arguments.get(*subject).and_then(|value| json::string(value)).filter(|name| self.is_withheld(name))
         {
             return words.withheld(&named);
         }
@@ -98,14 +107,6 @@ impl ApiTarget {
             Ok(answer) => words.refused(&refusal(&answer), status),
             Err(error) => words.no_answer(&error, words.service),
         }
-    }
-}
-
-impl ApiTarget {
-    /// True for what must not be touched, however it is named: by name, ARN or URL. No name of a table or queue needs an
-    /// escape, so one that has any could only hide something.
-    fn spares(&self, named: &str) -> bool {
-        !self.withheld.is_empty() && (named.contains('%') || self.withheld.iter().any(|name| named.contains(name)))
     }
 }
 

@@ -246,6 +246,8 @@ async fn what_is_the_installations_own_is_not_touched_however_it_is_named() {
             "sqs:sendMessage",
             r#"{"QueueUrl":"https://sqs.eu-west-1.amazonaws.com/123456789012/stepwell-Queue","MessageBody":"b"}"#,
         ),
+        ("sqs:sendMessage", r#"{"QueueUrl":"stepwell-Queue/?a#b","MessageBody":"b"}"#),
+        ("sqs:sendMessage", r#"{"QueueUrl":"https://q/1/step\nwell-Queue","MessageBody":"b"}"#),
         ("sqs:sendMessage", r#"{"QueueUrl":"https://q/123456789012/%73tepwell-Queue","MessageBody":"b"}"#),
         ("sqs:sendMessage", r#"{"QueueUrl":"\u0073tepwell-Queue","MessageBody":"b"}"#),
     ];
@@ -257,6 +259,7 @@ async fn what_is_the_installations_own_is_not_touched_however_it_is_named() {
         );
     }
     assert!(server.heard().is_empty());
-    let other = call("dynamodb:putItem", r#"{"TableName":"orders","Item":{"note":{"S":"stepwell-Table, 100 %"}}}"#);
+    let other =
+        call("dynamodb:putItem", r#"{"TableName":"stepwell-Table-2","Item":{"note":{"S":"stepwell-Table, 100 %"}}}"#);
     assert!(matches!(targets.call(other).await, TaskAnswer::Succeeded { .. }));
 }
