@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
+use crate::check;
+use crate::failure::is_damage;
+use crate::mark::{MARK, Mark};
 use crate::readers::Readers;
 use crate::schema::{self, Format};
 use crate::writer::Writer;
@@ -64,6 +67,17 @@ pub enum OpenError {
     Foreign {
         directory: PathBuf,
     },
+    /// `stepwell.db` is not what was written.
+    Damaged {
+        directory: PathBuf,
+        what: String,
+    },
+    /// Commits that were acknowledged are not there.
+    Incomplete {
+        directory: PathBuf,
+        found: u64,
+        acknowledged: u64,
+    },
     Files {
         directory: PathBuf,
         error: io::Error,
@@ -93,7 +107,19 @@ impl fmt::Display for OpenError {
             ),
             Self::Foreign { directory } => write!(
                 f,
-                "{} is not a database of Stepwell: choose another directory",
+                "{} is not a database of Stepwell: choose another directory, or restore this one from a backup if it was",
+                directory.join(DATABASE).display()
+            ),
+            Self::Damaged { directory, what } => write!(
+                f,
+                "{} is damaged, {what}: restore the data directory from a backup, or choose another directory",
+                directory.join(DATABASE).display()
+            ),
+            Self::Incomplete { directory, found, acknowledged } => write!(
+                f,
+                "{} lacks what was acknowledged: {acknowledged} commits were, and it has {found}; {DATABASE}-wal beside \
+                 it was damaged, cut off or removed, or it is an older copy: put back what was there, restore a backup \
+                 into an empty directory, or remove {MARK} to go on without what is missing",
                 directory.join(DATABASE).display()
             ),
             Self::Files { directory, error } => {
@@ -130,11 +156,29 @@ impl Directory {
         let database = |error| OpenError::Database { directory: path.to_owned(), error };
         create_directory(path).map_err(files)?;
         let lock = lock(path)?;
+        let (mut mark, acknowledged) = Mark::open(path).map_err(files)?;
+        if let Some(what) = check::before_opening(path, acknowledged).map_err(files)? {
+            return Err(OpenError::Damaged { directory: path.to_owned(), what });
+        }
         open_private(&path.join(DATABASE)).map_err(files)?;
-        let (connection, key) = open_database(path, options.durability)?;
+        let Opened { connection, key, commits } = open_database(path, options.durability)?;
+        match acknowledged {
+            Some(acknowledged) if commits < acknowledged => {
+                return Err(OpenError::Incomplete { directory: path.to_owned(), found: commits, acknowledged });
+            }
+            _ => {}
+        }
         sync_directory(path).map_err(files)?;
+        // What is not synced may be gone with the power, and must not be expected then.
+        let mark = match options.durability {
+            Durability::Full => {
+                mark.write(commits).map_err(files)?;
+                Some(mark)
+            }
+            Durability::Normal | Durability::Off => None,
+        };
         let connections = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>().map_err(database)?;
-        let writer = Writer::start(connection).map_err(files)?;
+        let writer = Writer::start(connection, commits, mark).map_err(files)?;
         let readers = Readers::start(connections).map_err(files)?;
         tracing::debug!(directory = %path.display(), "data directory open");
         Ok(Self { path: path.to_owned(), key, retention: options.retention, readers, writer, _lock: lock })
@@ -181,7 +225,7 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Opens a file for its owner only: the directory may be one that was there before, open to others.
-fn open_private(path: &Path) -> io::Result<File> {
+pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -209,10 +253,19 @@ fn read_process(lock: &mut File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-fn open_database(path: &Path, durability: Durability) -> Result<(Connection, [u8; 32]), OpenError> {
+struct Opened {
+    connection: Connection,
+    key: [u8; 32],
+    commits: u64,
+}
+
+fn open_database(path: &Path, durability: Durability) -> Result<Opened, OpenError> {
     let directory = path.to_owned();
     let database = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::Foreign { directory: path.to_owned() },
+        _ if is_damage(&error) => {
+            OpenError::Damaged { directory: path.to_owned(), what: format!("SQLite says '{error}'") }
+        }
         _ => OpenError::Database { directory: path.to_owned(), error },
     };
     let mut connection = Connection::open(path.join(DATABASE)).map_err(database)?;
@@ -227,10 +280,15 @@ fn open_database(path: &Path, durability: Durability) -> Result<(Connection, [u8
         Format::Newer(found) => return Err(OpenError::Newer { directory, found, known: schema::VERSION }),
         Format::Foreign => return Err(OpenError::Foreign { directory }),
     }
+    if let Some(what) = check::small_tables(&connection).map_err(database)? {
+        return Err(OpenError::Damaged { directory, what });
+    }
+    schema::complete(&mut connection).map_err(database)?;
     schema::prepare_writer(&connection, durability).map_err(database)?;
+    let commits = schema::commits(&connection).map_err(database)?.unwrap_or(0);
     match schema::key(&connection).map_err(database)? {
-        Some(key) => Ok((connection, key)),
-        None => Err(OpenError::Foreign { directory }),
+        Some(key) => Ok(Opened { connection, key, commits }),
+        None => Err(OpenError::Damaged { directory, what: "its key is missing".to_owned() }),
     }
 }
 

@@ -5,6 +5,8 @@
 use rusqlite::ErrorCode;
 use service::ports::StoreError;
 
+use crate::digest::DamagedRow;
+
 /// Why a piece of work was not done.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -37,8 +39,41 @@ pub(crate) fn database_error(error: &rusqlite::Error) -> StoreError {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull | ErrorCode::OperationInterrupted
         )
     );
-    StoreError { message: format!("stepwell.db: {error}"), retryable }
+    StoreError { message: described(error), retryable }
 }
+
+/// What happened, and for damage what to do about it.
+pub(crate) fn described(error: &rusqlite::Error) -> String {
+    if let rusqlite::Error::FromSqlConversionFailure(_, _, inner) = error
+        && let Some(row) = inner.downcast_ref::<DamagedRow>()
+    {
+        return format!("stepwell.db is damaged, {row} is not what was written: {RESTORE}");
+    }
+    if is_damage(error) {
+        return format!("stepwell.db is damaged, SQLite says '{error}': {RESTORE}");
+    }
+    format!("stepwell.db: {error}")
+}
+
+/// Whether the file is not what was written: our statements ask for nothing that is not there.
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    match error {
+        Error::FromSqlConversionFailure(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::InvalidColumnType(..)
+        | Error::Utf8Error(..)
+        | Error::QueryReturnedNoRows
+        | Error::SqlInputError { .. } => true,
+        other => matches!(
+            other.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
+        ),
+    }
+}
+
+/// What to do about damage.
+pub(crate) const RESTORE: &str = "stop the server and restore the data directory from a backup";
 
 /// What the service is told when it asked for what it promised not to ask for.
 pub(crate) fn refused(message: String) -> StoreError {

@@ -12,6 +12,7 @@ use service::ports::{
     Appended, Direction, ExecutionStatus, Journal, ListPage, ListQuery, Listing, OpenPage, Record, StoreError,
 };
 
+use crate::digest::{Digest, damaged};
 use crate::directory::Directory;
 use crate::failure::Failure;
 use crate::schema::{MAX_SEQUENCE, place, sequence};
@@ -19,7 +20,8 @@ use crate::schema::{MAX_SEQUENCE, place, sequence};
 #[async_trait]
 impl Journal for Directory {
     async fn append(&self, record: Record) -> Result<Appended, StoreError> {
-        self.writer.write(move |connection| append(connection, &record)).await
+        let digest = record_digest(&record).finish();
+        self.writer.write(move |connection| append(connection, &record, digest)).await
     }
 
     async fn tail(&self, execution: &str) -> Result<Vec<Record>, StoreError> {
@@ -69,22 +71,36 @@ struct Known {
 
 fn known(connection: &Connection, execution: &str) -> rusqlite::Result<Option<Known>> {
     let mut statement =
-        connection.prepare_cached("SELECT id, last, full, open FROM executions WHERE execution = ?1")?;
+        connection.prepare_cached("SELECT id, last, full, open, due, digest FROM executions WHERE execution = ?1")?;
     statement
         .query_row([execution], |row| {
-            Ok(Known { id: row.get(0)?, last: row.get(1)?, full: row.get(2)?, open: row.get(3)? })
+            let known = Known { id: row.get(0)?, last: row.get(1)?, full: row.get(2)?, open: row.get(3)? };
+            let digest = execution_digest(execution, known.last, known.full, known.open, row.get(4)?);
+            digest.check(row.get(5)?, || format!("the row of {execution}"))?;
+            Ok(known)
         })
         .optional()
 }
 
-fn append(connection: &Connection, record: &Record) -> Result<Appended, Failure> {
+/// What a row of an execution says that its records do not say to who does not know it.
+fn execution_digest(execution: &str, last: u64, full: u64, open: bool, due: Option<i64>) -> Digest {
+    let digest = Digest::of("executions").text(execution).bytes(&last.to_le_bytes()).bytes(&full.to_le_bytes());
+    digest.number(i64::from(open)).maybe(due)
+}
+
+fn digest_after(record: &Record) -> i64 {
+    let due = record.due.map(|time| time.0);
+    execution_digest(&record.execution, record.sequence, record.full, record.open, due).finish()
+}
+
+fn append(connection: &Connection, record: &Record, digest: i64) -> Result<Appended, Failure> {
     // Most heads are new: they are added without looking first.
     if record.sequence == 0
         && let Some(listing) = &record.listing
         && check(record, None).is_ok()
         && let Some(id) = add_execution(connection, record, listing)?
     {
-        add_record(connection, record, id)?;
+        add_record(connection, record, id, digest)?;
         return Ok(Appended::Written);
     }
     let known = known(connection, &record.execution)?;
@@ -96,7 +112,7 @@ fn append(connection: &Connection, record: &Record) -> Result<Appended, Failure>
     check(record, known.as_ref())?;
     let Some(known) = known else { return Err(Failure::Refused(format!("{} cannot be begun", record.execution))) };
     change_execution(connection, record, known.id)?;
-    add_record(connection, record, known.id)?;
+    add_record(connection, record, known.id, digest)?;
     Ok(Appended::Written)
 }
 
@@ -126,10 +142,10 @@ fn check(record: &Record, known: Option<&Known>) -> Result<(), Failure> {
 fn add_execution(connection: &Connection, record: &Record, listing: &Listing) -> rusqlite::Result<Option<i64>> {
     // An id is used again only when nothing is left of the execution that had it.
     let mut insert = connection.prepare_cached(
-        "INSERT INTO executions (id, execution, machine, name, status, started, stopped, open, due, last, full)
+        "INSERT INTO executions (id, execution, machine, name, status, started, stopped, open, due, last, full, digest)
          VALUES (
              1 + max(coalesce((SELECT max(id) FROM executions), 0), coalesce((SELECT max(id) FROM discarded), 0)),
-             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
          ) ON CONFLICT (execution) DO NOTHING",
     )?;
     let added = insert.execute(params![
@@ -143,22 +159,24 @@ fn add_execution(connection: &Connection, record: &Record, listing: &Listing) ->
         record.due.map(|time| time.0),
         record.sequence,
         record.full,
+        digest_after(record),
     ])?;
     Ok((added > 0).then(|| connection.last_insert_rowid()))
 }
 
 fn change_execution(connection: &Connection, record: &Record, id: i64) -> rusqlite::Result<()> {
-    let due = record.due.map(|time| time.0);
+    let (due, digest) = (record.due.map(|time| time.0), digest_after(record));
     match &record.listing {
         None => {
-            let mut update = connection
-                .prepare_cached("UPDATE executions SET open = ?2, due = ?3, last = ?4, full = ?5 WHERE id = ?1")?;
-            update.execute(params![id, record.open, due, record.sequence, record.full])?;
+            let mut update = connection.prepare_cached(
+                "UPDATE executions SET open = ?2, due = ?3, last = ?4, full = ?5, digest = ?6 WHERE id = ?1",
+            )?;
+            update.execute(params![id, record.open, due, record.sequence, record.full, digest])?;
         }
         Some(listing) => {
             let mut update = connection.prepare_cached(
-                "UPDATE executions SET open = ?2, due = ?3, last = ?4, full = ?5, machine = ?6, name = ?7, status = ?8,
-                 started = ?9, stopped = ?10 WHERE id = ?1",
+                "UPDATE executions SET open = ?2, due = ?3, last = ?4, full = ?5, digest = ?6, machine = ?7, name = ?8,
+                 status = ?9, started = ?10, stopped = ?11 WHERE id = ?1",
             )?;
             update.execute(params![
                 id,
@@ -166,6 +184,7 @@ fn change_execution(connection: &Connection, record: &Record, id: i64) -> rusqli
                 due,
                 record.sequence,
                 record.full,
+                digest,
                 listing.machine,
                 listing.name,
                 listing.status.name(),
@@ -177,10 +196,10 @@ fn change_execution(connection: &Connection, record: &Record, id: i64) -> rusqli
     Ok(())
 }
 
-fn add_record(connection: &Connection, record: &Record, id: i64) -> rusqlite::Result<()> {
+fn add_record(connection: &Connection, record: &Record, id: i64, digest: i64) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO records (place, nonce, full, due, open, status, machine, name, started, stopped, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT INTO records (place, nonce, full, due, open, status, machine, name, started, stopped, body, digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     let listing = record.listing.as_ref();
     insert.execute(params![
@@ -196,6 +215,7 @@ fn add_record(connection: &Connection, record: &Record, id: i64) -> rusqlite::Re
         listing.map(|listing| listing.started.0),
         listing.and_then(|listing| listing.stopped).map(|time| time.0),
         record.body,
+        digest,
     ])?;
     Ok(())
 }
@@ -208,8 +228,13 @@ fn tail(connection: &Connection, execution: &str) -> Result<Vec<Record>, Failure
     if known.full > 0 {
         records.push(record_at(connection, execution, place(known.id, 0))?);
     }
-    let range = [place(known.id, known.full), place(known.id, known.last)];
-    records.extend(records_between(connection, execution, range, Direction::Ascending, usize::MAX)?);
+    // To the end of its places, not to the one that is taken for its last: what is behind that was acknowledged, too.
+    let range = [place(known.id, known.full), place(known.id, MAX_SEQUENCE)];
+    let tail = records_between(connection, execution, range, Direction::Ascending, usize::MAX)?;
+    if !tail.iter().map(|record| record.sequence).eq(known.full..=known.last) {
+        return Err(damaged(format!("the journal of {execution}")).into());
+    }
+    records.extend(tail);
     Ok(records)
 }
 
@@ -240,10 +265,16 @@ fn read(
         Direction::Ascending => [place(known.id, from), place(known.id, known.last)],
         Direction::Descending => [place(known.id, 0), place(known.id, from.min(known.last))],
     };
-    Ok(records_between(connection, execution, range, direction, limit)?)
+    let records = records_between(connection, execution, range, direction, limit)?;
+    let expected = range[1].saturating_sub(range[0]).saturating_add(1);
+    if records.len() < limit && i64::try_from(records.len()).unwrap_or(i64::MAX) < expected {
+        return Err(damaged(format!("the journal of {execution}")).into());
+    }
+    Ok(records)
 }
 
-const RECORD: &str = "SELECT place, nonce, full, due, open, status, machine, name, started, stopped, body FROM records";
+const RECORD: &str =
+    "SELECT place, nonce, full, due, open, status, machine, name, started, stopped, body, digest FROM records";
 
 fn record_at(connection: &Connection, execution: &str, place: i64) -> rusqlite::Result<Record> {
     let mut statement = connection.prepare_cached(&format!("{RECORD} WHERE place = ?1"))?;
@@ -278,7 +309,7 @@ fn record(execution: &str, row: &Row<'_>) -> rusqlite::Result<Record> {
             stopped: row.get::<_, Option<i64>>("stopped")?.map(Timestamp),
         }),
     };
-    Ok(Record {
+    let record = Record {
         execution: execution.to_owned(),
         sequence: sequence(row.get("place")?),
         nonce: row.get::<_, i64>("nonce")? as u64,
@@ -287,7 +318,25 @@ fn record(execution: &str, row: &Row<'_>) -> rusqlite::Result<Record> {
         open: row.get("open")?,
         listing,
         body: row.get("body")?,
-    })
+    };
+    record_digest(&record).check(row.get("digest")?, || format!("record {} of {execution}", record.sequence))?;
+    Ok(record)
+}
+
+fn record_digest(record: &Record) -> Digest {
+    let Record { execution, sequence, nonce, full, due, open, listing, body } = record;
+    let mut digest = Digest::of("records").text(execution);
+    for number in [sequence, nonce, full] {
+        digest = digest.bytes(&number.to_le_bytes());
+    }
+    digest = digest.maybe(due.map(|time| time.0)).number(i64::from(*open)).bytes(body);
+    match listing {
+        None => digest,
+        Some(Listing { execution: _, machine, name, status, started, stopped }) => {
+            let digest = digest.text(machine).text(name).text(status.name());
+            digest.number(started.0).maybe(stopped.map(|time| time.0))
+        }
+    }
 }
 
 fn execution_status(name: &str) -> rusqlite::Result<ExecutionStatus> {
@@ -337,11 +386,14 @@ fn listing(row: &Row<'_>) -> rusqlite::Result<Listing> {
 
 fn open(connection: &Connection, after: &str, limit: usize) -> Result<OpenPage, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT execution, due FROM executions INDEXED BY executions_open
+        "SELECT execution, due, last, full, open, digest FROM executions INDEXED BY executions_open
          WHERE open = 1 AND execution > ?1 ORDER BY execution LIMIT ?2",
     )?;
     let rows = statement.query_map(params![after, sql_limit(limit)], |row| {
-        Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?.map(Timestamp)))
+        let (execution, due): (String, Option<i64>) = (row.get(0)?, row.get(1)?);
+        let digest = execution_digest(&execution, row.get(2)?, row.get(3)?, row.get(4)?, due);
+        digest.check(row.get(5)?, || format!("the row of {execution}"))?;
+        Ok((execution, due.map(Timestamp)))
     })?;
     let executions = rows.collect::<Result<Vec<(String, Option<Timestamp>)>, _>>()?;
     // In the order of the ARNs, so the last one is the place.

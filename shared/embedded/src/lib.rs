@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `stepwell.db` | everything, one SQLite database (`schema.rs` lists its tables) |
 //! | `stepwell.db-wal`, `stepwell.db-shm` | SQLite's write-ahead log; absent after a clean stop |
+//! | `stepwell.db-mark` | how many commits were acknowledged, see below |
 //! | `lock` | the lock that keeps a second process out, and the number of the process that has it |
 //!
 //! The process that has the lock is the only one there is: claims found in the store at start are a dead process's and
@@ -25,6 +26,24 @@
 //! again: after a failed fsync the kernel may have thrown away what it reported as written. A full disk is no such
 //! failure: what did not fit is answered with an error, and what fits later is written.
 //!
+//! # Damage
+//!
+//! Files that were torn, cut off, flipped, zeroed or removed are found out, one damage at a time: either all that was
+//! acknowledged is read, or an error names the file, what is wrong with it and what to do. Nothing is repaired but by
+//! SQLite's own recovery of the log, which ends at the last whole commit. What is found when, and by what:
+//!
+//! - Lost commits, by the start: the database counts its commits and the mark keeps the last number that was acknowledged
+//!   (`mark.rs`). A log that is missing, cut off or damaged, and a database that is an older copy, have fewer.
+//! - The tables that a start relies on, by the start: every page and every index, as SQLite checks them.
+//!   Records are not checked then, since there may be any number of them.
+//! - What any row says, by whoever reads it: its digest (`digest.rs`). That of an execution concerns this execution only,
+//!   and the others go on; damage that SQLite finds in its pages while it writes ends all acknowledgements.
+//!
+//! Not found out: damage to several files at once that fits together (a log removed with its mark), commits that power loss
+//! takes after the last mark that reached the disk and that a disk then does not have although it said so, the name and
+//! times that a list shows beside an execution's own, and anything in `relaxed` durability that was committed since the
+//! last time the directory was open in `full`.
+//!
 //! # Retention, backup
 //!
 //! [`Directory::sweep`] removes closed executions after the retention, a bounded piece per call, and gives their space
@@ -33,7 +52,8 @@
 //!
 //! A backup is made by [`Directory::backup_to`] while the process runs, by `sqlite3 stepwell.db "VACUUM INTO
 //! 'elsewhere/stepwell.db'"`, or by copying the whole directory while the process is stopped (copying `stepwell.db`
-//! alone while it runs loses what is in the log). To restore one, open it: a backup is a directory. It holds the
+//! alone while it runs loses what is in the log). To restore one, open it: a backup is a directory. In the
+//! place of a database that went on since, its mark has to go as well, or what is missing is noticed. It holds the
 //! installation's key, so it is as secret as the original. Executions that were open go on from the moment of the backup,
 //! so what they did after it is done again: restore it in place of the lost directory, not beside it.
 //!
@@ -61,10 +81,13 @@
 //! the content of anything in logs or errors.
 
 mod backup;
+mod check;
+mod digest;
 mod directory;
 mod failure;
 mod journal;
 mod machines;
+mod mark;
 mod queue;
 mod readers;
 mod retention;

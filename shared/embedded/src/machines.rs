@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
 use service::ports::{MachineItem, Machines, StoreError};
 
+use crate::digest::Digest;
 use crate::directory::Directory;
 use crate::journal::sql_limit;
 
@@ -13,7 +14,7 @@ use crate::journal::sql_limit;
 impl Machines for Directory {
     async fn get(&self, arn: &str) -> Result<Option<MachineItem>, StoreError> {
         let arn = arn.to_owned();
-        let get = "SELECT arn, version, body FROM machines WHERE arn = ?1";
+        let get = "SELECT arn, version, body, digest FROM machines WHERE arn = ?1";
         self.readers
             .read(move |connection| Ok(connection.prepare_cached(get)?.query_row([&arn], item).optional()?))
             .await
@@ -21,12 +22,13 @@ impl Machines for Directory {
 
     async fn put(&self, item: MachineItem) -> Result<bool, StoreError> {
         let put = if item.version == 1 {
-            "INSERT INTO machines (arn, version, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING"
+            "INSERT INTO machines (arn, version, body, digest) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING"
         } else {
-            "UPDATE machines SET version = ?2, body = ?3 WHERE arn = ?1 AND version = ?2 - 1"
+            "UPDATE machines SET version = ?2, body = ?3, digest = ?4 WHERE arn = ?1 AND version = ?2 - 1"
         };
+        let digest = item_digest(&item).finish();
         let write = move |connection: &rusqlite::Connection| {
-            Ok(connection.prepare_cached(put)?.execute(params![item.arn, item.version, item.body])? == 1)
+            Ok(connection.prepare_cached(put)?.execute(params![item.arn, item.version, item.body, digest])? == 1)
         };
         self.writer.write(write).await
     }
@@ -42,7 +44,7 @@ impl Machines for Directory {
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<MachineItem>, StoreError> {
         let after = after.unwrap_or_default().to_owned();
-        let list = "SELECT arn, version, body FROM machines WHERE arn > ?1 ORDER BY arn LIMIT ?2";
+        let list = "SELECT arn, version, body, digest FROM machines WHERE arn > ?1 ORDER BY arn LIMIT ?2";
         let read = move |connection: &rusqlite::Connection| {
             let mut statement = connection.prepare_cached(list)?;
             Ok(statement.query_map(params![after, sql_limit(limit)], item)?.collect::<Result<_, _>>()?)
@@ -52,9 +54,10 @@ impl Machines for Directory {
 
     async fn put_revision(&self, hash: &str, definition: &str) -> Result<(), StoreError> {
         let (hash, definition) = (hash.to_owned(), definition.to_owned());
-        let put = "INSERT INTO revisions (hash, definition) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        let put = "INSERT INTO revisions (hash, definition, digest) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        let digest = revision_digest(&hash, &definition).finish();
         let write = move |connection: &rusqlite::Connection| {
-            connection.prepare_cached(put)?.execute([&hash, &definition])?;
+            connection.prepare_cached(put)?.execute(params![hash, definition, digest])?;
             Ok(())
         };
         self.writer.write(write).await
@@ -62,14 +65,29 @@ impl Machines for Directory {
 
     async fn revision(&self, hash: &str) -> Result<Option<String>, StoreError> {
         let hash = hash.to_owned();
-        let get = "SELECT definition FROM revisions WHERE hash = ?1";
+        let get = "SELECT definition, digest FROM revisions WHERE hash = ?1";
         let read = move |connection: &rusqlite::Connection| {
-            Ok(connection.prepare_cached(get)?.query_row([&hash], |row| row.get(0)).optional()?)
+            let revision = |row: &Row<'_>| {
+                let definition: String = row.get(0)?;
+                revision_digest(&hash, &definition).check(row.get(1)?, || format!("the definition {hash}"))?;
+                Ok(definition)
+            };
+            Ok(connection.prepare_cached(get)?.query_row([&hash], revision).optional()?)
         };
         self.readers.read(read).await
     }
 }
 
 fn item(row: &Row<'_>) -> rusqlite::Result<MachineItem> {
-    Ok(MachineItem { arn: row.get(0)?, version: row.get(1)?, body: row.get(2)? })
+    let item = MachineItem { arn: row.get(0)?, version: row.get(1)?, body: row.get(2)? };
+    item_digest(&item).check(row.get(3)?, || format!("the state machine {}", item.arn))?;
+    Ok(item)
+}
+
+fn item_digest(item: &MachineItem) -> Digest {
+    Digest::of("machines").text(&item.arn).bytes(&item.version.to_le_bytes()).text(&item.body)
+}
+
+fn revision_digest(hash: &str, definition: &str) -> Digest {
+    Digest::of("revisions").text(hash).text(definition)
 }

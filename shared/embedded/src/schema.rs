@@ -7,9 +7,18 @@
 //! | `discarded` | execution that is gone, whose records are not yet | emptied by the sweep |
 //! | `machines`, `revisions` | state machine, definition | |
 //! | `starts` | asynchronous Express execution under way | |
-//! | `installation` | fact about the installation | its key |
+//! | `installation` | fact about the installation | its key, and how many commits there were |
 //!
-//! There are no migrations yet because there is one version yet. Times are milliseconds since 1970.
+//! Times are milliseconds since 1970. `digest` is what [`crate::digest`] makes of the rest of a row, or nothing.
+//!
+//! # When the shape changes
+//!
+//! `PRAGMA user_version` is the version. What an older program can do without, a column or a row that it does not name,
+//! comes without a new version: [`complete`] adds it to the files of programs from before, and whoever reads takes its
+//! absence. Anything else is a new [`VERSION`], with a step in `complete` from the one before, in one transaction: files
+//! of every older version are brought up when they are opened, files of a newer one are refused and left alone. Either
+//! way `tests/golden_journals` at the top gets a directory written by the last program before the change, and keeps all
+//! it has.
 
 use std::time::Duration;
 
@@ -28,6 +37,12 @@ pub(crate) const MAX_SEQUENCE: u64 = (1 << SEQUENCE_BITS) - 1;
 /// How long a connection waits for a shell or a backup tool that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// All tables but the one that grows with what executions do.
+pub(crate) const SMALL_TABLES: [&str; 7] =
+    ["sqlite_schema", "executions", "discarded", "machines", "revisions", "starts", "installation"];
+/// The tables whose rows carry a digest.
+const DIGESTED: [&str; 5] = ["executions", "records", "machines", "revisions", "starts"];
+
 const TABLES: &str = "
 CREATE TABLE executions (
     id INTEGER PRIMARY KEY,
@@ -40,7 +55,8 @@ CREATE TABLE executions (
     open INTEGER NOT NULL,
     due INTEGER,
     last INTEGER NOT NULL,
-    full INTEGER NOT NULL
+    full INTEGER NOT NULL,
+    digest INTEGER
 );
 CREATE INDEX executions_by_start ON executions (machine, started, execution);
 CREATE INDEX executions_by_status ON executions (machine, status, started, execution);
@@ -57,12 +73,13 @@ CREATE TABLE records (
     name TEXT,
     started INTEGER,
     stopped INTEGER,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    digest INTEGER
 );
 CREATE TABLE discarded (id INTEGER PRIMARY KEY);
-CREATE TABLE machines (arn TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL);
-CREATE TABLE revisions (hash TEXT PRIMARY KEY, definition TEXT NOT NULL);
-CREATE TABLE starts (id TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE machines (arn TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL, digest INTEGER);
+CREATE TABLE revisions (hash TEXT PRIMARY KEY, definition TEXT NOT NULL, digest INTEGER);
+CREATE TABLE starts (id TEXT PRIMARY KEY, body TEXT NOT NULL, digest INTEGER);
 CREATE TABLE installation (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 ";
 
@@ -98,6 +115,31 @@ pub(crate) fn create(connection: &mut Connection, key: &[u8; 32]) -> rusqlite::R
     transaction.execute("INSERT INTO installation (name, value) VALUES ('key', ?1)", [key.as_slice()])?;
     transaction.execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"))?;
     transaction.commit()
+}
+
+/// Brings a file of ours to what this program writes.
+pub(crate) fn complete(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for table in DIGESTED {
+        let known = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = 'digest'";
+        if transaction.query_row(known, [table], |row| row.get::<_, i64>(0))? == 0 {
+            transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN digest INTEGER"))?;
+        }
+    }
+    transaction.commit()
+}
+
+/// How many commits the file has seen; `None` when nobody counted yet.
+pub(crate) fn commits(connection: &Connection) -> rusqlite::Result<Option<u64>> {
+    connection.query_row("SELECT value FROM installation WHERE name = 'commits'", [], |row| row.get(0)).optional()
+}
+
+/// Says how many commits there are with this one.
+pub(crate) fn count_commits(connection: &Connection, commits: u64) -> rusqlite::Result<()> {
+    let count = "INSERT INTO installation (name, value) VALUES ('commits', ?1)
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    connection.prepare_cached(count)?.execute([commits])?;
+    Ok(())
 }
 
 /// The secret of the installation.

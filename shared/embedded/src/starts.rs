@@ -1,9 +1,10 @@
 //! The port `Starts`: asynchronous Express executions, from before the answer of their start until their end.
 
 use async_trait::async_trait;
-use rusqlite::Connection;
+use rusqlite::{Connection, Row, params};
 use service::ports::{Starts, StoreError};
 
+use crate::digest::Digest;
 use crate::directory::Directory;
 
 #[async_trait]
@@ -11,9 +12,10 @@ impl Starts for Directory {
     async fn keep(&self, id: &str, body: &str) -> Result<(), StoreError> {
         let (id, body) = (id.to_owned(), body.to_owned());
         // A start whose answer was lost is kept again: the same start, so the first one counts.
-        let keep = "INSERT INTO starts (id, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        let keep = "INSERT INTO starts (id, body, digest) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        let digest = digest(&id, &body).finish();
         let write = move |connection: &Connection| {
-            connection.prepare_cached(keep)?.execute([&id, &body])?;
+            connection.prepare_cached(keep)?.execute(params![id, body, digest])?;
             Ok(())
         };
         self.writer.write(write).await
@@ -30,9 +32,19 @@ impl Starts for Directory {
 
     async fn pending(&self) -> Result<Vec<(String, String)>, StoreError> {
         let read = |connection: &Connection| {
-            let mut statement = connection.prepare_cached("SELECT id, body FROM starts ORDER BY rowid")?;
-            Ok(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+            let mut statement = connection.prepare_cached("SELECT id, body, digest FROM starts ORDER BY rowid")?;
+            Ok(statement.query_map([], start)?.collect::<Result<_, _>>()?)
         };
         self.readers.read(read).await
     }
+}
+
+fn start(row: &Row<'_>) -> rusqlite::Result<(String, String)> {
+    let (id, body): (String, String) = (row.get(0)?, row.get(1)?);
+    digest(&id, &body).check(row.get(2)?, || format!("the start {id}"))?;
+    Ok((id, body))
+}
+
+fn digest(id: &str, body: &str) -> Digest {
+    Digest::of("starts").text(id).text(body)
 }

@@ -16,6 +16,8 @@ use service::ports::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::{Failure, closed, database_error, ends_trust};
+use crate::mark::{MARK, Mark};
+use crate::schema;
 
 /// How many works wait at most; more wait outside, and with them those who ask.
 const WAITING: usize = 1024;
@@ -40,11 +42,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection) -> io::Result<Self> {
+    /// `commits` is how many the database has seen; `mark` is told of each that was synced.
+    pub(crate) fn start(connection: Connection, commits: u64, mark: Option<Mark>) -> io::Result<Self> {
         let (requests, waiting) = mpsc::channel(WAITING);
         let thread = thread::Builder::new()
             .name("stepwell-writer".to_owned())
-            .spawn(move || WriterThread::new(connection).run(waiting))?;
+            .spawn(move || WriterThread::new(connection, commits, mark).run(waiting))?;
         Ok(Self { requests: Some(requests), thread: Some(thread) })
     }
 
@@ -128,6 +131,8 @@ where
 
 struct WriterThread {
     connection: Connection,
+    commits: u64,
+    mark: Option<Mark>,
     /// Set for good when the disk can no longer be believed.
     lost: Option<StoreError>,
     /// The length of the log at which the next checkpoint is tried.
@@ -135,13 +140,13 @@ struct WriterThread {
 }
 
 impl WriterThread {
-    fn new(connection: Connection) -> Self {
+    fn new(connection: Connection, commits: u64, mark: Option<Mark>) -> Self {
         // Takes the place of SQLite's own hook, and so of its own checkpoints.
         connection.wal_hook(Some(|_, pages| {
             LOG_PAGES.set(pages);
             Ok(())
         }));
-        Self { connection, lost: None, next_checkpoint: CHECKPOINT_PAGES }
+        Self { connection, commits, mark, lost: None, next_checkpoint: CHECKPOINT_PAGES }
     }
 
     fn run(mut self, mut waiting: mpsc::Receiver<Request>) {
@@ -189,12 +194,23 @@ impl WriterThread {
     }
 
     /// One transaction, durable when it returns `Ok`, without effect otherwise.
-    fn transact(&self, batch: &mut [Box<dyn Work>]) -> rusqlite::Result<()> {
+    fn transact(&mut self, batch: &mut [Box<dyn Work>]) -> rusqlite::Result<()> {
         let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
         for work in batch {
             work.run(&transaction)?;
         }
-        transaction.commit()
+        let commits = self.commits.saturating_add(1);
+        schema::count_commits(&transaction, commits)?;
+        transaction.commit()?;
+        self.commits = commits;
+        if let Some(mark) = &mut self.mark
+            && let Err(error) = mark.write(commits)
+        {
+            // What is there holds still, it only says less: no reason to refuse what is durable.
+            tracing::warn!(%error, "{MARK} cannot be written: lost commits will not all be noticed");
+            self.mark = None;
+        }
+        Ok(())
     }
 
     fn checkpoint_when_due(&mut self) {
@@ -264,12 +280,11 @@ mod tests {
     use futures_util::future::join_all;
 
     use super::*;
-    use crate::schema;
 
     fn writer(home: &tempfile::TempDir) -> Writer {
         let mut connection = Connection::open(home.path().join("test.db")).expect("opens");
         schema::create(&mut connection, &[1; 32]).expect("is created");
-        Writer::start(connection).expect("starts")
+        Writer::start(connection, 0, None).expect("starts")
     }
 
     async fn add(writer: &Writer, id: i64, fails_with: Option<i32>) -> Result<(), StoreError> {
