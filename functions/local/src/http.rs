@@ -1,8 +1,10 @@
 //! AWS JSON 1.0 over HTTP/1.1: what stands between a connection and [`Service::answer`].
 //!
-//! Slow or endless requests are cut by time and size, keep-alive connections are closed when idle, and stopping finishes
+//! Slow or endless requests are cut by time and size, what is too much at a time is refused ([`limits`]), keep-alive connections are closed when idle, and stopping finishes
 //! the requests in hand. Requests of browsers are refused, so that no web page reaches a server on its reader's
 //! machine. Any signature is accepted; absent: TLS, HTTP/2, authentication.
+
+mod limits;
 
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
@@ -11,15 +13,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use service::api::wire::{self, Head, MOST_BYTES, refused};
-use service::api::{Answer, Call, Service};
-use tokio::net::TcpListener;
+use service::api::{Answer, ApiError, Call, Service};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
+
+use limits::{Admission, Limits, Room};
 
 /// For the head of a request, and between two requests on one connection.
 const HEAD_TIME: Duration = Duration::from_secs(30);
@@ -28,6 +33,8 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// connection reset and never see why.
 const OVERFLOW_BYTES: usize = 16 << 20;
 const OVERFLOW_TIME: Duration = Duration::from_secs(1);
+/// What a client has that is turned away because there are too many.
+const TURN_AWAY_TIME: Duration = Duration::from_secs(5);
 /// What requests in hand have left once the server is told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 /// Pause after a connection could not be accepted: most likely there are too many.
@@ -64,7 +71,7 @@ impl Stop {
 
 /// Answers connections until told to stop, then finishes the requests in hand.
 pub async fn serve(listener: TcpListener, service: Arc<Service>, mut stop: Stop) {
-    let (graceful, server) = (GracefulShutdown::new(), protocol());
+    let (graceful, server, limits) = (GracefulShutdown::new(), protocol(), Limits::new());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -80,10 +87,19 @@ pub async fn serve(listener: TcpListener, service: Arc<Service>, mut stop: Stop)
         };
         // Answers are small and written at once: waiting for more only delays them.
         let _as_fast_as_it_goes = stream.set_nodelay(true);
-        let service = service.clone();
-        let answer = service_fn(move |request| exchange(service.clone(), request));
+        let place = match limits.admission() {
+            Admission::Served(place) => place,
+            Admission::TurnedAway(place) => {
+                tokio::spawn(turn_away(stream, place));
+                continue;
+            }
+            Admission::Closed => continue,
+        };
+        let (service, limits) = (service.clone(), limits.clone());
+        let answer = service_fn(move |request| exchange(service.clone(), limits.clone(), request));
         let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), answer));
         tokio::spawn(async move {
+            let _place = place;
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection broke");
             }
@@ -101,22 +117,49 @@ fn protocol() -> http1::Builder {
     protocol
 }
 
-async fn exchange(service: Arc<Service>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+/// Tells a client that there are too many connections, and closes this one.
+async fn turn_away(stream: TcpStream, _place: OwnedSemaphorePermit) {
+    let answer = service_fn(|request: Request<Incoming>| async {
+        let _in_vain = tokio::time::timeout(OVERFLOW_TIME, throw_away(pin!(request.into_body()))).await;
+        let mut response = response(ApiError::Throttled.into(), "");
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        Ok::<_, Infallible>(response)
+    });
+    let connection = protocol().keep_alive(false).serve_connection(TokioIo::new(stream), answer);
+    if tokio::time::timeout(TURN_AWAY_TIME, connection).await.is_err() {
+        tracing::debug!("a client that was turned away did not leave");
+    }
+}
+
+async fn exchange(
+    service: Arc<Service>,
+    limits: Limits,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     if request.method() == Method::GET && request.uri().path() == "/health" {
         return Ok(healthy());
     }
     let (begun, id) = (Instant::now(), service.request_id());
     let target = text(request.headers(), "x-amz-target").map(str::to_owned);
-    let answer = match receive(request).await {
-        Ok(call) => service.answer(call).await,
+    let answer = match receive(request, &limits).await {
+        Ok(Received { call, _room }) => match limits.request(&call.action) {
+            Some(_place) => service.answer(call).await,
+            None => ApiError::Throttled.into(),
+        },
         Err(answer) => answer,
     };
     tracing::debug!(target, request = id, status = answer.status, error = answer.error, took = ?begun.elapsed(), "request");
     Ok(response(answer, &id))
 }
 
+/// A call, and the room its body takes.
+struct Received {
+    call: Call,
+    _room: Room,
+}
+
 /// The call that a request makes, or what it is answered instead.
-async fn receive<B>(request: Request<B>) -> Result<Call, Answer>
+async fn receive<B>(request: Request<B>, limits: &Limits) -> Result<Received, Answer>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -125,16 +168,46 @@ where
     let Head { action, invocation } =
         Head::read(head.method.as_str(), head.uri.path(), |name| text(&head.headers, name))?;
     let mut body = pin!(body);
-    let body = match tokio::time::timeout(BODY_TIME, Limited::new(body.as_mut(), MOST_BYTES).collect()).await {
-        Ok(Ok(body)) => Vec::from(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let _in_vain = tokio::time::timeout(OVERFLOW_TIME, throw_away(body)).await;
-            return Err(wire::too_large());
+    let mut room = limits.body();
+    let answer = match tokio::time::timeout(BODY_TIME, collect(body.as_mut(), &mut room)).await {
+        Ok(Ok(body)) => return Ok(Received { call: Call { action, body, invocation }, _room: room }),
+        Ok(Err(Uncollected::BrokenOff)) => {
+            return Err(refused(400, "IncompleteBodyException", "The body of the request broke off."));
         }
-        Ok(Err(_)) => return Err(refused(400, "IncompleteBodyException", "The body of the request broke off.")),
         Err(_) => return Err(refused(408, "RequestTimeoutException", "The body of the request came too slowly.")),
+        Ok(Err(Uncollected::TooLarge)) => wire::too_large(),
+        Ok(Err(Uncollected::NoRoom)) => ApiError::Throttled.into(),
     };
-    Ok(Call { action, body, invocation })
+    let _in_vain = tokio::time::timeout(OVERFLOW_TIME, throw_away(body)).await;
+    Err(answer)
+}
+
+/// Why a body was not collected.
+enum Uncollected {
+    TooLarge,
+    NoRoom,
+    BrokenOff,
+}
+
+/// The whole body, as far as there is room for it.
+async fn collect<B: Body<Data = Bytes>>(mut body: Pin<&mut B>, room: &mut Room) -> Result<Vec<u8>, Uncollected> {
+    let mut all = Vec::new();
+    // Told before it comes, where its length is known.
+    if body.size_hint().lower() > MOST_BYTES as u64 {
+        return Err(Uncollected::TooLarge);
+    }
+    while let Some(frame) = body.as_mut().frame().await {
+        let frame = frame.map_err(|_| Uncollected::BrokenOff)?;
+        let Some(data) = frame.data_ref() else { continue };
+        if data.len() > MOST_BYTES - all.len() {
+            return Err(Uncollected::TooLarge);
+        }
+        if !room.grow(data.len()) {
+            return Err(Uncollected::NoRoom);
+        }
+        all.extend_from_slice(data);
+    }
+    Ok(all)
 }
 
 /// Reads on without keeping anything, up to a limit.
@@ -193,7 +266,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        receive(request.body(Full::new(Bytes::from(body.to_owned()))).unwrap()).await
+        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        receive(request, &Limits::new()).await.map(|received| received.call)
     }
 
     #[tokio::test]
@@ -210,7 +284,8 @@ mod tests {
     async fn answer_to_silence_after(begun: &str) -> (String, Duration) {
         let (mut client, server) = tokio::io::duplex(1 << 16);
         let answer = service_fn(|request| async {
-            let answer = receive(request).await.map_or_else(|answer| answer, |_| panic!("a whole request"));
+            let received = receive(request, &Limits::new()).await;
+            let answer = received.map_or_else(|answer| answer, |_| panic!("a whole request"));
             Ok::<_, Infallible>(response(answer, "id"))
         });
         let connection = tokio::spawn(protocol().serve_connection(TokioIo::new(server), answer));

@@ -27,16 +27,38 @@ const STACK: usize = 8 << 20;
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Calls of tasks in flight: what a new AWS account allows Lambda to run at a time.
 const CALLS: usize = 1_000;
+/// Executions in hand at a time: those that run or whose next thing is a second away. More starts are throttled.
+const HANDS: usize = 10_000;
+/// Connections of clients, calls of tasks, and the rest.
+#[cfg(unix)]
+const OPEN_FILES: u64 = 8_192;
 
 /// Serves until it is told to stop.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&options.log_level).context("--log-level")?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    allow_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build()?;
     let served = runtime.block_on(serve(options));
     runtime.shutdown_timeout(FAREWELL);
     served
 }
+
+/// Connections and calls of tasks are open files, and systems allow few unless they are asked for more.
+#[cfg(unix)]
+fn allow_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(now, most)| {
+        let wanted = most.min(OPEN_FILES).max(now);
+        setrlimit(Resource::RLIMIT_NOFILE, wanted, most)
+    });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+#[cfg(not(unix))]
+fn allow_open_files() {}
 
 /// The installation: its parts, joined.
 struct Installation {
@@ -71,6 +93,8 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         retention_days: options.retention_days,
         role: Role::Alone,
         calls: CALLS,
+        hands: HANDS,
+        events: options.max_events,
         wait_millionths: options.wait_time_scale,
     };
     let world = World {

@@ -121,6 +121,9 @@ impl Environment {
             retention_days: self.retention_days,
             role,
             calls: CALLS,
+            // The event source mapping bounds what comes in.
+            hands: usize::MAX,
+            events: interpreter::Limits::STANDARD.events,
             wait_millionths: interpreter::Limits::STANDARD.wait_millionths,
         };
         let world = World {

@@ -83,6 +83,7 @@ pub struct Service {
     /// In milliseconds.
     retention: i64,
     wait_millionths: u64,
+    events: u64,
 }
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -97,6 +98,7 @@ impl Service {
             home: arn::Home::of(&settings),
             retention: i64::from(settings.retention_days).saturating_mul(DAY_MS),
             wait_millionths: settings.wait_millionths,
+            events: settings.events,
             world,
         })
     }

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use asl::StateMachine;
 use interpreter::{Answer, Execution, Failure, Payload, Stimulus, Timestamp, Wait};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::Instrument;
 
 use crate::entry::{Head, Unreadable};
@@ -35,6 +35,9 @@ use crate::{Role, Settings, World};
 pub use express::ExpressEnd;
 pub(crate) use ledger::status_of;
 
+/// What an input may weigh before its execution counts as more than one.
+const HAND_BYTES: usize = 16 << 10;
+
 /// Delivers stimuli to executions, and does what they wait for.
 pub struct Deliver {
     world: World,
@@ -44,6 +47,8 @@ pub struct Deliver {
     owner: String,
     /// Calls of tasks that may begin.
     calls: Arc<Semaphore>,
+    /// Executions that may be in hand.
+    hands: Arc<Semaphore>,
     desks: Mutex<HashMap<String, mpsc::UnboundedSender<Letter>>>,
     definitions: crate::definitions::Definitions,
     watches: watch::Watches,
@@ -54,6 +59,8 @@ pub struct Deliver {
 pub enum DeliverError {
     NoSuchExecution,
     Store(StoreError),
+    /// As many executions are in hand as may be: nothing was begun.
+    Busy,
     /// What is stored cannot be read.
     Unreadable(Unreadable),
     /// The holder ended without an answer: a defect, contained to this execution.
@@ -135,6 +142,7 @@ impl Deliver {
             seal: Seal::new(settings.key),
             owner,
             calls: Arc::new(Semaphore::new(settings.calls)),
+            hands: Arc::new(Semaphore::new(settings.hands.min(Semaphore::MAX_PERMITS))),
             desks: Mutex::new(HashMap::new()),
             watches: watch::Watches::default(),
         })
@@ -148,6 +156,9 @@ impl Deliver {
     /// Starts an execution. When this returns `New`, it will end, whatever crashes.
     pub async fn start(self: &Arc<Self>, start: Start) -> Result<Started, DeliverError> {
         let arn = start.execution.arn.clone();
+        let weight = (start.execution.input.text().len() / HAND_BYTES).saturating_add(1);
+        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        let Ok(hand) = self.hands.clone().try_acquire_many_owned(weight) else { return Err(DeliverError::Busy) };
         let (told, hears) = oneshot::channel();
         let (sender, letters) = mpsc::unbounded_channel();
         let opened = {
@@ -155,7 +166,8 @@ impl Deliver {
             let free = !desks.contains_key(&arn);
             if free {
                 desks.insert(arn.clone(), sender.clone());
-                let opening = hold::open(self.clone(), self.desk(arn.clone(), sender), letters, start, told);
+                let desk = self.desk(arn.clone(), sender, Some(hand));
+                let opening = hold::open(self.clone(), desk, letters, start, told);
                 tokio::spawn(opening.instrument(span(&arn)));
             }
             free
@@ -186,16 +198,21 @@ impl Deliver {
         self.say(arn, Said::Heartbeat(wait)).await
     }
 
-    /// A message named the execution: there may be something to do. Returns once the first commit is through.
+    /// A message named the execution: there may be something to do. Waits for its turn to take the execution in hand, and
+    /// returns once the first commit is through.
     pub async fn look(self: &Arc<Self>, arn: &str) -> Result<Delivered, DeliverError> {
-        self.say(arn, Said::Look).await
+        // Never closed, so there is always a hand in the end.
+        let hand = self.hands.clone().acquire_owned().await.ok();
+        let (reply, hears) = oneshot::channel();
+        self.post(arn, Letter { said: Said::Look, reply }, None, hand);
+        hears.await.unwrap_or(Err(DeliverError::Lost))
     }
 
     /// Looks at an execution, and returns when nothing of it is in this process's hands any more, which is before
     /// `until` unless a call that was begun takes longer. What is left to do then, a message tells somebody else.
     pub async fn drive(self: &Arc<Self>, arn: &str, until: Timestamp) -> Result<Delivered, DeliverError> {
         let (reply, hears) = oneshot::channel();
-        let holder = self.post(arn, Letter { said: Said::Look, reply }, Some(until));
+        let holder = self.post(arn, Letter { said: Said::Look, reply }, Some(until), None);
         let delivered = hears.await.unwrap_or(Err(DeliverError::Lost));
         holder.closed().await;
         delivered
@@ -203,12 +220,20 @@ impl Deliver {
 
     async fn say(self: &Arc<Self>, arn: &str, said: Said) -> Result<Delivered, DeliverError> {
         let (reply, hears) = oneshot::channel();
-        self.post(arn, Letter { said, reply }, None);
+        // Whoever answers or stops is never kept waiting by what others started.
+        let hand = self.hands.clone().try_acquire_owned().ok();
+        self.post(arn, Letter { said, reply }, None, hand);
         hears.await.unwrap_or(Err(DeliverError::Lost))
     }
 
     /// Brings a letter to the execution's holder, or to a new one, which holds until `until`.
-    fn post(self: &Arc<Self>, arn: &str, letter: Letter, until: Option<Timestamp>) -> mpsc::UnboundedSender<Letter> {
+    fn post(
+        self: &Arc<Self>,
+        arn: &str,
+        letter: Letter,
+        until: Option<Timestamp>,
+        hand: Option<OwnedSemaphorePermit>,
+    ) -> mpsc::UnboundedSender<Letter> {
         let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
         let letter = match desks.get(arn) {
             Some(sender) => match sender.send(letter) {
@@ -220,13 +245,18 @@ impl Deliver {
         let (sender, letters) = mpsc::unbounded_channel();
         let _receiver_is_here = sender.send(letter);
         desks.insert(arn.to_owned(), sender.clone());
-        let resuming = hold::resume(self.clone(), self.desk(arn.to_owned(), sender.clone()), letters, until);
+        let resuming = hold::resume(self.clone(), self.desk(arn.to_owned(), sender.clone(), hand), letters, until);
         tokio::spawn(resuming.instrument(span(arn)));
         sender
     }
 
-    fn desk(self: &Arc<Self>, arn: String, sender: mpsc::UnboundedSender<Letter>) -> Desk {
-        Desk { deliver: self.clone(), arn, sender }
+    fn desk(
+        self: &Arc<Self>,
+        arn: String,
+        sender: mpsc::UnboundedSender<Letter>,
+        hand: Option<OwnedSemaphorePermit>,
+    ) -> Desk {
+        Desk { deliver: self.clone(), arn, sender, _hand: hand }
     }
 }
 
@@ -240,6 +270,7 @@ struct Desk {
     deliver: Arc<Deliver>,
     arn: String,
     sender: mpsc::UnboundedSender<Letter>,
+    _hand: Option<OwnedSemaphorePermit>,
 }
 
 impl Desk {

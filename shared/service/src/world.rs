@@ -29,6 +29,11 @@ pub struct Settings {
     pub role: Role,
     /// Calls of tasks in flight at a time.
     pub calls: usize,
+    /// Executions in hand at a time, about: more starts are throttled. Each counts once, and once more for every 16 KiB of
+    /// its input.
+    pub hands: usize,
+    /// Events of a history at most, in Standard executions that start from now on.
+    pub events: u64,
     /// What share of its delay a Wait waits in executions that start from now on, in millionths.
     pub wait_millionths: u64,
 }

@@ -159,6 +159,8 @@ fn settings(role: Role) -> Settings {
         retention_days: 90,
         role,
         calls: 16,
+        hands: usize::MAX,
+        events: Limits::STANDARD.events,
         wait_millionths: Limits::STANDARD.wait_millionths,
     }
 }

@@ -10,7 +10,6 @@ mod machines;
 mod requests;
 mod wire;
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Weak};
@@ -70,7 +69,7 @@ impl World {
         ensure!(output == "1", "a workflow that hands on 1 answers {output}");
         let log = self.server.log_text();
         ensure!(!log.contains("panicked") && !log.contains("ERROR"), "{log}");
-        let peak = peak_mib(self.server.pid())?;
+        let peak = self.server.peak_mib()?;
         ensure!(peak <= LARGEST_MIB, "the server took {peak} MiB");
         Ok(())
     }
@@ -98,14 +97,6 @@ fn functions_that_return_null() -> Result<SocketAddr> {
         }
     });
     Ok(address)
-}
-
-/// The most memory a process had, in MiB.
-fn peak_mib(pid: u32) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kib / 1024)
 }
 
 /// A machine that hands on its input.

@@ -12,6 +12,8 @@ const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
 /// The largest factor on Waits. Who waits longer than that has mistaken it for something else.
 const MOST_SCALE: f64 = 1000.0;
+/// Fewer leave no room to fail in; of more, histories outgrow what their journal can number.
+const MOST_EVENTS: std::ops::RangeInclusive<u64> = 100..=10_000_000;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Regions by how they begin, and their partitions. What is not in here is in `aws`.
@@ -63,6 +65,9 @@ pub struct Options {
     /// Days for which closed executions are kept
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_500), env = "STEPWELL_RETENTION_DAYS")]
     pub retention_days: u32,
+    /// Events of a history at most, for Standard executions that start from now on
+    #[arg(long, value_name = "EVENTS", default_value_t = 25_000, value_parser = clap::value_parser!(u64).range(MOST_EVENTS), env = "STEPWELL_MAX_EVENTS")]
+    pub max_events: u64,
     /// What an acknowledged request survives
     #[arg(long, value_enum, default_value_t = Promise::Full, env = "STEPWELL_DURABILITY")]
     pub durability: Promise,

@@ -45,6 +45,8 @@ pub enum ApiError {
     TooManyTags(String),
     /// Another request changed the same thing at the same time.
     Conflict(String),
+    /// More than is taken on at a time: stock clients wait, and send it again.
+    Throttled,
     /// The store is busy: the client's own retry will do.
     Unavailable,
     Internal,
@@ -78,6 +80,7 @@ impl ApiError {
             Self::ResourceNotFound(_) => "ResourceNotFound",
             Self::TooManyTags(_) => "TooManyTags",
             Self::Conflict(_) => "ConflictException",
+            Self::Throttled => "ThrottlingException",
             Self::Unavailable => "ServiceUnavailable",
             Self::Internal => "InternalFailure",
         }
@@ -89,6 +92,8 @@ impl ApiError {
         match self.side() {
             Side::Model => "com.amazon.coral.validate#",
             Side::Front | Side::Size | Side::Busy | Side::Broken => "com.amazon.coral.service#",
+            // AWS: as other services of its front end have it; unverified for Step Functions.
+            Side::Rate => "com.amazon.coral.availability#",
             Side::Service => "com.amazonaws.swf.service.v2.model#",
         }
     }
@@ -96,7 +101,7 @@ impl ApiError {
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self.side() {
-            Side::Model | Side::Front | Side::Service => 400,
+            Side::Model | Side::Front | Side::Service | Side::Rate => 400,
             Side::Size => 413,
             Side::Busy => 503,
             Side::Broken => 500,
@@ -108,6 +113,7 @@ impl ApiError {
             Self::Constraints(_) => Side::Model,
             Self::Serialization(_) | Self::UnknownOperation(_) => Side::Front,
             Self::RequestTooLarge { .. } => Side::Size,
+            Self::Throttled => Side::Rate,
             Self::Unavailable => Side::Busy,
             Self::Internal => Side::Broken,
             Self::Validation(_) | Self::InvalidArn(_) | Self::InvalidName(_) | Self::InvalidDefinition(_) => {
@@ -156,6 +162,7 @@ impl ApiError {
             Self::ResourceNotFound(arn) => format!("Resource not found: '{arn}'"),
             // AWS: unverified.
             Self::TooManyTags(arn) => format!("Too many tags: '{arn}'"),
+            Self::Throttled => "Rate exceeded".to_owned(),
             Self::Unavailable => "The store is busy. Try again.".to_owned(),
             Self::Internal => "The request failed because of an internal failure; the log says which.".to_owned(),
         }
@@ -180,6 +187,8 @@ enum Side {
     /// The front end, before it knows what is asked.
     Front,
     Service,
+    /// Whoever has too much to do.
+    Rate,
     Size,
     Busy,
     Broken,
@@ -204,6 +213,7 @@ impl From<DeliverError> for ApiError {
         match error {
             DeliverError::Store(error) => error.into(),
             DeliverError::Unreadable(error) => error.into(),
+            DeliverError::Busy => Self::Throttled,
             // Callers that name an execution answer this themselves.
             DeliverError::NoSuchExecution | DeliverError::Lost => {
                 tracing::error!(?error, "an execution's holder gave no answer");

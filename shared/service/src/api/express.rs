@@ -26,7 +26,7 @@ use crate::deliver::{ExpressEnd, Start, status_of};
 use crate::entry::{Head, Unreadable};
 use crate::ports::Starts;
 
-/// Asynchronous executions that run at a time; more wait for their turn.
+/// Asynchronous executions that run at a time; more starts are throttled, and what was started before waits its turn.
 const AT_A_TIME: usize = 10_000;
 
 /// The asynchronous executions of this process.
@@ -67,6 +67,9 @@ impl Service {
         let arn = self.express_arn(&order);
         if let Some(started) = self.express.running.started(&arn) {
             return Ok(answer(&arn, started));
+        }
+        if self.express.turns.available_permits() == 0 {
+            return Err(ApiError::Throttled);
         }
         let start = self.express_start(&order, arn.clone()).await?;
         let started = start.execution.started;

@@ -98,7 +98,7 @@ impl Service {
         let machine = &order.machine;
         let definition = self.deliver.definitions().get(&machine.revision).await?;
         let limits = match machine.kind {
-            WorkflowType::Standard => Limits::STANDARD,
+            WorkflowType::Standard => Limits { events: self.events, ..Limits::STANDARD },
             WorkflowType::Express => Limits::EXPRESS,
         };
         let limits = Limits { wait_millionths: self.wait_millionths, ..limits };

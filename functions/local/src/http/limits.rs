@@ -1,0 +1,138 @@
+//! How much the server takes on at a time. What is beyond is answered at once with AWS's throttling error, which stock
+//! clients wait out and send again, so that what was taken on stays prompt and memory bounded.
+//!
+//! Connections, bytes of bodies, and requests are bounded each for itself. Starts are what there can be too much of, and a
+//! synchronous execution takes as long as it takes: both have their own bounds and keep nobody else from being answered.
+//! How many executions are in hand at a time is the service's to bound.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Connections that are served at a time.
+pub const CONNECTIONS: usize = 2_000;
+/// Connections beyond these that are told so, at a time; still more are closed without a word.
+const TURNED_AWAY: usize = 100;
+/// Starts that are answered at a time: what one commit takes.
+const STARTS: usize = 256;
+/// Other requests that are answered at a time.
+const REQUESTS: usize = 512;
+/// Synchronous executions that run at a time.
+const SYNCHRONOUS: usize = 1_000;
+/// Of the bodies of all requests together, in KiB.
+const BODIES: usize = 64 << 10;
+
+/// What is still free.
+#[derive(Clone)]
+pub struct Limits {
+    connections: Arc<Semaphore>,
+    turned_away: Arc<Semaphore>,
+    starts: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
+    synchronous: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+}
+
+/// How a connection is dealt with. A permit is the connection's place.
+pub enum Admission {
+    Served(OwnedSemaphorePermit),
+    TurnedAway(OwnedSemaphorePermit),
+    Closed,
+}
+
+impl Limits {
+    pub fn new() -> Limits {
+        let of = |count| Arc::new(Semaphore::new(count));
+        Limits {
+            connections: of(CONNECTIONS),
+            turned_away: of(TURNED_AWAY),
+            starts: of(STARTS),
+            requests: of(REQUESTS),
+            synchronous: of(SYNCHRONOUS),
+            bodies: of(BODIES),
+        }
+    }
+
+    pub fn admission(&self) -> Admission {
+        match self.connections.clone().try_acquire_owned() {
+            Ok(place) => Admission::Served(place),
+            Err(_) => self.turned_away.clone().try_acquire_owned().map_or(Admission::Closed, Admission::TurnedAway),
+        }
+    }
+
+    /// A place among the requests that are answered; `None`: there are too many.
+    pub fn request(&self, action: &str) -> Option<OwnedSemaphorePermit> {
+        let among = match action {
+            "StartExecution" => &self.starts,
+            "StartSyncExecution" => &self.synchronous,
+            _ => &self.requests,
+        };
+        among.clone().try_acquire_owned().ok()
+    }
+
+    /// Room for a body that has begun to arrive.
+    pub fn body(&self) -> Room {
+        Room { bodies: self.bodies.clone(), taken: None, kib: 0, bytes: 0 }
+    }
+}
+
+/// The room that one body takes, for as long as this is kept.
+pub struct Room {
+    bodies: Arc<Semaphore>,
+    taken: Option<OwnedSemaphorePermit>,
+    kib: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes room for further bytes; false: there is none.
+    pub fn grow(&mut self, bytes: usize) -> bool {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let more = self.bytes.div_ceil(1024).saturating_sub(self.kib);
+        let Ok(permits) = u32::try_from(more) else { return false };
+        let Ok(permit) = self.bodies.clone().try_acquire_many_owned(permits) else { return false };
+        self.kib = self.kib.saturating_add(more);
+        match &mut self.taken {
+            Some(taken) => taken.merge(permit),
+            none => *none = Some(permit),
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_share_their_room_and_give_it_back() {
+        let limits = Limits::new();
+        let mut bodies: Vec<Room> = (0..32).map(|_| limits.body()).collect();
+        assert!(bodies.iter_mut().all(|body| body.grow(1) && body.grow((2 << 20) - 1)));
+        assert!(!limits.body().grow(1), "64 MiB are taken");
+        bodies.pop();
+        assert!(limits.body().grow(2 << 20));
+        assert!(!limits.body().grow((2 << 20) + 1));
+    }
+
+    #[test]
+    fn starts_of_either_kind_leave_room_for_other_requests() {
+        let limits = Limits::new();
+        let mut running = Vec::new();
+        for (action, count) in [("StartSyncExecution", SYNCHRONOUS), ("StartExecution", STARTS)] {
+            running.extend((0..count).map(|_| limits.request(action)));
+            assert!(running.iter().all(Option::is_some) && limits.request(action).is_none(), "{action}");
+        }
+        assert!(limits.request("DescribeExecution").is_some());
+    }
+
+    #[test]
+    fn connections_are_served_then_turned_away_then_closed() {
+        let limits = Limits::new();
+        let all: Vec<_> = (0..=CONNECTIONS + TURNED_AWAY).map(|_| limits.admission()).collect();
+        let served = all.iter().filter(|admission| matches!(admission, Admission::Served(_))).count();
+        assert_eq!(served, CONNECTIONS);
+        assert!(matches!(all[CONNECTIONS], Admission::TurnedAway(_)));
+        assert!(matches!(all[CONNECTIONS + TURNED_AWAY], Admission::Closed));
+    }
+}
