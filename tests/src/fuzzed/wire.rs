@@ -55,6 +55,8 @@ impl Desk {
             retention_days: 90,
             role: Role::Shares,
             calls: 4,
+            hands: usize::MAX,
+            events: interpreter::Limits::STANDARD.events,
             wait_millionths: Limits::STANDARD.wait_millionths,
         };
         let desk = Desk { service: Service::new(world, settings), disk };
