@@ -22,7 +22,7 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the Step Functions API, durable in one directory
-    Serve(serve::Options),
+    Serve(Box<serve::Options>),
     /// Say what is wrong with definitions, and where
     Validate(validate::Options),
 }
