@@ -81,7 +81,7 @@ fn damage(directory: &Path, chance: &mut u64) -> Result<String> {
     let kind = match next(chance) % 40 {
         0 => Damage::Empty,
         1 => Damage::Remove,
-        other => kinds[usize::try_from(other)? % kinds.len()],
+        other => *kinds.get(usize::try_from(other)? % kinds.len()).context("a kind")?,
     };
     let path = directory.join(file);
     let mut content = fs::read(&path)?;
@@ -89,7 +89,7 @@ fn damage(directory: &Path, chance: &mut u64) -> Result<String> {
     let sector = place / 512 * 512..(place / 512 * 512 + 512).min(content.len());
     match kind {
         Damage::Flip => content.get_mut(place).into_iter().for_each(|byte| *byte ^= 1 << (place % 8)),
-        Damage::Zero => content[sector].fill(0),
+        Damage::Zero => content.get_mut(sector).into_iter().for_each(|sector| sector.fill(0)),
         // What another sector of the file holds.
         Damage::Tear => content.copy_within(0..sector.len(), sector.start),
         Damage::Cut => content.truncate(place),
