@@ -36,7 +36,9 @@ const OPEN_FILES: u64 = 8_192;
 /// Serves until it is told to stop.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&options.log_level).context("--log-level")?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written, on a disk that is full, is lost: complaining about it there would be a panic.
+    log.log_internal_errors(false).init();
     allow_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build()?;
     let served = runtime.block_on(serve(options));
