@@ -94,6 +94,19 @@ def running(command, ready, log):
             raise SystemExit("%s does not stop" % command[0])
 
 
+@contextlib.contextmanager
+def serving(args, stub, scratch, log):
+    """-> the endpoint to test: a server of this run's own, unless one was given"""
+    if args.endpoint:
+        yield args.endpoint
+        return
+    server = free_port()
+    command = [args.stepwell, "serve", "--port", server, "--data-dir", scratch / "data", "--account", ACCOUNT,
+               "--lambda-endpoint", "http://127.0.0.1:%d" % stub]
+    with running(command, "http://127.0.0.1:%d/health" % server, log):
+        yield "http://127.0.0.1:%d" % server
+
+
 def replay(args, chosen, scratch):
     """-> the rows replay.py wrote, by id"""
     folder = scratch / "eligible"
@@ -101,14 +114,12 @@ def replay(args, chosen, scratch):
         copy = folder / path.relative_to(args.corpus)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-    stub, server, results = free_port(), free_port(), scratch / "results.json"
+    stub, results = args.stub_port or free_port(), scratch / "results.json"
     with open(scratch / "processes.log", "w") as log, \
             running([sys.executable, args.corpus / "lambda_stub.py", "--port", stub],
                     "http://127.0.0.1:%d/_stub" % stub, log), \
-            running([args.stepwell, "serve", "--port", server, "--data-dir", scratch / "data", "--account", ACCOUNT,
-                     "--lambda-endpoint", "http://127.0.0.1:%d" % stub],
-                    "http://127.0.0.1:%d/health" % server, log):
-        command = [sys.executable, args.corpus / "replay.py", "--endpoint", "http://127.0.0.1:%d" % server,
+            serving(args, stub, scratch, log) as endpoint:
+        command = [sys.executable, args.corpus / "replay.py", "--endpoint", endpoint,
                    "--dir", folder, "--lambda-stub", "http://127.0.0.1:%d" % stub, "--json", results, "--quiet",
                    "--threads", args.threads, "--timeout", args.timeout]
         for text in args.only:
@@ -143,7 +154,10 @@ def percent(part, whole):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--corpus", type=pathlib.Path, required=True, help="the folder replay.py is in")
-    ap.add_argument("--stepwell", type=pathlib.Path, required=True, help="the binary to test")
+    tested = ap.add_mutually_exclusive_group(required=True)
+    tested.add_argument("--stepwell", type=pathlib.Path, help="the binary to test")
+    tested.add_argument("--endpoint", help="the running installation to test; its tasks call functions at --stub-port")
+    ap.add_argument("--stub-port", type=int, help="where the Lambda stub listens (default: any free port)")
     ap.add_argument("--write", action="store_true", help="write the baselines from what passed")
     ap.add_argument("--only", action="append", default=[], help="ids or paths that contain this (repeatable)")
     ap.add_argument("--report", type=pathlib.Path, help="write what failed here, as JSON")

@@ -49,8 +49,8 @@ def run(program, *arguments, **variables):
 
 @contextlib.contextmanager
 def emulator(port, account, log):
-    """A running emulator that answers."""
-    environment = dict(os.environ, BIND_HOST="127.0.0.1", MINISTACK_HOST="127.0.0.1", GATEWAY_PORT=str(port),
+    """A running emulator that answers, and lets functions do what their roles allow and nothing else."""
+    environment = dict(os.environ, BIND_HOST="127.0.0.1", MINISTACK_HOST="127.0.0.1", GATEWAY_PORT=str(port), AUTH="true",
                        MINISTACK_ACCOUNT_ID=account, DOCKER_HOST="unix:///nonexistent")
     with open(log, "w") as out:
         process = subprocess.Popen([sys.executable, PROGRAMS / "ministack"], env=environment, stdin=subprocess.DEVNULL,
@@ -85,19 +85,26 @@ def deploy(made, endpoint, account):
         "--region", REGION, "--parameter-overrides", *parameters)
 
 
-def make_echo(account):
+def make_echo():
     """A function that workflows can call, in the emulator itself."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = boto3.client("iam").create_role(
+        RoleName="echo", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as files:
         files.writestr("echo.py", "def handler(event, context):\n    return event\n")
     boto3.client("lambda").create_function(
-        FunctionName="echo", Runtime="python3.11", Role="arn:aws:iam::%s:role/any" % account, Handler="echo.handler",
-        Timeout=20, Code={"ZipFile": archive.getvalue()})
+        FunctionName="echo", Runtime="python3.11", Role=role["Role"]["Arn"], Handler="echo.handler", Timeout=120,
+        Code={"ZipFile": archive.getvalue()})
 
 
-def mend_concurrency(endpoint):
+def mend_concurrency(endpoint, account):
     """The emulator keeps a mapping's MaximumConcurrency as the text that a parameter is, and then cannot compare it."""
-    with urllib.request.urlopen(endpoint + "/2015-03-31/event-source-mappings/") as answer:
+    # Not boto3, which makes a number of it. The emulator does not check the signature of an account's own key.
+    signature = "AWS4-HMAC-SHA256 Credential=%s/20260101/%s/lambda/aws4_request, SignedHeaders=host, Signature=none"
+    asked = urllib.request.Request(endpoint + "/2015-03-31/event-source-mappings/",
+                                   headers={"Authorization": signature % (account, REGION)})
+    with urllib.request.urlopen(asked) as answer:
         mapping, = json.load(answer)["EventSourceMappings"]
     most = mapping["ScalingConfig"]["MaximumConcurrency"]
     if most == "200":
@@ -105,6 +112,20 @@ def mend_concurrency(endpoint):
             UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": int(most)})
     else:
         assert most == 200, mapping
+
+
+def mend_batches():
+    """The emulator asks for sqs:SendMessageBatch where AWS asks for sqs:SendMessage: IAM has no action of that name."""
+    iam = boto3.client("iam")
+    for name in [role["RoleName"] for role in iam.list_roles()["Roles"]]:
+        if not name.startswith(STACK):
+            continue
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+            for statement in document["Statement"]:
+                if statement["Action"] == "sqs:SendMessage":
+                    statement["Action"] = ["sqs:SendMessage", "sqs:SendMessageBatch"]
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
 
 
 def whereabouts(endpoint):
@@ -131,9 +152,10 @@ def main():
     built = time.monotonic()
     with emulator(port, arguments.account, arguments.scratch / "emulator.log"):
         boto3.client("s3").create_bucket(Bucket=BUCKET)
-        make_echo(arguments.account)
+        make_echo()
         deploy(made, endpoint, arguments.account)
-        mend_concurrency(endpoint)
+        mend_concurrency(endpoint, arguments.account)
+        mend_batches()
         took = {"built_after": built - begun, "deployed_after": time.monotonic() - built}
         print(json.dumps({**whereabouts(endpoint), **took}), flush=True)
         sys.stdin.read()

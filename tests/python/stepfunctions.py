@@ -1,13 +1,15 @@
 """What the tests of boto3 share: a client with every setting from the environment, and machines to try it on."""
 import json
+import os
 import time
 import unittest
 
 import boto3
 
-ROLE = "arn:aws:iam::123456789012:role/any"
-PREFIX = "arn:aws:states:us-east-1:123456789012:"
-FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:"
+ACCOUNT = os.environ["STEPWELL_ACCOUNT"]
+ROLE = "arn:aws:iam::%s:role/any" % ACCOUNT
+PREFIX = "arn:aws:states:us-east-1:%s:" % ACCOUNT
+FUNCTION = "arn:aws:lambda:us-east-1:%s:function:" % ACCOUNT
 
 
 def machine(**states):

@@ -3,7 +3,7 @@ import json
 import time
 import unittest
 
-from stepfunctions import Case, machine
+from stepfunctions import ROLE, Case, machine
 
 CALLBACK = {
     "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "TimeoutSeconds": 300,
@@ -17,7 +17,7 @@ class Callbacks(Case):
     def setUpClass(cls):
         super().setUpClass()
         made = cls.client.create_state_machine(
-            name="callback", definition=machine(Ask=CALLBACK), roleArn="arn:aws:iam::123456789012:role/any")
+            name="callback", definition=machine(Ask=CALLBACK), roleArn=ROLE)
         cls.machine = made["stateMachineArn"]
 
     def asked(self):

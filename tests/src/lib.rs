@@ -12,6 +12,7 @@ pub mod lambda_server;
 pub mod load;
 pub mod meter;
 pub mod modes;
+pub mod parity;
 pub mod python;
 pub mod raw_http;
 pub mod server;

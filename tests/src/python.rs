@@ -52,7 +52,8 @@ impl Clients {
             .env("AWS_ENDPOINT_URL_SFN", endpoint)
             .env("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")
             .env("AWS_DEFAULT_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "any")
+            // `serve` takes any; this one the emulator of AWS takes, too.
+            .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "any")
             .env("AWS_CONFIG_FILE", &nowhere)
             .env("AWS_SHARED_CREDENTIALS_FILE", &nowhere)

@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Walk {
     clients: Clients,
     endpoint: String,
+    account: &'static str,
     client: Client,
 }
 
@@ -65,13 +66,14 @@ pub async fn functions() -> io::Result<LambdaServer> {
 }
 
 impl Walk {
-    pub fn of(clients: Clients, endpoint: &str) -> Self {
-        Self { clients, endpoint: endpoint.to_owned(), client: Client::new(endpoint) }
+    pub fn of(clients: Clients, endpoint: &str, account: &'static str) -> Self {
+        Self { clients, endpoint: endpoint.to_owned(), account, client: Client::new(endpoint) }
     }
 
     /// Runs a file of Python's own `unittest`.
     async fn unittest(&self, file: &str) -> Result<()> {
         let mut python = self.clients.python(&self.endpoint);
+        python.env("STEPWELL_ACCOUNT", self.account);
         python.args(["-m", "unittest", "--verbose", file]).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/python"));
         let output = tokio::task::spawn_blocking(move || python.output());
         let output = tokio::time::timeout(PATIENCE, output).await???;

@@ -17,16 +17,19 @@ use service::ports::{Clock, Journal, Record};
 use stepwell_tests::client::{Client, parsed};
 use stepwell_tests::deployment::{self, ACCOUNT, Turn};
 use stepwell_tests::hand_clock::HandClock;
+use stepwell_tests::parity;
 use stepwell_tests::python::Clients;
+use stepwell_tests::server;
 use stepwell_tests::walk::{self, Walk};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A busy machine starts forty functions in Python slowly.
+const PATIENCE: Duration = Duration::from_secs(180);
 async fn on_lambda() -> Result<Option<(Walk, impl Sized)>> {
     let Some(clients) = Clients::find()? else { return Ok(None) };
     let Some(mut installed) = deployment::turn().await? else { return Ok(None) };
     let functions = walk::functions().await?;
     installed.calls_functions_at(Some(&functions.url())).await?;
-    Ok(Some((Walk::of(clients, &installed.endpoint), (installed, functions))))
+    Ok(Some((Walk::of(clients, &installed.endpoint, ACCOUNT), (installed, functions))))
 }
 
 mod stock_clients {
@@ -185,6 +188,20 @@ async fn the_clock_wakes_what_waits_longer_than_a_queue_can_delay() -> Result<()
     let told = client.finished(&execution, PATIENCE).await?;
     assert_eq!(told["status"], "SUCCEEDED");
     ensure!(told["stopDate"].as_f64().is_some_and(|stopped| stopped * 1_000. >= soon.0 as f64), "too early: {told}");
+    installed.has_no_dead_letters().await
+}
+
+/// `parity.rs` does the same on `serve`; `parity/README.md` says what fails there and here.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_agrees_with_aws_on_serve_does_here() -> Result<()> {
+    let (Some(corpus), Some(clients)) = (parity::corpus()?, Clients::find()?) else { return Ok(()) };
+    let Some(mut installed) = deployment::turn().await? else { return Ok(()) };
+    let stub = server::free_address()?;
+    installed.calls_functions_at(Some(&format!("http://{stub}"))).await?;
+    let port = stub.port().to_string();
+    let flags = ["--endpoint", &installed.endpoint, "--stub-port", &port, "--timeout", "60"];
+    let report = tokio::task::block_in_place(|| parity::replay(&clients, &corpus, &flags))?;
+    println!("{report}");
     installed.has_no_dead_letters().await
 }
 

@@ -6,13 +6,16 @@ use stepwell_tests::server::Server;
 use stepwell_tests::walk::{self, Walk};
 use tempfile::TempDir;
 
+/// The account of `serve` where nobody says another.
+const ACCOUNT: &str = "123456789012";
+
 async fn on_serve() -> Result<Option<(Walk, impl Sized)>> {
     let Some(clients) = Clients::find()? else { return Ok(None) };
     let functions = walk::functions().await?;
     let directory = TempDir::new()?;
     let flags = ["--lambda-endpoint", &functions.url()];
     let server = Server::start(&directory.path().join("data"), &flags).await?;
-    Ok(Some((Walk::of(clients, server.endpoint()), (server, functions, directory))))
+    Ok(Some((Walk::of(clients, server.endpoint(), ACCOUNT), (server, functions, directory))))
 }
 
 stepwell_tests::walk!(on_serve);

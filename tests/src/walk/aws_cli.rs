@@ -64,14 +64,14 @@ fn waits() -> Value {
     json!({"StartAt": "Sleep", "States": {"Sleep": {"Type": "Wait", "Seconds": 3600, "End": true}}})
 }
 
-fn charges() -> Value {
-    let function = "arn:aws:lambda:us-east-1:123456789012:function:Charge";
+fn charges(walk: &Walk) -> Value {
+    let function = format!("arn:aws:lambda:us-east-1:{}:function:Charge", walk.account);
     json!({"StartAt": "Pay", "States": {"Pay": {"Type": "Task", "Resource": function, "End": true}}})
 }
 
 pub async fn state_machines_are_created_updated_listed_described_and_deleted(terminal: &Walk) -> Result<()> {
     let arn = terminal.create("greeter", &passes())?;
-    assert_eq!(arn, "arn:aws:states:us-east-1:123456789012:stateMachine:greeter");
+    assert_eq!(arn, format!("arn:aws:states:us-east-1:{}:stateMachine:greeter", terminal.account));
 
     let described = terminal.aws(&["describe-state-machine", "--state-machine-arn", &arn])?;
     assert_eq!(described["name"], "greeter");
@@ -109,7 +109,7 @@ pub async fn state_machines_are_created_updated_listed_described_and_deleted(ter
 pub async fn executions_are_started_described_listed_and_stopped(terminal: &Walk) -> Result<()> {
     let greeter = terminal.create("greeter", &passes())?;
     let done = terminal.start(&greeter, "first", r#"{"name": "you"}"#)?;
-    assert_eq!(done, "arn:aws:states:us-east-1:123456789012:execution:greeter:first");
+    assert_eq!(done, format!("arn:aws:states:us-east-1:{}:execution:greeter:first", terminal.account));
     terminal.finished(&done).await?;
     let described = terminal.aws(&["describe-execution", "--execution-arn", &done])?;
     assert_eq!(described["status"], "SUCCEEDED");
@@ -143,7 +143,7 @@ pub async fn executions_are_started_described_listed_and_stopped(terminal: &Walk
 }
 
 pub async fn a_failed_tasks_events_are_found_by_query(terminal: &Walk) -> Result<()> {
-    let machine = terminal.create("charger", &charges())?;
+    let machine = terminal.create("charger", &charges(terminal))?;
     let execution = terminal.start(&machine, "declined", "{}")?;
     terminal.finished(&execution).await?;
     let history = ["get-execution-history", "--execution-arn", &execution];
