@@ -1,0 +1,215 @@
+//! Messages that come twice, in another order, late or never, workers that die, and answers of the table that get lost:
+//! over the real adapters everything ends as if nothing had happened, and no attempt is started twice.
+
+#![expect(clippy::indexing_slicing, reason = "an index into JSON does not panic")]
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use async_trait::async_trait;
+use aws::Installation;
+use serde_json::{Value, json};
+use service::Role;
+use service::ports::{TaskAnswer, TaskCall, Tasks};
+use service::worker::{Message, Worker};
+use stepwell_tests::cloud::{Cloud, Sent, call, create_machine, start};
+use stepwell_tests::dynamo::Fault;
+
+/// Functions that take a second and return what they got; while the worker is dying, their answers never arrive.
+#[derive(Default)]
+struct Functions {
+    calls: Mutex<Vec<String>>,
+    dying: AtomicBool,
+}
+
+#[async_trait]
+impl Tasks for Functions {
+    async fn call(&self, call: TaskCall) -> TaskAnswer {
+        let made = format!("{} {} {}", call.execution, call.state, call.arguments);
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(made);
+        if self.dying.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        TaskAnswer::Succeeded { output: call.arguments }
+    }
+
+    async fn limit(&self, _call: &TaskCall) -> Duration {
+        Duration::from_secs(60)
+    }
+}
+
+/// A task whose arguments say which attempt of which item it is: two equal calls are one attempt started twice.
+fn work(more: Value) -> Value {
+    let mut work = json!({
+        "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:work", "ResultPath": null,
+        "Parameters": { "attempt.$": "$$.State.RetryCount", "input.$": "$" },
+        "Retry": [{ "ErrorEquals": ["Lambda.SdkClientException"], "IntervalSeconds": 1, "MaxAttempts": 2 }],
+    });
+    for (name, value) in more.as_object().cloned().unwrap_or_default() {
+        work[name] = value;
+    }
+    work
+}
+
+/// Tasks in a row, a wait, and a Map of tasks.
+fn definition() -> Value {
+    let each = json!({ "StartAt": "Each", "States": { "Each": work(json!({ "End": true })) } });
+    json!({
+        "StartAt": "First",
+        "States": {
+            "First": work(json!({ "Next": "Rest" })),
+            "Rest": { "Type": "Wait", "Seconds": 90, "Next": "Second" },
+            "Second": work(json!({ "Next": "All" })),
+            "All": { "Type": "Map", "ItemProcessor": each, "MaxConcurrency": 2, "End": true },
+        }
+    })
+}
+
+struct World {
+    cloud: Cloud,
+    functions: Arc<Functions>,
+    api: Installation,
+    machine: String,
+}
+
+impl World {
+    async fn new() -> Result<World> {
+        let (cloud, functions) = (Cloud::new().await?, Arc::new(Functions::default()));
+        let api = cloud.process(Role::Answers, functions.clone()).await?;
+        let machine = create_machine(&api.service, "delivered", "STANDARD", &definition()).await?;
+        Ok(World { cloud, functions, api, machine })
+    }
+
+    async fn start(&self, name: &str) -> Result<String> {
+        start(&self.api.service, &self.machine, name, &json!([1, 2, 3])).await
+    }
+
+    /// Another process that works.
+    async fn worker(&self) -> Result<Worker> {
+        Ok(Worker::new(self.cloud.process(Role::Shares, self.functions.clone()).await?.service))
+    }
+
+    /// Every execution succeeded, with a history without a gap, and every attempt was called once.
+    async fn all_is_well(&self, executions: &[String], attempts: usize) -> Result<()> {
+        for execution in executions {
+            let asked = json!({ "executionArn": execution, "maxResults": 1000 });
+            let described = call(&self.api.service, "DescribeExecution", json!({ "executionArn": execution })).await?;
+            ensure!(described["status"] == "SUCCEEDED" && described["output"] == "[1,2,3]", "{described}");
+            let history = call(&self.api.service, "GetExecutionHistory", asked).await?;
+            let ids: Vec<u64> =
+                history["events"].as_array().into_iter().flatten().filter_map(|event| event["id"].as_u64()).collect();
+            ensure!(ids.iter().copied().eq(1..=ids.len() as u64), "{ids:?}");
+        }
+        let calls = self.functions.calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let once: BTreeSet<&String> = calls.iter().collect();
+        ensure!(once.len() == calls.len() && calls.len() == attempts, "{} of {attempts}: {calls:#?}", calls.len());
+        Ok(())
+    }
+}
+
+/// Calls of an execution in which no attempt is lost.
+const CALLS: usize = 5;
+
+#[tokio::test(start_paused = true)]
+async fn messages_may_come_three_times() -> Result<()> {
+    let world = World::new().await?;
+    let execution = world.start("one").await?;
+    world.cloud.deliver_all(&world.worker().await?, 3).await?;
+    world.all_is_well(&[execution], CALLS).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_may_come_together_to_several_workers_in_any_order() -> Result<()> {
+    let world = World::new().await?;
+    let mut executions = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        executions.push(world.start(name).await?);
+    }
+    let workers = [world.worker().await?, world.worker().await?];
+    let mut waiting = world.cloud.sent()?;
+    while !waiting.is_empty() {
+        let now = tokio::time::Instant::now();
+        let (visible, later): (Vec<Sent>, Vec<Sent>) = waiting.into_iter().partition(|sent| sent.visible <= now);
+        waiting = later;
+        let messages: Vec<Message> = visible.into_iter().map(|sent| sent.message).collect();
+        let backwards = messages.iter().rev().cloned().collect();
+        let (until, pause) = (world.cloud.until(), tokio::time::sleep(Duration::from_secs(1)));
+        tokio::join!(workers[0].handle(messages, until), workers[1].handle(backwards, until), pause);
+        waiting.extend(world.cloud.sent()?);
+    }
+    world.all_is_well(&executions, 4 * CALLS).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_purged_queue_is_made_good_by_the_sweep() -> Result<()> {
+    const EXECUTIONS: usize = 60;
+    let world = World::new().await?;
+    let (mut executions, mut lost) = (Vec::new(), 0);
+    for number in 0..EXECUTIONS {
+        executions.push(world.start(&format!("e{number}")).await?);
+        // Some have come as far as their Wait.
+        let messages = world.cloud.sent()?.into_iter().map(|sent| sent.message).collect();
+        if number % 2 == 0 {
+            let undone = world.worker().await?.handle(messages, world.cloud.until()).await;
+            assert!(undone.is_empty(), "{undone:?}");
+            lost += world.cloud.sent()?.len();
+        } else {
+            lost += 1;
+        }
+    }
+    assert_eq!(lost, EXECUTIONS, "messages are purged");
+    tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
+    let clock = world.cloud.process(Role::Shares, world.functions.clone()).await?;
+    let tally = clock.tick(None, world.cloud.until()).await?;
+    assert_eq!((tally.swept, tally.stuck), (EXECUTIONS, EXECUTIONS));
+    world.cloud.deliver_all(&world.worker().await?, 1).await?;
+    world.all_is_well(&executions, EXECUTIONS * CALLS).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_dies_in_a_call_loses_that_attempt_and_another_makes_the_next() -> Result<()> {
+    let world = World::new().await?;
+    let execution = world.start("one").await?;
+    let first: Vec<Message> = world.cloud.sent()?.into_iter().map(|sent| sent.message).collect();
+    // It claims, calls, and is heard of no more.
+    world.functions.dying.store(true, Ordering::SeqCst);
+    let (dying, until) = (world.worker().await?, world.cloud.until());
+    let dies = tokio::time::timeout(Duration::from_secs(5), dying.handle(first.clone(), until)).await;
+    assert!(dies.is_err(), "it hangs in its call");
+    world.functions.dying.store(false, Ordering::SeqCst);
+    // Its message comes again, early: the claim is alive, so a message for its end is left and nothing is done.
+    let undone = world.worker().await?.handle(first, until).await;
+    assert!(undone.is_empty(), "{undone:?}");
+    world.cloud.deliver_all(&world.worker().await?, 2).await?;
+    let described = call(&world.api.service, "DescribeExecution", json!({ "executionArn": execution })).await?;
+    let (started, stopped) = (described["startDate"].as_f64(), described["stopDate"].as_f64());
+    let took = stopped.unwrap_or(f64::MAX) - started.unwrap_or(0.0);
+    assert!(took < 60.0 + 30.0 + 90.0 + 30.0, "lease, 30 s, the Wait and little more, not {took} s");
+    world.all_is_well(&[execution], CALLS + 1).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_of_the_table_may_get_lost_after_it_did_what_was_asked() -> Result<()> {
+    // One, as many as the client tries, and more than that: the outcome is read before anything else happens.
+    for lost in [1, 8, 20] {
+        let world = World::new().await?;
+        for _ in 0..lost {
+            world.cloud.dynamo.meets("PutItem", Fault::LosesAnswer);
+        }
+        let mut started = world.start("one").await;
+        if started.is_err() {
+            // The client tries again.
+            started = world.start("one").await;
+        }
+        for _ in 0..lost {
+            world.cloud.dynamo.meets("PutItem", Fault::LosesAnswer);
+        }
+        world.cloud.deliver_all(&world.worker().await?, 1).await?;
+        world.all_is_well(&[started?], CALLS).await?;
+    }
+    Ok(())
+}
