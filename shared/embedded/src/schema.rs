@@ -16,9 +16,7 @@
 //! `PRAGMA user_version` is the version. What an older program can do without, a column or a row that it does not name,
 //! comes without a new version: [`complete`] adds it to the files of programs from before, and whoever reads takes its
 //! absence. Anything else is a new [`VERSION`], with a step in `complete` from the one before, in one transaction: files
-//! of every older version are brought up when they are opened, files of a newer one are refused and left alone. Either
-//! way `tests/golden_journals` at the top gets a directory written by the last program before the change, and keeps all
-//! it has.
+//! of every older version are brought up when they are opened, files of a newer one are refused and left alone.
 
 use std::time::Duration;
 
