@@ -144,7 +144,7 @@ mod tests {
             ),
             (
                 Word::Answered(Answer::Failed(Failure::of(Some("No".into()), None))),
-                r#"{"Answered":{"Failed":{"error":"No","cause":null}}}"#,
+                r#"{"Answered":{"Failed":{"error":"No"}}}"#,
                 (true, true),
             ),
         ];
