@@ -1,6 +1,6 @@
 """Builds and deploys infra/template.yaml by the SAM CLI to an emulator of AWS, and keeps that running.
 
-    deploy.py --infra DIR --target DIR --scratch DIR --account ID
+    deploy.py --infra DIR --target DIR --account ID
 
 What a user types is what is done: `sam build` with cargo-lambda, and `sam deploy` of what that made, unedited. Two things
 differ: the release build is for x86_64 and not optimised, which takes a quarter of the time, and it is kept in the target folder
@@ -16,6 +16,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import zipfile
@@ -51,7 +52,8 @@ def run(program, *arguments, **variables):
 def emulator(port, account, log):
     """A running emulator that answers, and lets functions do what their roles allow and nothing else."""
     environment = dict(os.environ, BIND_HOST="127.0.0.1", MINISTACK_HOST="127.0.0.1", GATEWAY_PORT=str(port), AUTH="true",
-                       MINISTACK_ACCOUNT_ID=account, DOCKER_HOST="unix:///nonexistent")
+                       MINISTACK_ACCOUNT_ID=account, DOCKER_HOST="unix:///nonexistent",
+                       TMPDIR=str(log.parent))
     with open(log, "w") as out:
         process = subprocess.Popen([sys.executable, PROGRAMS / "ministack"], env=environment, stdin=subprocess.DEVNULL,
                                    stdout=out, stderr=subprocess.STDOUT)
@@ -138,7 +140,7 @@ def whereabouts(endpoint):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("infra", "target", "scratch"):
+    for name in ("infra", "target"):
         parser.add_argument("--" + name, type=pathlib.Path, required=True)
     parser.add_argument("--account", required=True)
     arguments = parser.parse_args()
@@ -147,18 +149,19 @@ def main():
     # The emulator takes an access key of twelve digits for an account.
     os.environ.update(AWS_ENDPOINT_URL=endpoint, AWS_ACCESS_KEY_ID=arguments.account, AWS_SECRET_ACCESS_KEY="any",
                       AWS_DEFAULT_REGION=REGION, SAM_CLI_TELEMETRY="0")
-    begun = time.monotonic()
-    made = build(arguments.infra, arguments.target, arguments.scratch)
-    built = time.monotonic()
-    with emulator(port, arguments.account, arguments.scratch / "emulator.log"):
-        boto3.client("s3").create_bucket(Bucket=BUCKET)
-        make_echo()
-        deploy(made, endpoint, arguments.account)
-        mend_concurrency(endpoint, arguments.account)
-        mend_batches()
-        took = {"built_after": built - begun, "deployed_after": time.monotonic() - built}
-        print(json.dumps({**whereabouts(endpoint), **took}), flush=True)
-        sys.stdin.read()
+    with tempfile.TemporaryDirectory(prefix="stepwell-deploy-") as scratch:
+        begun = time.monotonic()
+        made = build(arguments.infra, arguments.target, pathlib.Path(scratch))
+        built = time.monotonic()
+        with emulator(port, arguments.account, pathlib.Path(scratch) / "emulator.log"):
+            boto3.client("s3").create_bucket(Bucket=BUCKET)
+            make_echo()
+            deploy(made, endpoint, arguments.account)
+            mend_concurrency(endpoint, arguments.account)
+            mend_batches()
+            took = {"built_after": built - begun, "deployed_after": time.monotonic() - built}
+            print(json.dumps({**whereabouts(endpoint), **took}), flush=True)
+            sys.stdin.read()
 
 
 if __name__ == "__main__":

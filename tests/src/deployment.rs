@@ -20,7 +20,6 @@ use hyper_util::client::legacy::Client as Http;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::client::{Client, text};
@@ -62,7 +61,6 @@ struct Deployment {
     /// Held for a turn; where tasks call functions by now.
     turns: Mutex<Option<String>>,
     _process: Child,
-    _scratch: TempDir,
 }
 
 /// A test's turn at the deployed stack.
@@ -102,10 +100,9 @@ pub async fn turn() -> Result<Option<Turn>> {
 impl Deployment {
     fn make() -> Result<Option<Self>> {
         let Some(tools) = python::deploy_tools()? else { return Ok(None) };
-        let scratch = tempfile::tempdir()?;
         let mut script = Command::new(tools.join("python"));
         script.arg(SCRIPT).args(["--account", ACCOUNT, "--infra", INFRA]).arg("--target").arg(python::target()?);
-        script.arg("--scratch").arg(scratch.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = script.spawn()?;
         let mut line = String::new();
         BufReader::new(process.stdout.take().context("no output")?).read_line(&mut line)?;
@@ -115,7 +112,7 @@ impl Deployment {
             bail!("{}: {why}", process.wait()?);
         }
         let places: Places = serde_json::from_str(&line)?;
-        Ok(Some(Self { places, turns: Mutex::default(), _process: process, _scratch: scratch }))
+        Ok(Some(Self { places, turns: Mutex::default(), _process: process }))
     }
 }
 
