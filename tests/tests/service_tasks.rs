@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use stepwell_tests::python::Clients;
-use stepwell_tests::server::Server;
+use stepwell_tests::server::{ACCOUNT, Server};
 use tempfile::TempDir;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
@@ -46,6 +46,7 @@ async fn dynamodb_sns_and_sqs_are_called_where_the_flags_say() -> Result<()> {
     let flags = ["--dynamodb-endpoint", endpoint, "--sns-endpoint", endpoint, "--sqs-endpoint", endpoint];
     let server = Server::start(&directory.path().join("data"), &flags).await?;
     let mut python = clients.python(server.endpoint());
+    python.env("STEPWELL_ACCOUNT", ACCOUNT);
     for service in ["DYNAMODB", "SNS", "SQS"] {
         python.env(format!("AWS_ENDPOINT_URL_{service}"), endpoint);
     }

@@ -2,12 +2,9 @@
 
 use anyhow::Result;
 use stepwell_tests::python::Clients;
-use stepwell_tests::server::Server;
+use stepwell_tests::server::{ACCOUNT, Server};
 use stepwell_tests::walk::{self, Walk};
 use tempfile::TempDir;
-
-/// The account of `serve` where nobody says another.
-const ACCOUNT: &str = "123456789012";
 
 async fn on_serve() -> Result<Option<(Walk, impl Sized)>> {
     let Some(clients) = Clients::find()? else { return Ok(None) };
