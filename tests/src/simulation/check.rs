@@ -113,13 +113,15 @@ fn check_counted(installation: &Installation, execution: &str, reference: &Refer
 }
 
 /// An answer was refused only when its attempt was over, if by nothing else then by the same answer, whose acknowledgement
-/// had been lost.
+/// had been lost. What ends by its time is over when its cell was closed, before that is written down.
 fn check_refused(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
     let outside = installation.outside.lock();
     for (refused, at) in outside.refused.iter().filter(|(refused, _)| refused.execution == execution) {
         let Some(tried) = reference.attempts.get(&refused.wait.turn) else { continue };
         let same = tried.ended == Some(Ending::Answered(refused.answer.clone()));
-        let over = tried.ended_at.is_none_or(|ended| ended.0 <= at.plus_millis(CLOCKS_ARE_OFF_MS).0);
+        let late = at.plus_millis(CLOCKS_ARE_OFF_MS);
+        let overdue = tried.ended == Some(Ending::TimedOut) && tried.due.is_some_and(|due| due <= late);
+        let over = overdue || tried.ended_at.is_none_or(|ended| ended <= late);
         ensure!(same || over, "an answer was refused while its attempt waited: {refused:?} at {at:?}, {tried:?}");
     }
     Ok(())

@@ -48,6 +48,8 @@ pub struct Tried {
     /// `None` when it was cut short: by a stop, a sibling that failed, the machine's own timeout or a full history.
     pub ended: Option<Ending>,
     pub ended_at: Option<Timestamp>,
+    /// When its time is over, as far as the journal knew last.
+    pub due: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -123,7 +125,8 @@ impl<'m> Replay<'m> {
         for event in &entry.events {
             if self.ahead.is_empty() && !self.has_no_room(event) {
                 let stimulus = self.stimulus(event, &entry);
-                self.step(stimulus, entry.at);
+                // An answer that lay in its cell counts from before what was due when it was heard.
+                self.step(stimulus, event.at);
             }
             self.compare(event)?;
         }
@@ -157,13 +160,15 @@ impl<'m> Replay<'m> {
             let Phase::Task(attempt) = &frame.phase else { continue };
             let state = self.machine.state(asl::StateId(frame.state));
             self.turns.insert(frame.chain, frame.turn);
-            self.attempts.entry(frame.turn).or_insert_with(|| Tried {
+            let tried = self.attempts.entry(frame.turn).or_insert_with(|| Tried {
                 state: state.map(|state| state.name.to_string()).unwrap_or_default(),
                 arguments: attempt.arguments.text().to_owned(),
                 started: false,
                 ended: None,
                 ended_at: None,
+                due: None,
             });
+            tried.due = frame.due();
         }
     }
 
