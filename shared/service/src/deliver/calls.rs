@@ -28,6 +28,15 @@ pub(super) struct Claim {
     permit: OwnedSemaphorePermit,
 }
 
+impl Deliver {
+    /// Waits for the right to one more call. Who was given it has to use it or let it drop: given back to be taken again,
+    /// it would go to the next in the queue, and so from one to the other without a call.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // Never closed, so there is always one in the end.
+        self.calls.clone().acquire_owned().await.ok()
+    }
+}
+
 /// The calls that a holder makes.
 #[derive(Default)]
 pub(super) struct Calls {

@@ -61,7 +61,7 @@ impl Deliver {
                 biased;
                 returned = calls.next() => stimuli.extend(returned),
                 () = self.world.clock.sleep_until(snapshot.due().unwrap_or(now)) => {}
-                _ = self.calls.acquire(), if starved => {}
+                turn = self.turn(), if starved => round.turn = turn,
             }
             stimuli.extend(calls.ready());
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use interpreter::{Snapshot, Stimulus, Timestamp, Wait};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::calls::Calls;
 use super::ledger::{Committed, Held};
@@ -100,6 +100,8 @@ pub(super) struct Holder {
     letters: mpsc::UnboundedReceiver<Letter>,
     calls: Calls,
     term: Term,
+    /// The right to one call that was waited for, until the next round.
+    turn: Option<OwnedSemaphorePermit>,
     /// No message stays behind when this process dies: it was a call of the API that made it take the execution up.
     unwatched: bool,
     /// What is in hand has just been read.
@@ -114,7 +116,8 @@ impl Holder {
         until: Option<Timestamp>,
     ) -> Holder {
         let unwatched = until.is_none() && deliver.role == Role::Shares;
-        Holder { deliver, held, letters, calls: Calls::default(), term: Term::new(until), unwatched, fresh: true }
+        let (calls, term) = (Calls::default(), Term::new(until));
+        Holder { deliver, held, letters, calls, term, turn: None, unwatched, fresh: true }
     }
 
     /// Serves the execution until nothing needs a holder.
@@ -148,12 +151,14 @@ impl Holder {
             return false;
         }
         let due = snapshot.due().is_some_and(|due| due <= now);
-        let claimable = !self.term.is_full() && self.deliver.calls.available_permits() > 0;
+        let may_call = self.turn.is_some() || self.deliver.calls.available_permits() > 0;
+        let claimable = !self.term.is_full() && may_call;
         snapshot.ready().next().is_some() || due || (claimable && snapshot.unclaimed().next().is_some())
     }
 
     /// Waits for the next thing to do, or lets go.
     async fn wait(&mut self, desk: &Desk) -> Woken {
+        self.turn = None;
         let (snapshot, now) = (&self.held.snapshot, self.now());
         let due = snapshot.due();
         let stays = self.deliver.performs() && !self.term.is_over(now);
@@ -164,15 +169,16 @@ impl Holder {
         }
         let wake = self.term.or_end(due).filter(|_| stays);
         let clock = self.deliver.world.clock.clone();
-        let permits = self.deliver.calls.clone();
         tokio::select! {
             // The same world gives the same run.
             biased;
             Some(letter) = self.letters.recv() => Woken::Letter(letter),
             returned = self.calls.next() => Woken::Returned(returned),
             () = clock.sleep_until(wake.unwrap_or(Timestamp(i64::MAX))), if wake.is_some() => Woken::Due,
-            // Its release wakes us; the round takes permits itself.
-            _ = permits.acquire(), if starved => Woken::Due,
+            turn = self.deliver.turn(), if starved => {
+                self.turn = turn;
+                Woken::Due
+            }
         }
     }
 
@@ -304,7 +310,7 @@ impl Holder {
     /// Steps, claims and commits once, then begins the claimed calls.
     async fn round(&mut self, stimuli: &[Stimulus], letters: &[Letter]) -> Result<Rounded, StoreError> {
         let now = self.now();
-        let mut round = Round::default();
+        let mut round = Round { turn: self.turn.take(), ..Round::default() };
         self.hear_cells(now, &mut round).await?;
         for stimulus in stimuli {
             self.step(stimulus.clone(), now, &mut round);

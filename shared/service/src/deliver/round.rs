@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use asl::StateMachine;
 use interpreter::{Event, Moment, Payload, Snapshot, Stimulus, ThreadPath, Timestamp, Wait, step};
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Deliver;
 use super::calls::Claim;
@@ -16,6 +17,8 @@ use super::term::Term;
 pub(super) struct Round {
     pub events: Vec<Event<Payload>>,
     pub changed: BTreeSet<ThreadPath>,
+    /// The right to one call that was waited for.
+    pub turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Deliver {
@@ -49,10 +52,10 @@ impl Deliver {
         term: &mut Term,
         round: &mut Round,
     ) -> Vec<Claim> {
-        let mut claims = Vec::new();
+        let (mut claims, mut turn) = (Vec::new(), round.turn.take());
         let open: Vec<Wait> = snapshot.unclaimed().collect();
         for wait in open {
-            let Ok(permit) = self.calls.clone().try_acquire_owned() else { break };
+            let Some(permit) = turn.take().or_else(|| self.calls.clone().try_acquire_owned().ok()) else { break };
             let Some(mut claim) = Claim::of(machine, snapshot, wait.clone(), permit) else { continue };
             let wanted = self.world.tasks.limit(&claim.call).await.min(claim.call.timeout);
             let Some(granted) = term.grant(now, wanted) else { continue };
