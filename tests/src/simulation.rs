@@ -27,6 +27,7 @@ mod records;
 mod reference;
 mod sabotage;
 mod scenario;
+mod watchdog;
 mod whims;
 
 pub use check::{Fate, check};
@@ -34,13 +35,14 @@ pub use disk::Disk;
 pub use faults::{Effect, Failing, Plan};
 pub use fleet::{Circumstances, Faults, Fleet, Tally, Telling, Trouble};
 pub use functions::{CallMade, Reply, Says};
-pub use installation::BEGIN;
+pub use installation::{BEGIN, Room};
 pub use ports::VirtualClock;
-pub use process::{Ended, Process, World};
+pub use process::{Alone, Ended, Process, World};
 pub use records::{events, problems_of_history};
 pub use reference::Reference;
 pub use sabotage::Sabotage;
 pub use scenario::{Expected, Scenario, Stop};
+pub use watchdog::Circles;
 
 /// Chance from a seed: SplitMix64, good enough to choose faults with.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use service::Role;
 use stepwell_tests::modes::count;
 use stepwell_tests::simulation::{
-    Chance, Circumstances, Expected, Faults, Fleet, Reply, Says, Scenario, Tally, Telling, Trouble,
+    Chance, Circumstances, Expected, Faults, Fleet, Plan, Reply, Room, Says, Scenario, Tally, Telling, Trouble,
 };
 
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:work";
@@ -33,6 +33,7 @@ fn calm(faults: Faults) -> Circumstances {
         term: Duration::from_secs(900),
         limit: Duration::from_secs(60),
         visibility: Duration::from_secs(960),
+        room: Room::AMPLE,
         express: 0,
         faults,
         sabotage: None,
@@ -175,13 +176,13 @@ fn messages_of_an_execution_that_changes_all_the_time_die_out() -> Result<()> {
     Ok(())
 }
 
-/// Lives through a world as often as its first process of a kind has points, and lets that one die at each. Every port
-/// call has two points: before its effect and after it. Answers how many there were.
-fn dies_at_every_point(of: &Circumstances, scenarios: &[Scenario], dies: fn(u64) -> Faults) -> Result<u64> {
+/// Lives through a world as often as its first process that does this has points, with a fault at each. Every port call has
+/// two points: before its effect and after it. Answers how many there were.
+fn at_every_point(of: &Circumstances, scenarios: &[Scenario], first: Role, fault: fn(u64) -> Plan) -> Result<u64> {
     let calm = live(of, scenarios)?;
-    let points = if dies(1) == Faults::WorkerDies(1) { calm.worker.points } else { calm.front.points };
+    let points = if first == Role::Shares { calm.worker.points } else { calm.front.points };
     for point in 1..=points {
-        live(&Circumstances { faults: dies(point), ..of.clone() }, scenarios)?;
+        live(&Circumstances { faults: Faults::First(first, fault(point)), ..of.clone() }, scenarios)?;
     }
     Ok(points)
 }
@@ -192,7 +193,7 @@ fn a_worker_that_dies_at_any_port_call_loses_nothing_and_starts_nothing_twice() 
         // Alone it makes all calls that there are; beside another it leaves things half done for that one.
         for workers in [1, 2] {
             let of = Circumstances { workers, ..calm(Faults::None) };
-            let points = dies_at_every_point(&of, std::slice::from_ref(scenario), Faults::WorkerDies)?;
+            let points = at_every_point(&of, std::slice::from_ref(scenario), Role::Shares, Plan::crash_at)?;
             println!("{}: {points} points", scenario.name);
         }
         Ok(())
@@ -203,9 +204,22 @@ fn a_worker_that_dies_at_any_port_call_loses_nothing_and_starts_nothing_twice() 
 fn a_process_that_answers_and_dies_at_any_port_call_loses_nothing_that_it_acknowledged() -> Result<()> {
     each_scenario(|scenario| {
         let of = Circumstances { fronts: 1, ..calm(Faults::None) };
-        let points = dies_at_every_point(&of, std::slice::from_ref(scenario), Faults::FrontDies)?;
+        let points = at_every_point(&of, std::slice::from_ref(scenario), Role::Answers, Plan::crash_at)?;
         println!("{}: {points} points", scenario.name);
         ensure!(points >= 2, "it answered nothing");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_process_that_stands_still_at_any_port_call_changes_nothing_while_others_go_on() -> Result<()> {
+    each_scenario(|scenario| {
+        for first in [Role::Shares, Role::Answers] {
+            for stalls in [|point| Plan::stalls_at(point, 1_500), |point| Plan::stalls_at(point, 8_000)] {
+                let points = at_every_point(&calm(Faults::None), std::slice::from_ref(scenario), first, stalls)?;
+                println!("{}: {points} points", scenario.name);
+            }
+        }
         Ok(())
     })
 }
@@ -215,7 +229,7 @@ fn a_worker_that_dies_in_the_middle_of_a_batch_loses_none_of_its_executions() ->
     let of = Circumstances { workers: 1, fronts: 1, ..calm(Faults::None) };
     for together in Scenario::all()?.chunks(4) {
         let names: Vec<&str> = together.iter().map(|scenario| scenario.name.as_str()).collect();
-        let points = dies_at_every_point(&of, together, Faults::WorkerDies).with_context(|| names.join(", "))?;
+        let points = at_every_point(&of, together, Role::Shares, Plan::crash_at).with_context(|| names.join(", "))?;
         println!("{}: {points} points", names.join(", "));
         ensure!(points > 8, "nothing happens in {points} points");
     }
@@ -225,8 +239,8 @@ fn a_worker_that_dies_in_the_middle_of_a_batch_loses_none_of_its_executions() ->
 #[test]
 fn an_express_execution_comes_to_its_end_whoever_dies_at_any_port_call() -> Result<()> {
     let of = Circumstances { workers: 1, fronts: 1, express: 3, ..calm(Faults::None) };
-    let workers = dies_at_every_point(&of, &[], Faults::WorkerDies)?;
-    let fronts = dies_at_every_point(&of, &[], Faults::FrontDies)?;
+    let workers = at_every_point(&of, &[], Role::Shares, Plan::crash_at)?;
+    let fronts = at_every_point(&of, &[], Role::Answers, Plan::crash_at)?;
     println!("{workers} points of a worker, {fronts} of a process that answers");
     ensure!(workers > 8 && fronts > 8, "nothing happens in {workers} and {fronts} points");
     Ok(())
@@ -246,6 +260,7 @@ fn starts_of_express_executions_lead_to_their_ends_whoever_dies() -> Result<()> 
             fronts,
             term,
             visibility,
+            room: Room::drawn(&mut chance),
             ..calm(Faults::Chance(Trouble::ALL))
         };
         live(&of, &[])?;

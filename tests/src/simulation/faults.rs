@@ -24,6 +24,8 @@ pub struct Plan {
     pub lost: BTreeSet<u64>,
     /// These messages arrive twice.
     pub doubled: BTreeSet<u64>,
+    /// At these points the process stands still for so many milliseconds, while others go on.
+    pub stalls: BTreeMap<u64, u64>,
     /// How long port calls take, by chance from this seed; a millisecond at each point unless it is there.
     pub latency: Option<u64>,
 }
@@ -45,6 +47,10 @@ pub enum Effect {
 impl Plan {
     pub fn crash_at(point: u64) -> Plan {
         Plan { crash_at: Some(point), ..Plan::default() }
+    }
+
+    pub fn stalls_at(point: u64, millis: u64) -> Plan {
+        Plan { stalls: BTreeMap::from([(point, millis)]), ..Plan::default() }
     }
 
     /// Up to `most` failing calls among the first `calls`.
@@ -122,6 +128,9 @@ impl Gate {
             counts.points += 1;
             counts.points
         });
+        if let Some(millis) = self.plan.stalls.get(&point) {
+            tokio::time::sleep(Duration::from_millis(*millis)).await;
+        }
         if self.plan.crash_at == Some(point) {
             self.go_down("crashed");
         } else if point > MOST_POINTS {
@@ -185,6 +194,11 @@ impl Gate {
     /// True when the plan loses messages, which nobody but a sweep makes good.
     pub fn loses_messages(&self) -> bool {
         !self.plan.lost.is_empty()
+    }
+
+    /// True when the plan has calls fail.
+    pub fn fails(&self) -> bool {
+        !self.plan.failing.is_empty()
     }
 
     pub fn is_down(&self) -> Option<&'static str> {

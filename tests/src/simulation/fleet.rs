@@ -21,7 +21,7 @@ use super::express::Express;
 use super::faults::{Counts, Gate, Plan};
 use super::functions::Script;
 use super::inquiry;
-use super::installation::{BEGIN, Installation, Queues, execution_arn, runtime};
+use super::installation::{BEGIN, Installation, Queues, Room, execution_arn, runtime};
 use super::people::{Front, People};
 use super::ports::VirtualClock;
 use super::queue::{MessageQueue, Sender};
@@ -51,6 +51,8 @@ pub struct Circumstances {
     pub limit: Duration,
     /// How long a message that was told is hidden.
     pub visibility: Duration,
+    /// What each process may have in hand.
+    pub room: Room,
     /// How many express executions are started besides.
     pub express: u64,
     pub faults: Faults,
@@ -58,13 +60,11 @@ pub struct Circumstances {
     pub sabotage: Option<Sabotage>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Faults {
     None,
-    /// The first process that works dies at this point.
-    WorkerDies(u64),
-    /// The first process that answers dies at this point.
-    FrontDies(u64),
+    /// The first process that does this lives by this plan.
+    First(Role, Plan),
     /// By chance.
     Chance(Trouble),
 }
@@ -86,9 +86,12 @@ pub struct Trouble {
     pub skew_ms: u64,
     /// Some executions are stopped.
     pub stops: bool,
+    /// The queue loses messages, and a sweep wakes what is overdue.
+    pub losses: bool,
 }
 
 impl Trouble {
+    /// All of it but lost messages: the sweep that makes them good would hide what gets lost otherwise.
     pub const ALL: Trouble = Trouble {
         deaths: true,
         failing: true,
@@ -97,15 +100,16 @@ impl Trouble {
         moods: true,
         skew_ms: 1_400,
         stops: true,
+        losses: false,
     };
 }
 
 impl Faults {
     /// What may go wrong by chance.
-    fn trouble(self) -> Option<Trouble> {
+    fn trouble(&self) -> Option<Trouble> {
         match self {
-            Faults::Chance(trouble) => Some(trouble),
-            Faults::None | Faults::WorkerDies(_) | Faults::FrontDies(_) => None,
+            Faults::Chance(trouble) => Some(*trouble),
+            Faults::None | Faults::First(..) => None,
         }
     }
 }
@@ -118,6 +122,8 @@ pub struct Tally {
     pub messages: u64,
     /// Processes that died.
     pub deaths: u64,
+    /// How often clocks were asked.
+    pub asked: u64,
     /// What the first process of each kind did.
     pub worker: Counts,
     pub front: Counts,
@@ -135,6 +141,8 @@ pub struct Fleet {
     everyone: Mutex<Vec<(Role, Arc<Gate>)>>,
     /// Processes that may still die by chance.
     deaths_left: AtomicU64,
+    /// Messages that the sweep sent.
+    swept: AtomicU64,
 }
 
 struct Planned {
@@ -172,9 +180,11 @@ impl Fleet {
         let planned = planned.collect();
         let mut installation = Installation::new(scenarios, script)?;
         installation.saboteur = Arc::new(Saboteur::of(of.sabotage));
+        (installation.room, installation.metrics) = (of.room, express.overdue.clone());
         Ok(Fleet {
             installation: Arc::new(installation),
-            queue: MessageQueue::new(of.visibility, moods),
+            queue: MessageQueue::new(of.visibility, moods, trouble.is_some_and(|trouble| trouble.losses)),
+            swept: AtomicU64::new(0),
             planned,
             express,
             deaths_left: AtomicU64::new(chance.up_to(7) - 1),
@@ -195,8 +205,14 @@ impl Fleet {
                 fleet.installation.log.open();
             }
             let asked = fleet.inquirer();
-            fleet.clone().live(&asked).await?;
-            fleet.kept(&asked).await
+            tokio::select! {
+                biased;
+                circles = asked.clock.watchdog().barks() => Err(circles),
+                lived = async {
+                    fleet.clone().live(&asked).await?;
+                    fleet.kept(&asked).await
+                } => lived,
+            }
         });
         drop(runtime);
         lived.map_err(|error| {
@@ -221,6 +237,9 @@ impl Fleet {
             tokio::spawn(self.clone().work(clock.clone()));
         }
         tokio::spawn(self.clone().scan(clock.clone()));
+        if self.of.faults.trouble().is_some_and(|trouble| trouble.losses) {
+            tokio::spawn(self.clone().sweep(clock.clone()));
+        }
         let people = People { installation: self.installation.clone(), front: Arc::new(Reach(self.clone())), clock };
         tokio::spawn(people.clone().answer());
         let ended = tokio::time::timeout(STUCK_AFTER, self.clone().until_closed(people)).await;
@@ -241,7 +260,7 @@ impl Fleet {
         for place in 0..self.planned.len() {
             begun.push(tokio::spawn(self.clone().client(people.clone(), place)));
         }
-        self.express.until_done(&people, &self.installation).await?;
+        self.express.until_done(&people, &self.installation).await;
         for one in begun {
             one.await?;
         }
@@ -269,7 +288,7 @@ impl Fleet {
 
     /// A process without faults, for who asks before and after.
     fn inquirer(&self) -> Process {
-        let (gate, clock) = (Arc::new(Gate::new(Plan::default())), Arc::new(VirtualClock::new(BEGIN, self.draw())));
+        let (gate, clock) = (Arc::new(Gate::new(Plan::default())), Arc::new(VirtualClock::watched(BEGIN, self.draw())));
         let sender = Arc::new(self.sender(&gate, &clock));
         let queues = Queues { notices: sender.clone(), starts: Some(sender) };
         Process { service: self.installation.process(Role::Answers, &gate, &clock, queues), gate, clock }
@@ -306,6 +325,7 @@ impl Fleet {
             appends: everyone.iter().map(|(_, gate)| gate.count(|counts| counts.appends.len())).sum(),
             messages: sent.max().unwrap_or(0),
             deaths: everyone.iter().filter(|(_, gate)| gate.is_down().is_some()).count() as u64,
+            asked: asked.clock.watchdog().count(),
             worker: first(Role::Shares),
             front: first(Role::Answers),
         })
@@ -314,7 +334,7 @@ impl Fleet {
     /// A storm is what grows faster than what happened.
     fn most_messages(&self, records: usize) -> u64 {
         let deaths = self.everyone().iter().filter(|(_, gate)| gate.is_down().is_some()).count();
-        8 + 3 * records as u64 + 8 * deaths as u64
+        8 + 3 * records as u64 + 8 * deaths as u64 + self.swept.load(Ordering::Relaxed)
     }
 
     fn open(&self) -> Vec<String> {

@@ -10,7 +10,7 @@ use interpreter::{Execution, Limits, Payload, Timestamp};
 use service::api::Service;
 use service::deliver::Start;
 use service::entry::Head;
-use service::ports::{Machines, Queue, Starts, Uncounted};
+use service::ports::{Machines, Metrics, Queue, Starts, Uncounted};
 use service::{Role, Settings};
 use tokio::sync::Notify;
 
@@ -19,12 +19,38 @@ use super::functions::{Functions, PendingAnswer, Script, Shared};
 use super::log::Log;
 use super::ports::{Gated, VirtualClock};
 use super::sabotage::Saboteur;
-use super::{CallMade, Disk, Scenario};
+use super::{CallMade, Chance, Disk, Scenario};
 
 /// 2023-11-14T22:13:20Z.
 pub const BEGIN: Timestamp = Timestamp(1_700_000_000_000);
 /// The longest a call takes, unless a world says otherwise.
 const LIMIT: Duration = Duration::from_secs(900);
+
+/// How much a process may have in hand at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Calls of tasks.
+    pub calls: usize,
+    /// Executions, more or less.
+    pub hands: usize,
+}
+
+impl Room {
+    pub const AMPLE: Room = Room { calls: 16, hands: usize::MAX };
+    /// Whoever wants more has to wait for it.
+    pub const NARROW: Room = Room { calls: 1, hands: 1 };
+
+    /// Often so little that executions have to wait for each other.
+    pub fn drawn(chance: &mut Chance) -> Room {
+        let calls = [1, 1, 2, 3, Room::AMPLE.calls, Room::AMPLE.calls];
+        let hands = [1, 2, Room::AMPLE.hands, Room::AMPLE.hands];
+        let mut one_of = |numbers: &[usize]| {
+            let place = usize::try_from(chance.up_to(numbers.len() as u64) - 1).unwrap_or(0);
+            numbers.get(place).copied().unwrap_or(1)
+        };
+        Room { calls: one_of(&calls), hands: one_of(&hands) }
+    }
+}
 
 /// A disk, functions, people, and the machines of the scenarios.
 pub struct Installation {
@@ -34,6 +60,9 @@ pub struct Installation {
     pub asked: Arc<Notify>,
     pub log: Log,
     pub saboteur: Arc<Saboteur>,
+    /// Of each process.
+    pub room: Room,
+    pub metrics: Arc<dyn Metrics>,
     script: Arc<Script>,
     machines: BTreeMap<String, Machine>,
 }
@@ -77,6 +106,8 @@ impl Installation {
             asked: Arc::new(Notify::new()),
             log: Log::default(),
             saboteur: Arc::default(),
+            room: Room::AMPLE,
+            metrics: Arc::new(Uncounted),
             script: Arc::new(script),
             machines,
         })
@@ -84,7 +115,7 @@ impl Installation {
 
     /// A process with this gate and this clock, whose messages go to `queue`.
     pub fn process(&self, role: Role, gate: &Arc<Gate>, clock: &Arc<VirtualClock>, queue: Queues) -> Arc<Service> {
-        Service::new(self.ports(gate, clock, queue), settings(role))
+        Service::new(self.ports(gate, clock, queue), settings(role, self.room))
     }
 
     /// The ports as such a process sees them.
@@ -105,7 +136,7 @@ impl Installation {
                 asked: self.asked.clone(),
             }),
             clock: clock.clone(),
-            metrics: Arc::new(Uncounted),
+            metrics: self.metrics.clone(),
         }
     }
 
@@ -150,7 +181,7 @@ pub fn execution_arn(machine: &str, name: &str) -> String {
     format!("arn:aws:states:us-east-1:123456789012:execution:{machine}:{name}")
 }
 
-fn settings(role: Role) -> Settings {
+fn settings(role: Role, room: Room) -> Settings {
     Settings {
         partition: "aws".into(),
         region: "us-east-1".into(),
@@ -158,8 +189,8 @@ fn settings(role: Role) -> Settings {
         key: [7; 32],
         retention_days: 90,
         role,
-        calls: 16,
-        hands: usize::MAX,
+        calls: room.calls,
+        hands: room.hands,
         events: Limits::STANDARD.events,
         wait_millionths: Limits::STANDARD.wait_millionths,
     }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::faults::Gate;
 use super::sabotage::Saboteur;
+use super::watchdog::Watchdog;
 use super::{Chance, Disk};
 
 /// The disk behind a gate.
@@ -119,6 +120,9 @@ impl Machines for Gated {
 #[async_trait]
 impl Starts for Gated {
     async fn keep(&self, id: &str, body: &str) -> Result<(), StoreError> {
+        if self.saboteur.forgets_a_start() {
+            return self.gate.pass(async { Ok(()) }).await;
+        }
         self.gate.pass(self.disk.keep(id, body)).await
     }
 
@@ -162,18 +166,35 @@ pub struct VirtualClock {
     base: AtomicI64,
     began: Instant,
     chance: Mutex<Chance>,
+    watchdog: Arc<Watchdog>,
 }
 
 impl VirtualClock {
     /// A clock that shows `base` now. Only inside a runtime whose time is virtual.
     pub fn new(base: Timestamp, seed: u64) -> VirtualClock {
-        VirtualClock { base: AtomicI64::new(base.0), began: Instant::now(), chance: Mutex::new(Chance::new(seed)) }
+        VirtualClock {
+            base: AtomicI64::new(base.0),
+            began: Instant::now(),
+            chance: Mutex::new(Chance::new(seed)),
+            watchdog: Arc::default(),
+        }
+    }
+
+    /// One that ends its world when it is asked too often.
+    pub(super) fn watched(base: Timestamp, seed: u64) -> VirtualClock {
+        VirtualClock { watchdog: Arc::new(Watchdog::watching()), ..VirtualClock::new(base, seed) }
     }
 
     /// Another clock, that far ahead of this one.
     pub fn beside(&self, ahead_ms: i64, seed: u64) -> VirtualClock {
         let base = self.base.load(Ordering::Relaxed).saturating_add(ahead_ms);
-        VirtualClock { base: AtomicI64::new(base), began: self.began, chance: Mutex::new(Chance::new(seed)) }
+        let (chance, watchdog) = (Mutex::new(Chance::new(seed)), self.watchdog.clone());
+        VirtualClock { base: AtomicI64::new(base), began: self.began, chance, watchdog }
+    }
+
+    /// Counts how often this clock and those beside it are asked.
+    pub(super) fn watchdog(&self) -> &Watchdog {
+        &self.watchdog
     }
 
     /// From now on it shows what the other does.
@@ -185,11 +206,13 @@ impl VirtualClock {
 #[async_trait]
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
+        self.watchdog.asked();
         let base = Timestamp(self.base.load(Ordering::Relaxed));
         base.plus_millis(i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX))
     }
 
     fn seed(&self) -> [u8; 32] {
+        self.watchdog.asked();
         let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seed = [0; 32];
         for eight in seed.chunks_mut(8) {

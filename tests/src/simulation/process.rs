@@ -3,19 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use embedded::TimerQueue;
 use interpreter::Timestamp;
 use service::Role;
 use service::api::Service;
 use service::deliver::{Deliver, DeliverError};
-use service::ports::{Clock, Journal, Notice, Queue};
+use service::ports::{Clock, Journal, Notice, Queue, Starts};
 
+use super::check::{Fate, check};
+use super::express::Express;
 use super::faults::{Counts, Gate};
 use super::functions::Script;
-use super::installation::{BEGIN, Installation, Queues, execution_arn, runtime};
+use super::installation::{BEGIN, Installation, Queues, Room, execution_arn, runtime};
 use super::people::{AGAIN, Front, People};
 use super::ports::{GatedQueue, VirtualClock};
+use super::sabotage::{Sabotage, Saboteur};
 use super::whims::Whims;
 use super::{CallMade, Disk, Plan, Scenario};
 
@@ -25,6 +28,17 @@ const STUCK_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 const SWEEP: Duration = Duration::from_secs(60);
 /// Records of a page of open executions: small, so that there are several.
 const PAGE: usize = 2;
+
+/// The circumstances of a process that lives alone.
+#[derive(Debug, Clone)]
+pub struct Alone {
+    pub seed: u64,
+    pub room: Room,
+    /// How many express executions are started besides.
+    pub express: u64,
+    /// A port that breaks its promise.
+    pub sabotage: Option<Sabotage>,
+}
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,37 +61,47 @@ pub struct Process {
 pub struct World {
     pub disk: Disk,
     pub installation: Arc<Installation>,
-    scenario: Scenario,
-    execution: String,
+    planned: Vec<(String, Scenario)>,
+    express: Express,
     seed: u64,
     now: Timestamp,
     processes: u64,
 }
 
 impl World {
-    /// A world in which one execution of the scenario will be started.
+    /// A world in which one execution of the scenario will be started, with room for all that it does.
     pub fn new(scenario: &Scenario, seed: u64) -> Result<World> {
-        let script = Script { whims: Some(Whims::new(seed)), ..Script::default() };
-        let installation = Installation::new(std::slice::from_ref(scenario), script)?;
+        let of = Alone { seed, room: Room::AMPLE, express: 0, sabotage: None };
+        World::of(&of, std::slice::from_ref(scenario))
+    }
+
+    /// A world in which one execution of each of these will be started.
+    pub fn of(of: &Alone, scenarios: &[Scenario]) -> Result<World> {
+        let mut script = Script { whims: Some(Whims::new(of.seed)), ..Script::default() };
+        let express = Express::new(of.express, &mut script);
+        let mut installation = Installation::new(scenarios, script)?;
+        (installation.room, installation.metrics) = (of.room, express.overdue.clone());
+        installation.saboteur = Arc::new(Saboteur::of(of.sabotage));
+        let planned = scenarios.iter().map(|scenario| (execution_arn(&scenario.name, "one"), scenario.clone()));
         Ok(World {
             disk: installation.disk.clone(),
             installation: Arc::new(installation),
-            scenario: scenario.clone(),
-            execution: execution_arn(&scenario.name, "one"),
-            seed,
+            planned: planned.collect(),
+            express,
+            seed: of.seed,
             now: BEGIN,
             processes: 0,
         })
     }
 
-    /// The ARN of the execution.
+    /// The ARN of the first execution.
     pub fn execution(&self) -> &str {
-        &self.execution
+        self.planned.first().map_or("", |(execution, _)| execution)
     }
 
-    /// The calls that functions got so far.
+    /// The calls that functions got so far, for the first execution.
     pub fn calls(&self) -> Vec<CallMade> {
-        self.installation.calls(&self.execution)
+        self.installation.calls(self.execution())
     }
 
     /// Starts a process and lets it live.
@@ -86,12 +110,13 @@ impl World {
         let gate = Arc::new(Gate::new(plan));
         let runtime = runtime()?;
         let (ended, now) = runtime.block_on(async {
-            let clock =
-                Arc::new(VirtualClock::new(self.now, self.seed.wrapping_mul(1_000).wrapping_add(self.processes)));
+            let seed = self.seed.wrapping_mul(1_000).wrapping_add(self.processes);
+            let clock = Arc::new(VirtualClock::watched(self.now, seed));
             let life = self.live(gate.clone(), clock.clone());
             let ended = tokio::select! {
                 biased;
                 how = gate.death() => if how == "crashed" { Ended::Crashed } else { Ended::Stuck(how) },
+                _circles = clock.watchdog().barks() => Ended::Stuck("it goes round in circles"),
                 () = life => Ended::Done,
                 () = tokio::time::sleep(STUCK_AFTER) => Ended::Stuck("nothing moves any more"),
             };
@@ -103,6 +128,28 @@ impl World {
         Ok(Process { ended, counts: gate.count(|counts| counts.clone()) })
     }
 
+    /// Starts processes that live by these plans until one has done everything, and another without faults if none has.
+    pub fn through(&mut self, plans: &[Plan]) -> Result<()> {
+        for plan in plans.iter().chain([&Plan::default()]) {
+            match self.run(plan.clone())?.ended {
+                Ended::Crashed => {}
+                Ended::Done => return Ok(()),
+                Ended::Stuck(how) => anyhow::bail!("{how}"),
+            }
+        }
+        anyhow::bail!("a process without faults crashed")
+    }
+
+    /// Holds what came of it to the promises.
+    pub fn kept(&self) -> Result<()> {
+        for (execution, scenario) in &self.planned {
+            ensure!(self.disk.is_closed(execution), "{execution} is still open");
+            let kept = check(&self.installation, execution, scenario, Fate::AsItsScenarioSays);
+            kept.with_context(|| execution.clone())?;
+        }
+        self.express.check(&self.installation)
+    }
+
     async fn live(&self, gate: Arc<Gate>, clock: Arc<VirtualClock>) {
         let queue = Arc::new(TimerQueue::new(clock.clone()));
         let gated = Arc::new(GatedQueue { queue: queue.clone(), gate: gate.clone() });
@@ -110,6 +157,9 @@ impl World {
         let world = self.installation.ports(&gate, &clock, queues());
         let service = self.installation.process(Role::Alone, &gate, &clock, queues());
         wake_open(&*world.journal, &*world.queue).await;
+        while service.resume_express().await.is_err() {
+            tokio::time::sleep(AGAIN).await;
+        }
         if gate.loses_messages() {
             let world = world.clone();
             tokio::spawn(async move {
@@ -120,11 +170,21 @@ impl World {
             });
         }
         tokio::spawn(look(service.deliver().clone(), queue));
+        let drops_starts = !gate.fails();
         let front = Arc::new(OneProcess { service, gate });
         let people = People { installation: self.installation.clone(), front, clock };
         tokio::spawn(people.clone().answer());
-        tokio::spawn(start_and_stop(people, self.scenario.clone(), self.execution.clone()));
-        self.disk.closed(&self.execution).await;
+        for (execution, scenario) in &self.planned {
+            tokio::spawn(start_and_stop(people.clone(), scenario.clone(), execution.clone()));
+        }
+        self.express.until_done(&people, &self.installation).await;
+        for (execution, _) in &self.planned {
+            self.disk.closed(execution).await;
+        }
+        // What is kept of a start goes when its execution has ended, if the store lets it.
+        while drops_starts && self.disk.pending().await.is_ok_and(|pending| !pending.is_empty()) {
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 }
 

@@ -18,6 +18,8 @@ use super::sabotage::Saboteur;
 
 /// The longest a message can be delayed.
 const LONGEST_DELAY_MS: i64 = 900_000;
+/// One of so many messages gets lost, where any does.
+const LOST: u64 = 6;
 /// What is due later than this is left to the record that says so.
 const LEFT_TO_THE_RECORD_MS: i64 = 1_200_000;
 
@@ -36,6 +38,8 @@ struct Kept {
     numbers: u64,
     /// Order, delays and duplicates; none of them when it is not there.
     moods: Option<Chance>,
+    /// It loses messages that name executions.
+    loses: bool,
 }
 
 struct Hidden {
@@ -44,8 +48,8 @@ struct Hidden {
 }
 
 impl MessageQueue {
-    pub fn new(visibility: Duration, moods: Option<Chance>) -> MessageQueue {
-        let kept = Kept { messages: BTreeMap::new(), sent: BTreeMap::new(), numbers: 0, moods };
+    pub fn new(visibility: Duration, moods: Option<Chance>, loses: bool) -> MessageQueue {
+        let kept = Kept { messages: BTreeMap::new(), sent: BTreeMap::new(), numbers: 0, moods, loses };
         MessageQueue { kept: Arc::new(Mutex::new(kept)), changed: Arc::new(Notify::new()), visibility }
     }
 
@@ -77,7 +81,7 @@ impl MessageQueue {
         self.lock().messages.is_empty()
     }
 
-    /// From now on it delays and doubles nothing.
+    /// From now on it delays, doubles and loses nothing.
     pub fn calm_down(&self) {
         self.lock().moods = None;
     }
@@ -96,6 +100,9 @@ impl MessageQueue {
             Message::Start(_) => String::new(),
         };
         *kept.sent.entry(execution).or_default() += 1;
+        if kept.loses_one(&message) {
+            return;
+        }
         kept.numbers += 1;
         let number = kept.numbers;
         kept.messages.insert(number, Hidden { message, until: Instant::now() + delay });
@@ -109,6 +116,12 @@ impl MessageQueue {
 }
 
 impl Kept {
+    /// A start is in its message and nowhere else; no sweep finds it again.
+    fn loses_one(&mut self, message: &Message) -> bool {
+        let loses = self.loses && matches!(message, Message::Look(_));
+        self.moods.as_mut().is_some_and(|chance| loses && chance.up_to(LOST) == 1)
+    }
+
     fn lateness(&mut self) -> Duration {
         let Some(chance) = &mut self.moods else { return Duration::ZERO };
         let most = if chance.up_to(50) == 1 { 60_000 } else { 1_500 };

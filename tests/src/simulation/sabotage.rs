@@ -28,6 +28,8 @@ pub enum Sabotage {
     DueTimesAreDropped,
     /// Messages are acknowledged and not sent.
     MessagesAreDropped,
+    /// The sweep wakes nobody.
+    TheSweepSleeps,
     /// A message is sent many times.
     MessagesMultiply,
     /// A task is called twice for one attempt.
@@ -40,6 +42,8 @@ pub enum Sabotage {
     TimeRunsBackwards,
     /// A payload is kept as another.
     PayloadsChange,
+    /// The start of an Express execution is acknowledged and not kept.
+    ExpressStartsAreForgotten,
     /// A list shows an execution that succeeded as one that failed.
     ListsAreWrong,
 }
@@ -105,6 +109,15 @@ impl Saboteur {
         } else {
             1
         }
+    }
+
+    /// Always, or an hour later it would not.
+    pub fn sleeps(&self) -> bool {
+        self.breaks == Some(Sabotage::TheSweepSleeps)
+    }
+
+    pub fn forgets_a_start(&self) -> bool {
+        self.does(Sabotage::ExpressStartsAreForgotten)
     }
 
     pub fn repeats_a_call(&self) -> bool {

@@ -18,6 +18,7 @@ const BROKEN: &[(Sabotage, &[&str])] = &[
     (Sabotage::TheLastWriterWins, &["started twice, or without its claim", "stands at place", "not what a run"]),
     (Sabotage::DueTimesAreDropped, &["nothing moves any more"]),
     (Sabotage::MessagesAreDropped, &["nothing moves any more"]),
+    (Sabotage::TheSweepSleeps, &["nothing moves any more"]),
     (Sabotage::MessagesMultiply, &["messages for"]),
     (Sabotage::CallsAreRepeated, &["started twice, or without its claim"]),
     (Sabotage::EventIdsAreDoubled, &["stands at place"]),

@@ -11,7 +11,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 use service::Role;
-use stepwell_tests::simulation::{Chance, Circumstances, Faults, Scenario, Trouble};
+use stepwell_tests::simulation::{Alone, Chance, Circumstances, Faults, Room, Scenario, Trouble};
 
 use crate::machines;
 
@@ -61,9 +61,12 @@ impl Worlds {
         Ok(Drawn { of, executions, random: machines })
     }
 
-    /// An execution of a random machine alone.
-    pub fn draw_machine(&self, seed: u64) -> Result<Scenario> {
-        Ok(machine(0, self.machine(seed)?.current()))
+    /// A process alone, and executions of random machines in it.
+    pub fn draw_alone(&self, seed: u64) -> Result<(Alone, Vec<Scenario>)> {
+        let mut chance = Chance::new(seed);
+        let (room, express) = (Room::drawn(&mut chance), chance.up_to(5).saturating_sub(3));
+        let executions = (0..chance.up_to(3)).map(|place| Ok(machine(place, self.machine(chance.draw())?.current())));
+        Ok((Alone { seed, room, express, sabotage: None }, executions.collect::<Result<_>>()?))
     }
 
     /// The definition that this seed draws, and all that are simpler.
@@ -103,6 +106,7 @@ fn circumstances(seed: u64, chance: &mut Chance, less: &Less) -> Circumstances {
     let visibility = one_of(&[30, term.as_secs() + 15, term.as_secs() + 15]);
     let (workers, fronts) = (chance.up_to(4), chance.up_to(3));
     let (shares, busy, express) = (chance.up_to(4) == 1, chance.up_to(3) == 1, chance.up_to(6).saturating_sub(4));
+    let (room, losses) = (Room::drawn(chance), chance.up_to(6) == 1);
     let trouble = Trouble {
         deaths: !less.has("deaths"),
         failing: !less.has("failing"),
@@ -111,6 +115,7 @@ fn circumstances(seed: u64, chance: &mut Chance, less: &Less) -> Circumstances {
         moods: !less.has("moods"),
         skew_ms: if less.has("skew") { 0 } else { Trouble::ALL.skew_ms },
         stops: !less.has("stops"),
+        losses: losses && !less.has("losses"),
     };
     let count = |number, word| if less.has(word) { 1 } else { usize::try_from(number).unwrap_or(1) };
     Circumstances {
@@ -122,6 +127,7 @@ fn circumstances(seed: u64, chance: &mut Chance, less: &Less) -> Circumstances {
         term,
         limit,
         visibility,
+        room: if less.has("narrowness") { Room::AMPLE } else { room },
         express: if less.has("express") { 0 } else { express },
         faults: Faults::Chance(trouble),
         sabotage: None,
@@ -140,7 +146,19 @@ pub struct Less {
 impl Less {
     /// What can be left out of any world.
     pub const WORDS: &[&str] = &[
-        "deaths", "failing", "latency", "slowness", "moods", "skew", "stops", "express", "batches", "workers", "fronts",
+        "deaths",
+        "failing",
+        "latency",
+        "slowness",
+        "moods",
+        "skew",
+        "stops",
+        "losses",
+        "express",
+        "batches",
+        "workers",
+        "fronts",
+        "narrowness",
     ];
 
     fn has(&self, word: &str) -> bool {

@@ -42,7 +42,7 @@ fn any_world_keeps_every_promise() -> Result<()> {
     let count = stepwell_tests::modes::count("STEPWELL_SEEDS", normal, 1_000_000);
     let from = number_in("STEPWELL_FROM").unwrap_or(1);
     let next = AtomicU64::new(from);
-    let (deaths, broken) = (AtomicU64::new(0), Mutex::new(Vec::new()));
+    let (deaths, asked, broken) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(Vec::new()));
     let live = || -> Result<()> {
         let worlds = Worlds::new()?;
         loop {
@@ -51,14 +51,21 @@ fn any_world_keeps_every_promise() -> Result<()> {
                 return Ok(());
             }
             match shrink::live(&worlds, seed, &Less::default(), None, Telling::Nothing) {
-                Ok(tally) => _ = deaths.fetch_add(tally.deaths, Ordering::Relaxed),
+                Ok(tally) => {
+                    deaths.fetch_add(tally.deaths, Ordering::Relaxed);
+                    asked.fetch_max(tally.asked, Ordering::Relaxed);
+                }
                 Err(_) => broken.lock().unwrap_or_else(PoisonError::into_inner).push(seed),
             }
         }
     };
     on_every_core(live)?;
     let (deaths, mut broken) = (deaths.into_inner(), broken.into_inner().unwrap_or_else(PoisonError::into_inner));
-    println!("{count} worlds, {deaths} deaths, {} broken", broken.len());
+    println!(
+        "{count} worlds, {deaths} deaths, {} broken; clocks asked {} times at most",
+        broken.len(),
+        asked.into_inner()
+    );
     broken.sort_unstable();
     if let Some(seed) = broken.first() {
         let (less, error) = shrink::shrunk(&Worlds::new()?, *seed, None);

@@ -1,12 +1,14 @@
 //! Makes a world that breaks a promise smaller while it still does, and says how to see it.
 
 use anyhow::{Error, Result};
-use stepwell_tests::simulation::{Fleet, Sabotage, Tally, Telling};
+use stepwell_tests::simulation::{Circles, Fleet, Sabotage, Tally, Telling};
 
 use crate::drawn::{Drawn, Less, NoSimpler, Worlds};
 
-/// Worlds that are lived through at most in search of a smaller one, and for one machine.
+/// Worlds that are lived through at most in search of a smaller one, and for one machine. One that goes round in circles
+/// takes as long as many others.
 const MOST: u32 = 1_500;
+const CIRCLES: u32 = 15;
 const MOST_FOR_A_MACHINE: usize = 350;
 
 /// Lives through the world of a seed.
@@ -67,6 +69,10 @@ impl Search<'_> {
         match live(self.worlds, self.seed, less, self.sabotage, Telling::Nothing) {
             Ok(_) => Some(false),
             Err(error) if error.is::<NoSimpler>() => None,
+            Err(error) if error.is::<Circles>() => {
+                self.left = self.left.saturating_sub(CIRCLES);
+                Some(true)
+            }
             Err(_) => Some(true),
         }
     }

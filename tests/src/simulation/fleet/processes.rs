@@ -18,6 +18,8 @@ use crate::simulation::ports::VirtualClock;
 const GRACE: Duration = Duration::from_secs(15);
 /// A clock that jumps does so within this.
 const JUMPS_WITHIN_MS: u64 = 30_000;
+/// What is overdue is woken this often, where messages get lost.
+const SWEEP: Duration = Duration::from_secs(3_600);
 /// The clock looks this often, and sends what is due until then.
 const SCAN: Duration = Duration::from_secs(60);
 const AHEAD_MS: i64 = 900_000;
@@ -45,12 +47,10 @@ impl Fleet {
 
     fn plan(&self, role: Role) -> Plan {
         let first = !self.everyone().iter().any(|(other, _)| *other == role);
-        match (self.of.faults, role) {
-            (Faults::WorkerDies(point), Role::Shares) | (Faults::FrontDies(point), Role::Answers) if first => {
-                Plan::crash_at(point)
-            }
-            (Faults::None | Faults::WorkerDies(_) | Faults::FrontDies(_), _) => Plan::default(),
-            (Faults::Chance(trouble), _) => {
+        match &self.of.faults {
+            Faults::First(doing, plan) if first && *doing == role => plan.clone(),
+            Faults::None | Faults::First(..) => Plan::default(),
+            Faults::Chance(trouble) => {
                 let latency = self.draw();
                 let mut plan = Plan { latency: trouble.latency.then_some(latency), ..Plan::default() };
                 if trouble.failing && self.up_to(4) == 1 && self.may_die() {
@@ -156,6 +156,22 @@ impl Fleet {
                 }
             }
             sent_until = until;
+        }
+    }
+
+    /// The sweep: wakes what is overdue.
+    pub(super) async fn sweep(self: Arc<Self>, clock: Arc<VirtualClock>) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            for execution in self.open() {
+                let last = self.installation.disk.records(&execution).pop();
+                let overdue = last.and_then(|last| last.due).is_some_and(|due| due <= clock.now());
+                if overdue && !self.installation.saboteur.sleeps() {
+                    self.installation.log.say(|| format!("sweep: {execution} is overdue"));
+                    self.swept.fetch_add(1, Ordering::Relaxed);
+                    self.queue.put(Message::Look(Notice::of(&execution, None)), Duration::ZERO);
+                }
+            }
         }
     }
 }
