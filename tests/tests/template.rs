@@ -135,7 +135,8 @@ fn the_template_keeps_what_is_kept_and_watches_what_may_go_wrong() -> Result<()>
         ("Throttles", "Worker"),
         ("WriteThrottleEvents", "Table"),
     ];
-    for (metric, of) in watched {
+    let throttled = layout::INDEXES.map(|index| ("WriteThrottleEvents", index.name));
+    for (metric, of) in watched.into_iter().chain(throttled) {
         ensure!(alarm(metric, of), "no alarm for {metric} of {of}");
     }
     Ok(())
