@@ -12,6 +12,7 @@ What is stored is the emulator's memory: it goes when this ends. The tools are i
 
 import argparse
 import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -21,8 +22,7 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
+import urllib.parse
 
 INFRA = pathlib.Path(__file__).resolve().parent
 REQUIREMENTS = INFRA / "local-requirements.txt"
@@ -35,6 +35,8 @@ BATCH = 10
 # Longer than the worker may take: nobody but the worker gives up on a batch.
 PATIENCE = 1000
 STOPPING = threading.Event()
+# Which function each connection waits for; nothing for those whose answer is not awaited any more.
+UNDER_WAY = {}
 
 
 def main():
@@ -61,11 +63,15 @@ def run(options, processes):
         names, STEPWELL_PARTITION="aws", STEPWELL_ACCOUNT=ACCOUNT, STEPWELL_RETENTION_DAYS="90",
         AWS_ENDPOINT_URL=emulated, LAMBDA_ENDPOINT=options.functions or watched, AWS_REGION=REGION,
         AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_LAMBDA_LOG_LEVEL="WARN", NO_COLOR="1")
+    if not options.programs:
+        build()
     started += watch(options, variables, processes)
     until_open(started, options.port)
     for _ in range(options.workers):
         threading.Thread(target=messages, args=(emulated, names["STEPWELL_QUEUE"], watched), daemon=True).start()
     threading.Thread(target=ticks, args=(watched, options.clock_seconds), daemon=True).start()
+    if not options.programs:
+        threading.Thread(target=losses, args=(started[-1].pid,), daemon=True).start()
     processes.callback(STOPPING.set)
     say("Stepwell under cargo lambda watch at %s, tasks at %s, DynamoDB and SQS at %s"
         % (watched, variables["LAMBDA_ENDPOINT"], emulated))
@@ -86,19 +92,30 @@ def emulator(options, processes):
     return start([program("ministack")], ours, processes, stdout=log, stderr=subprocess.STDOUT)
 
 
+def build():
+    """What `cargo lambda watch` would do at the first call of each function, longer than clients wait for an answer."""
+    say("building the functions")
+    bins = [argument for name in FUNCTIONS for argument in ("--bin", name)]
+    built = subprocess.run(["cargo", "build", *bins], cwd=INFRA.parent)
+    if built.returncode:
+        sys.exit("the functions do not build")
+
+
 def watch(options, variables, processes):
     """`cargo lambda watch`; with built binaries, these too."""
     command = [program("cargo-lambda"), "lambda", "watch", "--invoke-address", "127.0.0.1",
                "--invoke-port", str(options.port), "--timeout", str(PATIENCE)]
-    # On Lambda one process has one batch, and there are many; here one has as many as there are pollers.
-    variables = dict(variables, AWS_LAMBDA_MAX_CONCURRENCY=str(options.workers))
     if not options.programs:
+        # A process for each thing at a time, as on Lambda: a call that waits for another one would wait for ever.
+        command += ["--concurrency", str(options.workers)]
         pairs = [argument for pair in variables.items() for argument in ("--env-var", "%s=%s" % pair)]
         return [start(command + pairs, {}, processes)]
     watching = start(command + ["--only-lambda-apis"], {}, processes)
     until_open([watching], options.port)
+    # One process of each here, which does as many things at a time as there are pollers.
     runtime = dict(variables, AWS_LAMBDA_FUNCTION_MEMORY_SIZE="512", AWS_LAMBDA_FUNCTION_VERSION="1",
-                   AWS_LAMBDA_LOG_GROUP_NAME="local", AWS_LAMBDA_LOG_STREAM_NAME="local")
+                   AWS_LAMBDA_LOG_GROUP_NAME="local", AWS_LAMBDA_LOG_STREAM_NAME="local",
+                   AWS_LAMBDA_MAX_CONCURRENCY=str(options.workers))
     return [watching] + [
         start([str(options.programs / name)], dict(
             runtime, AWS_LAMBDA_FUNCTION_NAME=name,
@@ -190,10 +207,7 @@ def messages(endpoint, queue, watched):
     while not STOPPING.is_set():
         try:
             received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=BATCH, WaitTimeSeconds=10).get("Messages", [])
-            if not received:
-                continue
-            answer = invoke(watched, "worker", {"Records": [record(message) for message in received]})
-            undone = {failure["itemIdentifier"] for failure in (answer or {}).get("batchItemFailures", [])}
+            undone = work(watched, received) if received else set()
             for message in received:
                 if message["MessageId"] not in undone:
                     sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
@@ -202,8 +216,18 @@ def messages(endpoint, queue, watched):
                     sqs.change_message_visibility(
                         QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=5)
         except Exception as error:
-            complain("the worker's messages: %s" % error)
+            complain("the queue: %s" % error)
             STOPPING.wait(2)
+
+
+def work(watched, received):
+    """Has the worker handle messages; the ids of those that have to come again."""
+    try:
+        answer = invoke(watched, "worker", {"Records": [record(message) for message in received]})
+        return {failure["itemIdentifier"] for failure in (answer or {}).get("batchItemFailures", [])}
+    except Exception as error:
+        complain("the worker: %s" % error)
+        return {message["MessageId"] for message in received}
 
 
 def record(message):
@@ -223,12 +247,46 @@ def ticks(watched, seconds):
 
 
 def invoke(watched, function, event):
-    url = "%s/2015-03-31/functions/%s/invocations" % (watched, function)
-    request = urllib.request.Request(url, json.dumps(event).encode(), {"content-type": "application/json"})
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(watched).netloc, timeout=PATIENCE)
+    UNDER_WAY[connection] = function
     try:
-        return json.load(urllib.request.urlopen(request, timeout=PATIENCE))
-    except urllib.error.HTTPError as error:
-        raise RuntimeError("%s: %s" % (function, error.read().decode(errors="replace")[:500])) from error
+        connection.request("POST", "/2015-03-31/functions/%s/invocations" % function, json.dumps(event),
+                           {"content-type": "application/json"})
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, http.client.HTTPException):
+        if UNDER_WAY[connection]:
+            raise
+        raise RuntimeError("its process was ended; what it was doing is done again") from None
+    finally:
+        UNDER_WAY.pop(connection)
+        connection.close()
+    if answer.status != 200:
+        raise RuntimeError(body.decode(errors="replace")[:500])
+    return json.loads(body)
+
+
+def losses(watching):
+    """`cargo lambda watch` ends a function's processes when its sources change, and never answers what they were doing."""
+    before = set()
+    while not STOPPING.wait(0.5):
+        now = set(children(watching))
+        ended = {name for name, _ in before - now}
+        for connection, function in list(UNDER_WAY.items()):
+            if function in ended:
+                UNDER_WAY[connection] = None
+                with contextlib.suppress(OSError, AttributeError):
+                    connection.sock.shutdown(socket.SHUT_RDWR)
+        before = now
+
+
+def children(parent):
+    """Name and number of each process that `parent` started."""
+    listed = subprocess.run(["ps", "-A", "-o", "ppid=", "-o", "pid=", "-o", "comm="], stdout=subprocess.PIPE, text=True)
+    for line in listed.stdout.splitlines():
+        of, number, name = line.split(None, 2)
+        if int(of) == parent:
+            yield os.path.basename(name), int(number)
 
 
 # ---- the tools ----

@@ -1,7 +1,7 @@
 //! What `infra/local.py` starts: the functions under `cargo lambda watch`, on an emulated DynamoDB and SQS.
 //!
 //! `python/under_cargo_lambda.py` does the work. Deliberately absent: builds by `cargo lambda watch` itself, which would
-//! take the tests' time; it serves the tests' own binaries (`--only-lambda-apis`).
+//! take the tests' time; it serves the tests' own binaries (`--only-lambda-apis`). `infra/README.md` has such a run.
 
 use std::process::Command;
 
