@@ -206,15 +206,12 @@ def messages(endpoint, queue, watched):
                        aws_secret_access_key="test", config=Config(read_timeout=60))
     while not STOPPING.is_set():
         try:
-            received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=BATCH, WaitTimeSeconds=10).get("Messages", [])
+            received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=BATCH, WaitTimeSeconds=10,
+                                           AttributeNames=["ApproximateReceiveCount"]).get("Messages", [])
             undone = work(watched, received) if received else set()
             for message in received:
                 if message["MessageId"] not in undone:
                     sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-                else:
-                    # On Lambda it would be hidden for the rest of the worker's quarter of an hour.
-                    sqs.change_message_visibility(
-                        QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=5)
         except Exception as error:
             complain("the queue: %s" % error)
             STOPPING.wait(2)

@@ -1,5 +1,5 @@
-//! An installation on AWS whose bill is counted: the functions' services over DynamoDB in process, with a queue that a
-//! test carries from one to the other, in virtual time.
+//! An installation on AWS whose bill is counted: the functions' services over DynamoDB in process, with an SQS in process,
+//! in virtual time.
 //!
 //! What is counted is what AWS charges for: capacity units as the emulator counts them, requests to SQS and those that
 //! the event source mapping makes, invocations and their milliseconds. Time passes when a store, a queue or a task
@@ -12,13 +12,12 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
-use aws::{Environment, Installation, MetricLines, clients, create, message};
+use aws::{Environment, Installation, MetricLines, clients, create};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
 use service::Role;
 use service::api::Call;
 use service::ports::{Clock, TaskAnswer, TaskCall, Tasks};
-use service::worker::{Message, Worker};
 use tokio::time::Instant;
 
 use crate::dynamo::{Dynamo, Request};
@@ -38,6 +37,9 @@ const TICK: Duration = Duration::from_secs(600);
 /// Ticks after which a world is stuck.
 const PATIENCE: usize = 3 * 24 * 6;
 const TABLE: &str = "stepwell";
+const URL: &str = "https://queue.invalid/stepwell";
+/// The template's `VisibilityTimeout`.
+const HIDDEN: Duration = Duration::from_secs(900);
 /// Bytes of a message that are one request.
 const CHUNK: usize = 64 << 10;
 
@@ -57,7 +59,7 @@ pub struct Bill {
     pub read_units: f64,
     /// Messages that were sent.
     pub messages: f64,
-    /// Requests to SQS: sends, receives and deletions.
+    /// Requests to SQS: sends, receives, words of workers that they live, and deletions.
     pub queue_requests: f64,
     pub api_ms: f64,
     pub worker_ms: f64,
@@ -77,7 +79,6 @@ pub struct Meter {
     worker: Installation,
     logged: Logged,
     bill: Bill,
-    waiting: Vec<(Timestamp, Message)>,
 }
 
 impl Meter {
@@ -104,7 +105,7 @@ impl Meter {
         let logged = Logged::default();
         let environment = Environment {
             table: TABLE.into(),
-            queue: "https://queue.invalid/stepwell".into(),
+            queue: URL.into(),
             dead_letters: None,
             partition: "aws".into(),
             region: "us-east-1".into(),
@@ -117,8 +118,7 @@ impl Meter {
             environment.joined(clients, clock.clone(), role, Arc::new(Answering(task)), metrics)
         };
         let (api, worker) = (joined(Role::Answers).await?, joined(Role::Shares).await?);
-        let (bill, waiting) = (Bill::default(), Vec::new());
-        Ok(Meter { dynamo, sqs, clock, api, worker, logged, bill, waiting })
+        Ok(Meter { dynamo, sqs, clock, api, worker, logged, bill: Bill::default() })
     }
 
     async fn run(&mut self, machine: &str, input: &Value, executions: usize) -> Result<()> {
@@ -150,23 +150,20 @@ impl Meter {
 
     /// Brings messages to the worker, until none is left.
     async fn deliver(&mut self, at_once: usize) -> Result<()> {
-        while let Some(due) = self.waiting.iter().map(|(due, _)| *due).min() {
-            self.clock.sleep_until(due).await;
-            let now = self.clock.now();
-            let ready: Vec<Message> =
-                self.waiting.extract_if(.., |(due, _)| *due <= now).map(|(_, message)| message).collect();
-            for batch in ready.chunks(at_once.min(10)) {
-                let begun = Instant::now();
-                let until = self.clock.now().plus_millis(TERM_MS);
-                let undone = Worker::new(self.worker.service.clone()).handle(batch.to_vec(), until).await;
-                ensure!(undone.is_empty(), "{undone:?}");
-                self.worker.metrics.flush(self.clock.now());
-                self.bill.worker_ms += millis(begun);
-                self.bill.invocations += 1.0;
-                // One receive and one deletion; messages are far below 64 KB together.
-                self.bill.queue_requests += 2.0;
-                self.collect();
+        while let Some(due) = self.sqs.next(URL) {
+            tokio::time::sleep_until(due).await;
+            let batch = self.sqs.receive(URL, at_once.min(10), HIDDEN);
+            let begun = Instant::now();
+            let undone = self.worker.work(&batch, self.clock.now().plus_millis(TERM_MS)).await;
+            ensure!(undone.is_empty(), "{undone:?}");
+            self.bill.worker_ms += millis(begun);
+            self.bill.invocations += 1.0;
+            for delivery in batch {
+                self.sqs.delete(&delivery.receipt);
             }
+            // One receive and one deletion; messages are far below 64 KB together.
+            self.bill.queue_requests += 2.0;
+            self.collect();
         }
         Ok(())
     }
@@ -184,22 +181,10 @@ impl Meter {
         }
         for (_, body) in self.sqs.requests() {
             let entries = body.get("Entries").and_then(Value::as_array).cloned().unwrap_or_else(|| vec![body]);
-            let texts: Vec<(&str, u64)> = entries
-                .iter()
-                .filter_map(|entry| {
-                    Some((
-                        entry.get("MessageBody")?.as_str()?,
-                        entry.get("DelaySeconds").and_then(Value::as_u64).unwrap_or(0),
-                    ))
-                })
-                .collect();
-            let bytes: usize = texts.iter().map(|(text, _)| text.len()).sum();
-            self.bill.queue_requests += bytes.div_ceil(CHUNK) as f64;
+            let texts: Vec<&str> = entries.iter().filter_map(|entry| entry.get("MessageBody")?.as_str()).collect();
+            let bytes: usize = texts.iter().map(|text| text.len()).sum();
+            self.bill.queue_requests += bytes.div_ceil(CHUNK).max(1) as f64;
             self.bill.messages += texts.len() as f64;
-            for (text, delay) in texts {
-                let due = self.clock.now().plus_seconds(delay);
-                self.waiting.extend(message::read(text).map(|message| (due, message)));
-            }
         }
         self.bill.logged += self.logged.take();
     }

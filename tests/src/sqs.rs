@@ -1,11 +1,15 @@
-//! SQS in process, as far as its shapes: an HTTP client that records requests and answers what a test laid out.
+//! SQS in process: an HTTP client that records requests, answers what a test laid out, and keeps what is sent.
 //!
-//! Deliberately absent: a queue. Whether messages arrive is SQS's own affair, and tried against an emulator of it.
+//! A test takes messages from the records, and delivers them as it likes, or it receives and deletes them in Lambda's place.
+//! Deliberately absent: what SQS refuses, and how far it can be trusted; that is tried against emulators of it.
+
+mod kept;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws::Delivery;
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -16,13 +20,17 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
+use self::kept::Kept;
 use crate::dynamo::{config, operation_of};
 
 /// The other end of a client of SQS. Clones are the same one.
 #[derive(Clone, Debug, Default)]
 pub struct Sqs {
     state: Arc<Mutex<State>>,
+    asked: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +40,7 @@ struct State {
     /// By operation.
     next: BTreeMap<&'static str, Value>,
     takes: Duration,
+    kept: Kept,
 }
 
 impl Sqs {
@@ -60,6 +69,31 @@ impl Sqs {
         std::mem::take(&mut self.lock().log)
     }
 
+    /// What is visible in a queue, as it is given to somebody who has it for that long.
+    pub fn receive(&self, queue: &str, most: usize, hidden: Duration) -> Vec<Delivery> {
+        self.lock().kept.receive(queue, most, hidden)
+    }
+
+    /// Takes away a message by its last receipt.
+    pub fn delete(&self, receipt: &str) {
+        self.lock().kept.delete(receipt);
+    }
+
+    /// Loses all messages.
+    pub fn purge(&self) {
+        self.lock().kept.purge();
+    }
+
+    /// When a queue has something visible next; `None` when it is empty.
+    pub fn next(&self, queue: &str) -> Option<Instant> {
+        self.lock().kept.next(queue)
+    }
+
+    /// Waits for a request that was not waited for yet.
+    pub async fn asked(&self) {
+        self.asked.notified().await;
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,8 +103,12 @@ impl Sqs {
         let mut state = self.lock();
         let laid_out = state.next.remove(operation.as_str()).map(|answer| (200, answer));
         let laid_out = laid_out.or_else(|| state.answers.pop_front());
-        let (status, answer) = laid_out.unwrap_or_else(|| (200, success(&operation, &body)));
+        let (status, answer) = laid_out.unwrap_or_else(|| {
+            let kept = state.kept.perform(&operation, &body);
+            (200, kept.unwrap_or_else(|| success(&operation, &body)))
+        });
         state.log.push((operation, body));
+        self.asked.notify_one();
         let status = StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
         let mut response = HttpResponse::new(status, SdkBody::from(answer.to_string()));
         response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
@@ -87,13 +125,7 @@ fn success(operation: &str, body: &Value) -> Value {
             let name = texts("QueueUrl").rsplit('/').next().unwrap_or_default().to_owned();
             json!({ "Attributes": { "QueueArn": format!("arn:aws:sqs:us-east-1:123456789012:{name}") } })
         }
-        "SendMessageBatch" => {
-            let entries = body.get("Entries").and_then(Value::as_array).cloned().unwrap_or_default();
-            let sent = entries.iter().filter_map(|entry| entry.get("Id"));
-            let sent = sent.map(|id| json!({ "Id": id, "MessageId": id, "MD5OfMessageBody": "" })).collect::<Vec<_>>();
-            json!({ "Successful": sent, "Failed": [] })
-        }
-        _ => json!({ "MessageId": "1" }),
+        _ => json!({}),
     }
 }
 

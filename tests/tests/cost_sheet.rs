@@ -281,9 +281,10 @@ const FOOT: &str = "
   aws.amazon.com/cloudwatch/pricing, aws.amazon.com/step-functions/pricing); look there before you rely on them: DynamoDB 0.625 per million write units, 0.125 per
   million read units, 0.25 per GB and month; SQS 0.40 per million requests; Lambda on arm64 0.0000133334 per GB and second and
   0.20 per million invocations; logs 0.50 per GB; Standard workflows 25.00 per million transitions. Other regions differ.
-- **Counted**: capacity of the table and its indexes; a request to SQS per message sent, per batch received and per batch deleted;
-  the invocation of the api that starts the execution; the worker's, with all the time in which it waits for tasks. Memory is
-  512 MB, the template's. The input is an order of 250 bytes, a result 45 bytes.
+- **Counted**: capacity of the table and its indexes; a request to SQS per message sent, per batch received and per batch deleted,
+  and one each four seconds by which a worker says that it lives (`shared/aws/src/batch.rs`); the invocation of the api that
+  starts the execution; the worker's, with all the time in which it waits for tasks. Memory is 512 MB, the template's. The
+  input is an order of 250 bytes, a result 45 bytes.
 - **Assumed**: a request to DynamoDB takes {store} ms, one to SQS {queue} ms, processors take nothing. The function is warm.
 - **Kept**: the items' bytes and DynamoDB's 100 more for each item and row, for 90 days of retention and 30 until they are
   deleted. Point-in-time recovery, which the template switches on, costs 0.20 per GB and month beside the 0.25.

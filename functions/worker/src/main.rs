@@ -5,15 +5,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{Environment, Installation, message};
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws::{Delivery, Environment, Installation};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use integrations::{Endpoints, Home, Targets};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use service::Role;
-use service::worker::Worker;
 
 /// What is left of an invocation's time for the last commit and the answer.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How often a message was received, among its attributes.
+const RECEIVED: &str = "ApproximateReceiveCount";
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -30,26 +31,20 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn work(installation: Arc<Installation>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
-    let worker = Worker::new(installation.service.clone());
     let until = aws::until(event.context.deadline, FAREWELL, installation.clock.now());
+    let batch: Vec<Delivery> = event.payload.records.into_iter().map(delivery).collect();
     let mut answer = SqsBatchResponse::default();
-    let (mut messages, mut ids) = (Vec::new(), Vec::new());
-    for record in event.payload.records {
-        let id = record.message_id.unwrap_or_default();
-        match message::read(record.body.as_deref().unwrap_or_default()) {
-            Ok(message) => {
-                messages.push(message);
-                ids.push(id);
-            }
-            Err(error) => {
-                tracing::error!(message = id, %error, "a message cannot be read");
-                answer.add_failure(id);
-            }
-        }
+    for id in installation.work(&batch, until).await {
+        answer.add_failure(id);
     }
-    for undone in worker.handle(messages, until).await {
-        answer.add_failure(ids.get(undone.place).cloned().unwrap_or_default());
-    }
-    installation.metrics.flush(installation.clock.now());
     Ok(answer)
+}
+
+fn delivery(record: SqsMessage) -> Delivery {
+    Delivery {
+        id: record.message_id.unwrap_or_default(),
+        receipt: record.receipt_handle.unwrap_or_default(),
+        body: record.body.unwrap_or_default(),
+        times: record.attributes.get(RECEIVED).and_then(|times| times.parse().ok()).unwrap_or_default(),
+    }
 }

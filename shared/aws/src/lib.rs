@@ -13,7 +13,8 @@
 //!
 //! # An installation
 //!
-//! [`Environment`] joins these parts to a service as the functions do, and [`Installation::tick`] is the clock's work.
+//! [`Environment`] joins these parts to a service as the functions do; [`Installation::work`] is what a worker does with a
+//! batch of messages, and [`Installation::tick`] is the clock's work.
 //!
 //! # Failures
 //!
@@ -26,6 +27,7 @@
 //! What a record's body says; any decision about an execution; receiving messages (Lambda's event source does that in
 //! production, but for dead letters); the production table itself, which the template makes from the same definition as [`create`].
 
+mod batch;
 mod cells;
 mod chunks;
 pub mod clients;
@@ -51,6 +53,7 @@ mod term;
 mod wake;
 mod words;
 
+pub use batch::Delivery;
 pub use clockwork::Tally;
 pub use installation::{Environment, Installation, SetupError};
 pub use metrics::MetricLines;

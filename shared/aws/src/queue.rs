@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, SendMessageBatchRequestEntry};
 use interpreter::Timestamp;
 use service::ports::{Clock, Notice, Queue, StoreError};
 use service::worker::Message;
@@ -97,6 +97,41 @@ impl WorkQueue {
             return Err(damaged(&format!("SQS refused a message: {}", ours.code)));
         }
         Ok(answer.failed.iter().filter_map(|failure| sent.remove(&failure.id)).collect())
+    }
+
+    /// Keeps received messages from everybody else for so many seconds from now; the receipts of those that can still be
+    /// kept. Told to nobody when it fails: then they come again earlier.
+    pub(crate) async fn hide(&self, receipts: Vec<(String, u32)>) -> Vec<String> {
+        let mut kept = Vec::with_capacity(receipts.len());
+        for batch in receipts.chunks(BATCH) {
+            let gone = match self.hide_batch(batch).await {
+                Ok(gone) => gone,
+                Err(error) => {
+                    tracing::warn!(%error, "messages could not be kept from others");
+                    Vec::new()
+                }
+            };
+            let left = batch.iter().enumerate().filter(|(index, _)| !gone.contains(index));
+            kept.extend(left.map(|(_, (receipt, _))| receipt.clone()));
+        }
+        kept
+    }
+
+    /// One request; the places of messages that are not in these hands any more: somebody else has them, or had them.
+    async fn hide_batch(&self, batch: &[(String, u32)]) -> Result<Vec<usize>, StoreError> {
+        let mut request = self.client.change_message_visibility_batch().queue_url(&self.url);
+        for (index, (receipt, seconds)) in batch.iter().enumerate() {
+            let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(receipt)
+                .visibility_timeout(i32::try_from(*seconds).unwrap_or(i32::MAX))
+                .build()
+                .map_err(|error| damaged(&error.to_string()))?;
+            request = request.entries(entry);
+        }
+        let answer = request.send().await.map_err(|error| store_error("keep messages from others", error))?;
+        let ours = answer.failed.iter().filter(|failure| failure.sender_fault);
+        Ok(ours.filter_map(|failure| failure.id.parse().ok()).collect())
     }
 
     pub(crate) async fn send_message(&self, body: &str, group: &str, delay: i32) -> Result<(), StoreError> {

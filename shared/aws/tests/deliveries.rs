@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use aws::Installation;
 use serde_json::{Value, json};
 use service::Role;
 use service::ports::{TaskAnswer, TaskCall, Tasks};
 use service::worker::{Message, Worker};
-use stepwell_tests::cloud::{Cloud, Sent, call, create_machine, start};
+use stepwell_tests::cloud::{Cloud, QUEUE, Sent, call, create_machine, start};
 use stepwell_tests::dynamo::Fault;
 
 /// Functions that take a second and return what they got; while the worker is dying, their answers never arrive.
@@ -142,6 +142,42 @@ async fn messages_may_come_together_to_several_workers_in_any_order() -> Result<
         waiting.extend(world.cloud.sent()?);
     }
     world.all_is_well(&executions, 4 * CALLS).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_dealt_with_comes_again_after_pauses_that_grow() -> Result<()> {
+    let world = World::new().await?;
+    world.api.sqs.send_message().queue_url(QUEUE).message_body("nothing of ours").send().await?;
+    let worker = world.cloud.process(Role::Shares, world.functions.clone()).await?;
+    let mut pauses = Vec::new();
+    while pauses.len() < 6 {
+        let batch = world.cloud.sqs.receive(QUEUE, 10, Duration::from_secs(900));
+        let undone = worker.work(&batch, world.cloud.until()).await;
+        ensure!(batch.len() == 1 && undone == [batch[0].id.clone()], "{undone:?} of {batch:?}");
+        let next = world.cloud.sqs.next(QUEUE).context("it is gone")?;
+        pauses.push(next.duration_since(tokio::time::Instant::now()).as_secs());
+        tokio::time::sleep_until(next).await;
+    }
+    assert_eq!(pauses, [10, 30, 90, 270, 810, 900]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_lost_a_message_to_somebody_else_says_no_more_about_it() -> Result<()> {
+    let world = World::new().await?;
+    world.start("one").await?;
+    world.functions.dying.store(true, Ordering::SeqCst);
+    let worker = world.cloud.process(Role::Shares, world.functions.clone()).await?;
+    // Somebody else is brought it, and that is its last receipt.
+    let late = world.cloud.sqs.receive(QUEUE, 10, Duration::ZERO);
+    world.cloud.sqs.receive(QUEUE, 10, Duration::from_secs(900));
+    world.cloud.sqs.requests();
+    let works = tokio::time::timeout(Duration::from_secs(60), worker.work(&late, world.cloud.until())).await;
+    assert!(works.is_err(), "it hangs in its call");
+    let requests = world.cloud.sqs.requests();
+    let words = requests.iter().filter(|(operation, _)| operation == "ChangeMessageVisibilityBatch").count();
+    assert_eq!(words, 1);
+    Ok(())
 }
 
 #[tokio::test(start_paused = true)]
