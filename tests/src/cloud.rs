@@ -1,8 +1,11 @@
 //! An installation as Lambda functions make it, on AWS in process: the real adapters over an emulated DynamoDB, virtual
 //! time, and messages that a test delivers as it likes.
 //!
-//! Time is tokio's, so tests begin with `start_paused = true`. Deliberately absent: SQS's own behaviour. A test is the
-//! queue: it takes what was sent ([`Cloud::sent`]), and delivers it late, twice, in another order or not at all.
+//! Time is tokio's, so tests begin with `start_paused = true`. A test is the queue: it takes what was sent
+//! ([`Cloud::sent`]), and delivers it late, twice, in another order or not at all. Or it leaves that to the queue in
+//! process and an event source ([`Cloud::bring`]), and says where workers die.
+
+mod source;
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +24,8 @@ use tokio::time::Instant;
 use crate::dynamo::{Dynamo, Request};
 use crate::simulation::{BEGIN, VirtualClock};
 use crate::sqs::Sqs;
+
+pub use source::{Bringing, Life};
 
 pub const TABLE: &str = "stepwell";
 pub const QUEUE: &str = "https://queue.invalid/work";
@@ -84,6 +89,15 @@ impl Cloud {
 
     /// A new process in this role.
     pub async fn process(&self, role: Role, tasks: Arc<dyn Tasks>) -> Result<Installation> {
+        self.joined((self.dynamodb.clone(), clients::sqs(&self.sqs.config())), role, tasks).await
+    }
+
+    async fn joined(
+        &self,
+        clients: (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client),
+        role: Role,
+        tasks: Arc<dyn Tasks>,
+    ) -> Result<Installation> {
         let environment = Environment {
             table: TABLE.to_owned(),
             queue: QUEUE.to_owned(),
@@ -93,7 +107,6 @@ impl Cloud {
             account: "123456789012".to_owned(),
             retention_days: 90,
         };
-        let clients = (self.dynamodb.clone(), clients::sqs(&self.sqs.config()));
         let metrics = Arc::new(MetricLines::to(self.lines.clone()));
         Ok(environment.joined(clients, self.clock.clone(), role, tasks, metrics).await?)
     }

@@ -32,7 +32,7 @@ mod whims;
 
 pub use check::{Fate, check};
 pub use disk::Disk;
-pub use faults::{Effect, Failing, Plan};
+pub use faults::{Effect, Failing, Gate, Plan};
 pub use fleet::{Circumstances, Faults, Fleet, Tally, Telling, Trouble};
 pub use functions::{CallMade, Reply, Says};
 pub use installation::{BEGIN, Room};
