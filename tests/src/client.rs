@@ -172,7 +172,7 @@ pub fn text(answer: &Value, member: &str) -> Result<String> {
 }
 
 /// Ids count 1 to n, and every event but the first follows an earlier one.
-fn check_links(events: &[Value]) -> Result<()> {
+pub(crate) fn check_links(events: &[Value]) -> Result<()> {
     ensure!(!events.is_empty(), "it is empty");
     for (place, event) in (1u64..).zip(events) {
         ensure!(event["id"] == place, "event {place} has the id {}", event["id"]);

@@ -75,13 +75,18 @@ pub struct Sent {
 
 impl Cloud {
     pub async fn new() -> Result<Cloud> {
+        Cloud::at(BEGIN).await
+    }
+
+    /// One whose clock shows `now`.
+    pub async fn at(now: Timestamp) -> Result<Cloud> {
         let dynamo = Dynamo::new()?;
         let dynamodb = clients::dynamodb(&dynamo.config());
         create::create_table(&dynamodb, TABLE).await?;
         Ok(Cloud {
             dynamo,
             sqs: Sqs::default(),
-            clock: Arc::new(VirtualClock::new(BEGIN, 1)),
+            clock: Arc::new(VirtualClock::new(now, 1)),
             lines: Lines::default(),
             dynamodb,
         })

@@ -7,6 +7,7 @@ pub mod deployment;
 pub mod disk;
 pub mod dynamo;
 pub mod fuzzed;
+pub mod golden_journals;
 pub mod hand_clock;
 pub mod lambda_server;
 pub mod load;

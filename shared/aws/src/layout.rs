@@ -25,6 +25,14 @@
 //! edits a head because its execution ended. `wake` has a row for every record whose due time is far away. Both are
 //! sparse: the attributes that are their keys are on those records only. Their partitions are sharded by a hash of the
 //! execution's ARN, because a partition takes 1,000 writes a second and an index that falls behind throttles its table.
+//!
+//! # When it changes
+//!
+//! Functions of two versions work on one table while it is upgraded, and nobody rewrites items. So an attribute that
+//! older readers can do without comes without a new number; anything else is a new [`VERSION`], written only once every
+//! function can read it, that is one release after the code that reads it, and read beside every older one. A reader that
+//! meets a newer item steps back. Other words to pack against are another way of packing (`pack.rs`), other keys are other
+//! items. Each needs a golden table in `tests/golden_journals`, beside the older ones: a test fails until it is there.
 
 use interpreter::Timestamp;
 use sha2::{Digest, Sha256};

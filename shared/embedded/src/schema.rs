@@ -16,7 +16,9 @@
 //! `PRAGMA user_version` is the version. What an older program can do without, a column or a row that it does not name,
 //! comes without a new version: [`complete`] adds it to the files of programs from before, and whoever reads takes its
 //! absence. Anything else is a new [`VERSION`], with a step in `complete` from the one before, in one transaction: files
-//! of every older version are brought up when they are opened, files of a newer one are refused and left alone.
+//! of every older version are brought up when they are opened, files of a newer one are refused and left alone. A new
+//! version needs a golden of its own in `tests/golden_journals`, beside those of the older ones: a test fails until it
+//! is there.
 
 use std::time::Duration;
 

@@ -3,6 +3,14 @@
 //! An entry holds the events of its steps and the threads they changed. Each payload is stored once in it, as raw JSON
 //! in `payloads`; a thread that still holds a payload of an earlier entry holds its address. Whatever is serialised here
 //! is promised: `FORMAT` counts the shapes, and a reader refuses one it does not know.
+//!
+//! # When the shape changes
+//!
+//! A member that an older program can do without, and whose absence a newer one takes for what was meant before, comes
+//! without a new number. Anything else, a member renamed, removed, or of another meaning, is a new `FORMAT`, whose reader
+//! goes on reading every older one: journals outlive programs, and an execution may wait for a year. Then the goldens in
+//! `tests/golden_journals` stay as they are and one more is written; a test fails until there is one. The same holds for
+//! the numbers of cells, state machines and kept starts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
