@@ -1,10 +1,10 @@
 //! The clock: on a schedule of one minute, sends messages for what a queue cannot delay long enough, and recovers what was
-//! lost.
+//! lost; an operator can ask it for more.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{Environment, Installation, Tally};
+use aws::{Environment, Installation};
 use integrations::{Endpoints, Home, Targets};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -23,20 +23,16 @@ async fn main() -> Result<(), Error> {
     let installation = environment.installation(Role::Shares, Arc::new(targets)).await?;
     let (installation, dead_letters) = (Arc::new(installation), environment.dead_letters.clone());
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-        minute(installation.clone(), dead_letters.clone(), event)
+        heed(installation.clone(), dead_letters.clone(), event)
     }))
     .await
 }
 
-async fn minute(
+async fn heed(
     installation: Arc<Installation>,
     dead_letters: Option<String>,
     event: LambdaEvent<Value>,
-) -> Result<(), Error> {
+) -> Result<Value, Error> {
     let until = aws::until(event.context.deadline, FAREWELL, installation.clock.now());
-    let tally = installation.tick(dead_letters.as_deref(), until).await?;
-    let Tally { woken, swept, stuck, stamped, buried, given_up, dead } = tally;
-    tracing::info!(woken, swept, stuck, stamped, buried, given_up, dead, "a minute");
-    installation.report(&tally);
-    Ok(())
+    Ok(installation.heed(&event.payload, dead_letters.as_deref(), until).await?)
 }

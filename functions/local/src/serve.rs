@@ -15,6 +15,7 @@ use embedded::{Directory, TimerQueue};
 use integrations::{Mocked, Mocks, Targets};
 use service::api::Service;
 use service::ports::Uncounted;
+use service::tokens::Keys;
 use service::{Role, Settings, SystemClock, World};
 use tokio::net::TcpListener;
 
@@ -91,7 +92,7 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         partition: home.partition.clone(),
         region: home.region.clone(),
         account: home.account.clone(),
-        key: directory.key(),
+        keys: Keys::one(directory.key()),
         retention_days: options.retention_days,
         role: Role::Alone,
         calls: CALLS,

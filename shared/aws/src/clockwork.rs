@@ -1,27 +1,24 @@
 //! What the clock does once a minute: messages for what comes due, the daily sweep, and another try at dead letters.
 //!
 //! Nothing here edits an execution but to stamp its items anew: a message makes a worker look. Every part can be broken
-//! off anywhere and is done again the next minute; done twice it costs messages, nothing else.
+//! off anywhere and is done again the next minute; done twice it costs messages, nothing else. What fails keeps no other part
+//! from being done, and is told when all are through.
 
 use interpreter::Timestamp;
-use service::ports::{Journal, Notice, StoreError};
+use serde::Serialize;
+use service::ports::{Notice, StoreError};
 
-use crate::item::{Reading, item_of, key, number, text};
-use crate::table::{Condition, Table};
 use crate::{Installation, layout};
 
 /// How far ahead messages are sent: as far as a queue can delay them.
 const AHEAD_MS: i64 = 15 * 60 * 1_000;
 /// Before the first minute of an installation there may be nothing to wake; later cursors say where to begin.
 const FIRST_LOOK_BACK_MS: i64 = 24 * 60 * 60 * 1_000;
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
-/// Calls of tasks keep an execution overdue for a quarter of an hour; a queue that lost nothing for not much longer.
-const STUCK_MS: i64 = 60 * 60 * 1_000;
-/// Rows and executions read at a time.
+/// Rows read at a time.
 const PAGE: usize = 500;
 
 /// What was done in a minute.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// Messages sent for what comes due.
     pub woken: usize,
@@ -29,6 +26,10 @@ pub struct Tally {
     pub swept: usize,
     /// Those of them for which something has been due for so long that whoever was to do it must be lost.
     pub stuck: usize,
+    /// Messages that the sweep sent for what was due, or soon will be.
+    pub recalled: usize,
+    /// Executions that it passed by, because this version cannot read what it has to know of them.
+    pub unreadable: usize,
     /// Items stamped anew.
     pub stamped: usize,
     /// Dead letters that could be dealt with, those whose executions were closed as failed, and those that stay. See
@@ -41,16 +42,16 @@ pub struct Tally {
 impl Installation {
     /// One minute's work, given up when `until` is near.
     pub async fn tick(&self, dead_letters: Option<&str>, until: Timestamp) -> Result<Tally, StoreError> {
-        let mut tally = Tally::default();
+        let (mut tally, mut done) = (Tally::default(), Ok(()));
         for shard in 0..layout::SHARDS {
-            tally.woken += self.wake(shard).await?;
+            done = done.and(self.wake(shard).await.map(|woken| tally.woken += woken));
         }
-        let swept = self.sweep(until, &mut tally).await;
+        done = done.and(self.sweep(until, &mut tally).await);
         // Last: should a dead letter bring this process down too, the rest is done.
         if let Some(url) = dead_letters {
-            self.bury(url, until, &mut tally).await?;
+            done = done.and(self.bury(url, until, &mut tally).await);
         }
-        swept.map(|()| tally)
+        done.map(|()| tally)
     }
 
     /// Tells the operator what a minute was like.
@@ -79,64 +80,5 @@ impl Installation {
             self.table.move_cursor(shard, until).await?;
         }
         Ok(woken)
-    }
-
-    /// Once a day: looks after everything that is open. Wakes what is overdue, which costs nothing where all went well and
-    /// recovers what a purged queue lost, and keeps the items of long executions from expiring.
-    async fn sweep(&self, until: Timestamp, tally: &mut Tally) -> Result<(), StoreError> {
-        let today = self.clock.now().0.div_euclid(DAY_MS);
-        let standing = self.table.sweep().await?;
-        if standing.done >= today {
-            return Ok(());
-        }
-        let mut after = standing.place;
-        while self.clock.now() < until {
-            let page = self.table.open(after.as_deref(), PAGE).await?;
-            tally.swept += page.executions.len();
-            let now = self.clock.now();
-            let late = now.0.saturating_sub(STUCK_MS);
-            tally.stuck += page.executions.iter().filter(|(_, due)| due.is_some_and(|due| due.0 <= late)).count();
-            let overdue = page.executions.iter().filter(|(_, due)| due.is_some_and(|due| due <= now));
-            self.queue.send_all(overdue.map(|(execution, _)| Notice::of(execution, None)).collect()).await?;
-            for (execution, _) in &page.executions {
-                tally.stamped += self.table.stamp_anew(execution).await?;
-            }
-            after = page.next;
-            let done = if after.is_none() { today } else { standing.done };
-            self.table.keep_sweep(&Sweep { done, place: after.clone() }).await?;
-            if after.is_none() {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// How far the daily sweep is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Sweep {
-    /// The day since 1970 of the last one that was finished.
-    done: i64,
-    /// Where the current one goes on.
-    place: Option<String>,
-}
-
-impl Table {
-    async fn sweep(&self) -> Result<Sweep, StoreError> {
-        let Some(item) = self.get(layout::CLOCK_PARTITION, layout::SWEEP_SORT).await? else {
-            return Ok(Sweep::default());
-        };
-        let reading = Reading(&item).known_format()?;
-        let place = item.contains_key(layout::PLACE).then(|| reading.text(layout::PLACE)).transpose()?;
-        Ok(Sweep { done: reading.number(layout::DUE)?, place: place.map(str::to_owned) })
-    }
-
-    async fn keep_sweep(&self, sweep: &Sweep) -> Result<(), StoreError> {
-        let mut item = item_of(key(layout::CLOCK_PARTITION, layout::SWEEP_SORT));
-        item.extend(item_of([(layout::FORMAT, number(layout::VERSION)), (layout::DUE, number(sweep.done))]));
-        if let Some(place) = &sweep.place {
-            item.extend(item_of([(layout::PLACE, text(place.clone()))]));
-        }
-        self.put(item, Condition::None).await.map(|_| ())
     }
 }

@@ -117,7 +117,7 @@ impl Environment {
             partition: self.partition.clone(),
             region: self.region.clone(),
             account: self.account.clone(),
-            key: table.secret(fresh).await.map_err(SetupError::Store)?,
+            keys: table.keys(fresh).await.map_err(SetupError::Store)?,
             retention_days: self.retention_days,
             role,
             calls: CALLS,

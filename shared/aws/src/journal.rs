@@ -146,7 +146,7 @@ impl Journal for Table {
     }
 
     async fn open(&self, after: Option<&str>, limit: usize) -> Result<OpenPage, StoreError> {
-        self.open_executions(after, limit).await
+        Ok(self.opened(after, limit).await?.page)
     }
 
     async fn forget(&self, execution: &str) -> Result<(), StoreError> {

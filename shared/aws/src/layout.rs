@@ -12,7 +12,7 @@
 //! | `d/HASH` | `k/NONCE/INDEX` | a piece of a revision | once, before the revision |
 //! | `clock` | a shard's number | how far the clock has come in a shard of `wake` | by the clock |
 //! | `clock` | `sweep` | the day of the last whole sweep, and where the current one stands | by the clock |
-//! | `key` | `k` | the installation's secret, which tokens are sealed with | once |
+//! | `key` | `k` | the installation's keys, which tokens are sealed with | once, and when the operator replaces one |
 //!
 //! Names of attributes are stored in every item and count towards its size, and are read by people in consoles: short
 //! words. A sort key is text, not a number, so that an execution's partition has room for other things than records;

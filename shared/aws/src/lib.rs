@@ -14,7 +14,7 @@
 //! # An installation
 //!
 //! [`Environment`] joins these parts to a service as the functions do; [`Installation::work`] is what a worker does with a
-//! batch of messages, and [`Installation::tick`] is the clock's work.
+//! batch of messages, and [`Installation::heed`] is the clock's.
 //!
 //! # Failures
 //!
@@ -38,16 +38,18 @@ mod failure;
 mod installation;
 mod item;
 mod journal;
+mod keys;
 pub mod layout;
 mod list;
 mod machines;
 pub mod message;
 mod metrics;
+mod orders;
 mod pack;
 mod queue;
 mod retention;
-mod secret;
 mod starts;
+mod sweep;
 mod table;
 mod term;
 mod wake;

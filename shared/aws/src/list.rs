@@ -7,9 +7,8 @@
 use std::collections::VecDeque;
 
 use futures_util::future::try_join_all;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use interpreter::Timestamp;
-use service::ports::{ExecutionStatus, ListPage, ListQuery, OpenPage, StoreError};
+use service::ports::{ListPage, ListQuery, StoreError};
 
 use crate::failure::{refused, store_error};
 use crate::item::{Item, Reading, item_of, listing_of, text};
@@ -19,9 +18,7 @@ use crate::table::Table;
 /// Pages read for one list at most, over all shards: what is not found by then is the next list's.
 const MOST_PAGES: usize = 64;
 /// Rows of a page at most: a row has about 500 bytes and a page 1 MB.
-const MOST_ROWS: usize = 1_000;
-/// Open executions that are looked at at a time.
-const LOOKS: usize = 16;
+pub(crate) const MOST_ROWS: usize = 1_000;
 
 /// What is read of a shard and not used yet.
 struct Shard {
@@ -95,52 +92,6 @@ impl Table {
         shard.ended = shard.start.is_none();
         Ok(())
     }
-
-    /// Open executions: a piece of the whole index, and for every execution that looks open there its last record.
-    ///
-    /// The pieces read all that is kept, closed or not: half a KB a row, so a sweep over a million executions
-    /// costs a few cents. An index of open ones only would cost every execution two writes more.
-    pub(crate) async fn open_executions(&self, after: Option<&str>, limit: usize) -> Result<OpenPage, StoreError> {
-        let start = after.map(start_of).transpose()?;
-        let request = self
-            .client
-            .scan()
-            .table_name(&self.name)
-            .index_name(layout::LIST_INDEX.name)
-            .limit(i32::try_from(limit.clamp(1, MOST_ROWS)).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(start);
-        let answer = request.send().await.map_err(|error| store_error("read open executions", error))?;
-        let next = answer.last_evaluated_key.map(|key| token_of(&key)).transpose()?;
-        let candidates = self.running(answer.items.unwrap_or_default())?;
-        let looks: Vec<_> = candidates.iter().map(|execution| self.due_if_open(execution)).collect();
-        let found: Vec<_> = stream::iter(looks).buffered(LOOKS).try_collect().await?;
-        Ok(OpenPage { executions: found.into_iter().flatten().collect(), next })
-    }
-
-    /// The executions whose last row here says that they run. The last row of the piece may have a successor in the next
-    /// one; looking at the execution itself decides.
-    fn running(&self, rows: Vec<Item>) -> Result<Vec<String>, StoreError> {
-        let mut running: Vec<String> = Vec::new();
-        for row in &rows {
-            let listing = listing_of(row)?;
-            if running.last() == Some(&listing.execution) {
-                running.pop();
-            }
-            if listing.status == ExecutionStatus::Running && !self.is_gone(row)? {
-                running.push(listing.execution);
-            }
-        }
-        Ok(running)
-    }
-
-    async fn due_if_open(&self, execution: &str) -> Result<Option<(String, Option<Timestamp>)>, StoreError> {
-        let Some(last) = self.last(execution).await? else { return Ok(None) };
-        let last = Reading(&last).known_format()?;
-        if !last.flag(layout::OPEN)? {
-            return Ok(None);
-        }
-        Ok(Some((execution.to_owned(), last.optional(layout::DUE)?.map(Timestamp))))
-    }
 }
 
 /// How many rows of a shard to read at a time: two rows an execution, spread over the shards; more in search of a status.
@@ -174,14 +125,14 @@ fn place_of(row: &Item) -> Result<Place, StoreError> {
 }
 
 /// The keys of an index's row, all of them text, as one text.
-fn token_of(key: &Item) -> Result<String, StoreError> {
+pub(crate) fn token_of(key: &Item) -> Result<String, StoreError> {
     let reading = Reading(key);
     let names = [layout::PARTITION, layout::SORT, layout::LIST, layout::PLACE];
     let values: Result<Vec<&str>, StoreError> = names.iter().map(|name| reading.text(name)).collect();
     serde_json::to_string(&values?).map_err(|error| refused(error.to_string()))
 }
 
-fn start_of(token: &str) -> Result<Item, StoreError> {
+pub(crate) fn start_of(token: &str) -> Result<Item, StoreError> {
     let [partition, sort, list, place]: [String; 4] = serde_json::from_str(token)
         .map_err(|_| refused("this is no place in the list of open executions".to_owned()))?;
     let keys = [(layout::PARTITION, partition), (layout::SORT, sort), (layout::LIST, list), (layout::PLACE, place)];

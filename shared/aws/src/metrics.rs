@@ -3,7 +3,7 @@
 //! | namespace | dimension | metrics |
 //! |---|---|---|
 //! | `Stepwell` | `StateMachineArn` | `ExecutionsStarted`, `ExecutionsSucceeded`, `ExecutionsFailed`, `ExecutionsTimedOut`, `ExecutionsAborted`, `ExecutionTime`, as AWS names them |
-//! | `Stepwell` | `Table` | `DeadLettersBuried`, `DeadLettersLeft`, `ExecutionsGivenUp`, `ExecutionsStuck`: what the clock found |
+//! | `Stepwell` | `Table` | `DeadLettersBuried`, `DeadLettersLeft`, `ExecutionsGivenUp`, `ExecutionsStuck`, `ExecutionsUnreadable`: what the clock found |
 //!
 //! The namespace is ours, because CloudWatch keeps those that begin with `AWS/` to itself. `ExecutionThrottled` is absent:
 //! nothing here throttles. Whoever writes a commit counts it, so an execution's start and end are counted once, or not at
@@ -67,6 +67,7 @@ impl MetricLines {
             ("DeadLettersLeft", tally.dead),
             ("ExecutionsGivenUp", tally.given_up),
             ("ExecutionsStuck", tally.stuck),
+            ("ExecutionsUnreadable", tally.unreadable),
         ];
         let values = values.map(|(name, count)| (name, Value::from(count)));
         self.write(&line(now, ("Table", table), values.into()));

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use service::Role;
 use service::ports::{Journal, Record, TaskAnswer, TaskCall, Tasks};
 use stepwell_tests::contracts::{close, execution_arn, head, write};
-use stepwell_tests::dynamo::Dynamo;
+use stepwell_tests::dynamo::{Dynamo, Request};
 use stepwell_tests::hand_clock::HandClock;
 use stepwell_tests::sqs::Sqs;
 
@@ -36,7 +36,7 @@ impl Tasks for NoTasks {
 }
 
 struct World {
-    _dynamo: Dynamo,
+    dynamo: Dynamo,
     sqs: Sqs,
     clock: Arc<HandClock>,
     installation: Installation,
@@ -59,7 +59,7 @@ impl World {
         let both = (client, clients::sqs(&sqs.config()));
         let metrics = Arc::new(MetricLines::to(std::io::sink()));
         let installation = environment.joined(both, clock.clone(), Role::Shares, Arc::new(NoTasks), metrics).await?;
-        Ok(World { _dynamo: dynamo, sqs, clock, installation })
+        Ok(World { dynamo, sqs, clock, installation })
     }
 
     async fn tick(&self) -> Result<Tally> {
@@ -67,15 +67,30 @@ impl World {
         Ok(self.installation.tick(Some(DEAD), hour).await?)
     }
 
+    /// Changes an attribute of the first record of an execution.
+    fn spoil(&self, name: &str, attribute: &str, value: Value) -> Result<()> {
+        self.spoil_item((&execution_arn(name), &aws::layout::record_key(0)), attribute, value)
+    }
+
+    fn spoil_item(&self, (partition, sort): (&str, &str), attribute: &str, value: Value) -> Result<()> {
+        let body = json!({
+            "TableName": "stepwell", "Key": { "pk": { "S": partition }, "sk": { "S": sort } },
+            "UpdateExpression": "SET #spoilt = :value", "ExpressionAttributeNames": { "#spoilt": attribute },
+            "ExpressionAttributeValues": { ":value": value },
+        });
+        self.dynamo.arrives_again(&Request { operation: "UpdateItem".to_owned(), body, units: 0.0 })?;
+        Ok(())
+    }
+
     /// The entries of all batches that were sent: execution and delay.
-    fn sent(&self) -> Vec<(String, Value)> {
+    fn sent(&self) -> Vec<(String, i64)> {
         let requests = self.sqs.requests().into_iter().filter(|(operation, _)| operation == "SendMessageBatch");
         let entries = requests.flat_map(|(_, body)| body["Entries"].as_array().cloned().unwrap_or_default());
         entries
             .map(|entry| {
                 let body: Value =
                     serde_json::from_str(entry["MessageBody"].as_str().unwrap_or_default()).unwrap_or_default();
-                (body["execution"].as_str().unwrap_or_default().to_owned(), entry["DelaySeconds"].clone())
+                (body["execution"].as_str().unwrap_or_default().to_owned(), entry["DelaySeconds"].as_i64().unwrap_or(0))
             })
             .collect()
     }
@@ -95,7 +110,7 @@ async fn what_is_due_far_away_gets_one_message_in_time() -> Result<()> {
     world.clock.move_by_millis(50 * MINUTE);
     world.sent();
     assert_eq!(world.tick().await?.woken, 1);
-    assert_eq!(world.sent(), [(execution_arn("far"), json!(600))]);
+    assert_eq!(world.sent(), [(execution_arn("far"), 600)]);
     world.clock.move_by_millis(MINUTE);
     assert_eq!(world.tick().await?.woken, 0);
     assert_eq!(world.sent(), []);
@@ -107,17 +122,52 @@ async fn the_sweep_wakes_what_is_overdue_once_a_day() -> Result<()> {
     let world = World::new().await?;
     world.open("overdue", -MINUTE).await?;
     world.open("waiting", 10 * MINUTE).await?;
+    world.open("far", 21 * MINUTE).await?;
     write(&world.installation.table, head("ended", NOW.0)).await?;
     write(&world.installation.table, close("ended", 1, NOW.0, NOW.0)).await?;
     let tally = world.tick().await?;
-    assert_eq!((tally.swept, tally.stuck), (2, 0), "a minute late is not stuck");
-    assert_eq!(world.sent(), [(execution_arn("overdue"), json!(0))]);
-    assert_eq!(world.tick().await?.swept, 0);
+    assert_eq!((tally.swept, tally.stuck), (3, 0), "a minute late is not stuck");
+    let mut sent = world.sent();
+    sent.sort();
+    assert_eq!(sent, [(execution_arn("overdue"), 0), (execution_arn("waiting"), 600)], "its message may be lost");
+    assert_eq!((tally.recalled, world.tick().await?.swept), (2, 0));
     assert_eq!(world.sent(), []);
     world.clock.move_by_days(1);
     let tally = world.tick().await?;
-    assert_eq!((tally.swept, tally.stuck), (2, 2));
-    assert_eq!(world.sent().len(), 2, "both are overdue by now");
+    assert_eq!((tally.swept, tally.stuck), (3, 3));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_counted_and_keeps_nothing_else_from_being_looked_after() -> Result<()> {
+    let world = World::new().await?;
+    for name in ["newer", "older", "damaged", "younger"] {
+        world.open(name, -2 * 60 * MINUTE).await?;
+    }
+    world.spoil("newer", "v", json!({ "N": "1000" }))?;
+    world.spoil("damaged", "open", json!({ "S": "perhaps" }))?;
+    let tally = world.tick().await?;
+    assert_eq!((tally.unreadable, tally.swept, tally.stuck, tally.recalled), (2, 2, 2, 2));
+    let mut sent: Vec<String> = world.sent().into_iter().map(|(execution, _)| execution).collect();
+    sent.sort();
+    assert_eq!(sent, [execution_arn("older"), execution_arn("younger")]);
+    assert_eq!(world.tick().await?, Tally::default(), "the day is done");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_shard_that_fails_keeps_no_other_from_being_woken_and_is_told() -> Result<()> {
+    let world = World::new().await?;
+    world.tick().await?;
+    for number in 0..40 {
+        world.open(&format!("far {number}"), 60 * MINUTE).await?;
+    }
+    world.clock.move_by_millis(50 * MINUTE);
+    world.sent();
+    world.spoil_item(("clock", "3"), "v", json!({ "N": "1000" }))?;
+    let told = world.tick().await.expect_err("what a newer version wrote").to_string();
+    assert!(told.contains("clock 3 has format 1000"), "{told}");
+    assert!((20..40).contains(&world.sent().len()), "those of seven shards of eight");
     Ok(())
 }
 
@@ -158,13 +208,5 @@ async fn a_dead_letter_is_buried_once_it_can_be_dealt_with() -> Result<()> {
         .map(|(_, body)| &body["QueueUrl"])
         .collect();
     assert_eq!(again, [&json!(QUEUE)], "a start goes back to the workers");
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_secret_is_made_once() -> Result<()> {
-    let world = World::new().await?;
-    let first = world.installation.table.secret([1; 32]).await?;
-    assert_eq!(world.installation.table.secret([2; 32]).await?, first);
     Ok(())
 }

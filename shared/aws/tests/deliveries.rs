@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 use service::Role;
 use service::ports::{TaskAnswer, TaskCall, Tasks};
 use service::worker::{Message, Worker};
-use stepwell_tests::cloud::{Cloud, QUEUE, Sent, call, create_machine, start};
+use stepwell_tests::cloud::{Bringing, Cloud, QUEUE, Sent, call, create_machine, start};
 use stepwell_tests::dynamo::Fault;
+use stepwell_tests::simulation::Plan;
 
 /// Functions that take a second and return what they got; while the worker is dying, their answers never arrive.
 #[derive(Default)]
@@ -203,6 +204,31 @@ async fn a_purged_queue_is_made_good_by_the_sweep() -> Result<()> {
     let tally = clock.tick(None, world.cloud.until()).await?;
     assert_eq!((tally.swept, tally.stuck), (EXECUTIONS, EXECUTIONS));
     world.cloud.deliver_all(&world.worker().await?, 1).await?;
+    world.all_is_well(&executions, EXECUTIONS * CALLS).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_purged_queue_is_made_good_at_once_when_an_operator_asks() -> Result<()> {
+    const EXECUTIONS: usize = 20;
+    let world = World::new().await?;
+    let clock = world.cloud.process(Role::Shares, world.functions.clone()).await?;
+    clock.heed(&json!({}), None, world.cloud.until()).await?;
+    let mut executions = Vec::new();
+    for number in 0..EXECUTIONS {
+        executions.push(world.start(&format!("e{number}")).await?);
+        if number % 2 == 0 {
+            // It comes as far as its Wait of 90 seconds.
+            let batch = world.cloud.sqs.receive(QUEUE, 10, Duration::from_secs(900));
+            world.cloud.process(Role::Shares, world.functions.clone()).await?.work(&batch, world.cloud.until()).await;
+        }
+    }
+    world.cloud.sqs.purge();
+    let begun = tokio::time::Instant::now();
+    let answer = clock.heed(&json!({ "order": "recover" }), None, world.cloud.until()).await?;
+    assert_eq!((&answer["found"]["recalled"], &answer["finished"]), (&json!(EXECUTIONS), &json!(true)), "{answer}");
+    let tasks: Arc<dyn Tasks> = world.functions.clone();
+    world.cloud.bring(&tasks, Bringing { first: Plan::default(), beside: false, awaited: &|| false }).await?;
+    ensure!(begun.elapsed() < Duration::from_secs(150), "{:?}", begun.elapsed());
     world.all_is_well(&executions, EXECUTIONS * CALLS).await
 }
 

@@ -143,11 +143,11 @@ fn a_line_has_no_more_values_than_cloudwatch_takes() -> Result<()> {
 #[test]
 fn the_clock_counts_what_an_operator_has_to_know() -> Result<()> {
     let lines = Lines::default();
-    let tally = Tally { stuck: 2, dead: 1, given_up: 3, ..Tally::default() };
+    let tally = Tally { stuck: 2, dead: 1, given_up: 3, unreadable: 4, ..Tally::default() };
     MetricLines::to(lines.clone()).minute(NOW, "table", &tally);
     let line = lines.take()?.remove(0);
     assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Table"]]));
-    let shown = ["Table", "ExecutionsStuck", "DeadLettersLeft", "ExecutionsGivenUp", "DeadLettersBuried"];
-    assert_eq!(shown.map(|name| line[name].clone()), [json!("table"), json!(2), json!(1), json!(3), json!(0)]);
+    let shown = ["Table", "ExecutionsStuck", "DeadLettersLeft", "ExecutionsGivenUp", "ExecutionsUnreadable"];
+    assert_eq!(shown.map(|name| line[name].clone()), [json!("table"), json!(2), json!(1), json!(3), json!(4)]);
     Ok(())
 }

@@ -94,7 +94,7 @@ impl Service {
             deliver: Deliver::new(world.clone(), &settings),
             registry: Registry::new(&world, settings.role),
             express: Express::of(settings.role),
-            seal: Seal::new(settings.key),
+            seal: Seal::new(settings.keys.clone()),
             home: arn::Home::of(&settings),
             retention: i64::from(settings.retention_days).saturating_mul(DAY_MS),
             wait_millionths: settings.wait_millionths,

@@ -139,7 +139,7 @@ impl Deliver {
             definitions: crate::definitions::Definitions::new(world.machines.clone()),
             world,
             role: settings.role,
-            seal: Seal::new(settings.key),
+            seal: Seal::new(settings.keys.clone()),
             owner,
             calls: Arc::new(Semaphore::new(settings.calls)),
             hands: Arc::new(Semaphore::new(settings.hands.min(Semaphore::MAX_PERMITS))),

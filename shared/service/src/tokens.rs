@@ -1,5 +1,7 @@
 //! Task tokens and pagination tokens: what we gave out and get back, sealed so that nobody can make one up.
 
+mod keys;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,13 +10,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use keys::KEY_BYTES;
+pub use keys::Keys;
+
 const SEAL_BYTES: usize = 16;
 const LONGEST: usize = 4096;
 
-/// Seals with an installation's key.
+/// Seals with an installation's keys.
 #[derive(Clone)]
 pub struct Seal {
-    key: [u8; 32],
+    keys: Keys,
 }
 
 /// What a task token says.
@@ -42,8 +47,8 @@ pub enum Purpose {
 }
 
 impl Seal {
-    pub fn new(key: [u8; 32]) -> Seal {
-        Seal { key }
+    pub fn new(keys: Keys) -> Seal {
+        Seal { keys }
     }
 
     pub fn task_token(&self, execution: &str, wait: &Wait) -> String {
@@ -54,7 +59,7 @@ impl Seal {
     /// `content` and a seal over it, in URL-safe letters.
     pub fn seal(&self, purpose: Purpose, content: &impl Serialize) -> String {
         let mut bytes = serde_json::to_vec(content).unwrap_or_default();
-        if let Some(mac) = self.mac(purpose, &bytes) {
+        if let Some(mac) = mac(self.keys.first(), purpose, &bytes) {
             bytes.extend_from_slice(mac.finalize().into_bytes().get(..SEAL_BYTES).unwrap_or_default());
         }
         URL_SAFE_NO_PAD.encode(bytes)
@@ -67,17 +72,45 @@ impl Seal {
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (content, seal) = bytes.split_at_checked(bytes.len().checked_sub(SEAL_BYTES)?)?;
-        self.mac(purpose, content)?.verify_truncated_left(seal).ok()?;
-        serde_json::from_slice(content).ok()
+        let ours = |key| mac(key, purpose, content).is_some_and(|mac| mac.verify_truncated_left(seal).is_ok());
+        if self.keys.all().any(ours) { serde_json::from_slice(content).ok() } else { None }
+    }
+}
+
+fn mac(key: &[u8; KEY_BYTES], purpose: Purpose, content: &[u8]) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    mac.update(match purpose {
+        Purpose::Task => b"task\0",
+        Purpose::Page => b"page\0",
+    });
+    mac.update(content);
+    Some(mac)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seal(keys: &[[u8; KEY_BYTES]]) -> Seal {
+        Seal::new(Keys::read(&keys.concat()).expect("keys"))
     }
 
-    fn mac(&self, purpose: Purpose, content: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
-        mac.update(match purpose {
-            Purpose::Task => b"task\0",
-            Purpose::Page => b"page\0",
-        });
-        mac.update(content);
-        Some(mac)
+    #[test]
+    fn every_key_opens_and_the_first_seals() {
+        let (old, new) = ([1; KEY_BYTES], [2; KEY_BYTES]);
+        let (before, learnt, moved, after) = (seal(&[old]), seal(&[old, new]), seal(&[new, old]), seal(&[new]));
+        let opens = |by: &Seal, sealed: &Seal| {
+            let token = sealed.seal(Purpose::Task, &"what is in it");
+            by.open::<String>(Purpose::Page, &token).is_none() && by.open::<String>(Purpose::Task, &token).is_some()
+        };
+        for (opener, opened, not) in [
+            (&before, vec![&before, &learnt], vec![&moved, &after]),
+            (&learnt, vec![&before, &learnt, &moved, &after], vec![]),
+            (&moved, vec![&before, &learnt, &moved, &after], vec![]),
+            (&after, vec![&moved, &after], vec![&before, &learnt]),
+        ] {
+            assert!(opened.into_iter().all(|sealed| opens(opener, sealed)), "{:?}", opener.keys);
+            assert!(!not.into_iter().any(|sealed| opens(opener, sealed)), "{:?}", opener.keys);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::ports::{Clock, Journal, Machines, Metrics, Queue, Starts, Tasks};
+use crate::tokens::Keys;
 
 /// The ports of one installation.
 #[derive(Clone)]
@@ -23,7 +24,7 @@ pub struct Settings {
     pub region: String,
     pub account: String,
     /// The installation's secret: task tokens and pagination tokens are sealed with it.
-    pub key: [u8; 32],
+    pub keys: Keys,
     /// How long a closed execution is kept, in days.
     pub retention_days: u32,
     pub role: Role,

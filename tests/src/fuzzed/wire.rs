@@ -13,7 +13,7 @@ use service::api::wire::{Head, JSON};
 use service::api::{Answer, Call, Service};
 use service::entry::{Assembly, decode};
 use service::ports::{Notice, Queue, StoreError, TaskAnswer, TaskCall, Tasks, Uncounted};
-use service::tokens::{Purpose, Seal};
+use service::tokens::{Keys, Purpose, Seal};
 use service::{Role, Settings};
 
 use super::set;
@@ -51,7 +51,7 @@ impl Desk {
             partition: "aws".into(),
             region: "us-east-1".into(),
             account: "123456789012".into(),
-            key: KEY,
+            keys: Keys::one(KEY),
             retention_days: 90,
             role: Role::Shares,
             calls: 4,
@@ -241,7 +241,7 @@ impl<'b> Forgery<'b> {
     fn token(&self, purpose: Purpose, good: &str) -> String {
         match self {
             Forgery::Text(text) => text.clone(),
-            Forgery::Sealed(content) => Seal::new(KEY).seal(purpose, content),
+            Forgery::Sealed(content) => Seal::new(Keys::one(KEY)).seal(purpose, content),
             Forgery::Altered(pairs) => {
                 let mut letters = good.as_bytes().to_vec();
                 let length = letters.len().max(1);

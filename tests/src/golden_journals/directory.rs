@@ -16,6 +16,7 @@ use rusqlite::types::ValueRef;
 use serde_json::Value;
 use service::api::Service;
 use service::ports::{Clock, Journal, Notice, Queue, Uncounted};
+use service::tokens::Keys;
 use service::{Role, Settings, World as Ports};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -162,7 +163,7 @@ impl Reopened {
             partition: "aws".to_owned(),
             region: "us-east-1".to_owned(),
             account: ACCOUNT.to_owned(),
-            key: directory.key(),
+            keys: Keys::one(directory.key()),
             retention_days: 90,
             role: Role::Alone,
             calls: 1_000,

@@ -11,6 +11,7 @@ use service::api::Service;
 use service::deliver::Start;
 use service::entry::Head;
 use service::ports::{Machines, Metrics, Queue, Starts, Uncounted};
+use service::tokens::Keys;
 use service::{Role, Settings};
 use tokio::sync::Notify;
 
@@ -186,7 +187,7 @@ fn settings(role: Role, room: Room) -> Settings {
         partition: "aws".into(),
         region: "us-east-1".into(),
         account: "123456789012".into(),
-        key: [7; 32],
+        keys: Keys::one([7; 32]),
         retention_days: 90,
         role,
         calls: room.calls,

@@ -46,6 +46,7 @@ pub(super) fn token(seal: &Seal, query: impl Serialize, place: impl Serialize) -
 mod tests {
     use super::super::shapes::LIST_EXECUTIONS;
     use super::*;
+    use crate::tokens::Keys;
 
     fn request(token: &str) -> Request {
         Request::parse(format!(r#"{{"nextToken":"{token}"}}"#).as_bytes(), LIST_EXECUTIONS).unwrap()
@@ -53,13 +54,13 @@ mod tests {
 
     #[test]
     fn a_token_leads_back_to_its_place_in_its_own_query_only() {
-        let seal = Seal::new([7; 32]);
+        let seal = Seal::new(Keys::one([7; 32]));
         let token = token(&seal, "query", 42);
         let place_of =
             |seal: &Seal, token: &str, query: &str| place::<String, u64>(seal, &request(token), &query.to_owned());
         assert_eq!(place_of(&seal, &token, "query"), Ok(Some(42)));
         assert_eq!(place_of(&seal, &token, "another"), Err(ApiError::InvalidToken));
-        assert_eq!(place_of(&Seal::new([8; 32]), &token, "query"), Err(ApiError::InvalidToken));
+        assert_eq!(place_of(&Seal::new(Keys::one([8; 32])), &token, "query"), Err(ApiError::InvalidToken));
         assert_eq!(place_of(&seal, "nonsense", "query"), Err(ApiError::InvalidToken));
     }
 

@@ -1,0 +1,54 @@
+//! The installation's keys: task tokens and pagination tokens are sealed with them, by every function alike.
+//!
+//! One item of 32 bytes each, one after another: the first seals, all open. The first one is made by whoever comes first; the
+//! operator replaces it in three steps (`orders.rs`, `infra/README.md`). Read once in a process's life: what is changed counts when
+//! functions start anew. Kept in the table, which is encrypted: they protect no more than what lies beside them.
+
+use service::ports::StoreError;
+use service::tokens::Keys;
+
+use crate::failure::{damaged, refused};
+use crate::item::{Item, Reading, bytes, item_of, key, number};
+use crate::layout;
+use crate::table::{Condition, Put, Table};
+
+impl Table {
+    /// The keys; `fresh` becomes the only one if there is none yet.
+    pub async fn keys(&self, fresh: [u8; 32]) -> Result<Keys, StoreError> {
+        if let Some(item) = self.get(layout::KEY_PARTITION, layout::KEY_SORT).await? {
+            return read(&item);
+        }
+        let keys = Keys::one(fresh);
+        match self.put(item(&keys), Condition::Free).await? {
+            Put::Done => Ok(keys),
+            Put::Refused(first) => read(&first),
+        }
+    }
+
+    /// Changes the keys; as they are, or why they are not changed. By one process at a time.
+    pub(crate) async fn change_keys(
+        &self,
+        change: impl FnOnce(Keys) -> Result<Keys, String>,
+    ) -> Result<Result<Keys, String>, StoreError> {
+        let stored = self.get(layout::KEY_PARTITION, layout::KEY_SORT).await?;
+        let before = read(&stored.ok_or_else(|| refused("there are no keys yet".to_owned()))?)?;
+        let changed = change(before.clone());
+        if let Ok(after) = &changed
+            && *after != before
+        {
+            self.put(item(after), Condition::None).await?;
+        }
+        Ok(changed)
+    }
+}
+
+fn item(keys: &Keys) -> Item {
+    let mut item = item_of(key(layout::KEY_PARTITION, layout::KEY_SORT));
+    item.extend(item_of([(layout::FORMAT, number(layout::VERSION)), (layout::BODY, bytes(keys.written()))]));
+    item
+}
+
+fn read(item: &Item) -> Result<Keys, StoreError> {
+    let bytes = Reading(item).known_format()?.bytes(layout::BODY)?;
+    Keys::read(bytes).ok_or_else(|| damaged("the installation's keys are not of 32 bytes each"))
+}

@@ -1,0 +1,77 @@
+//! What the clock's function does with an event, and what an operator can ask of it beside the schedule.
+//!
+//! | `order` in the event | does | answers |
+//! |---|---|---|
+//! | none, as on the schedule | a minute's work | null |
+//! | `"recover"` | a minute's work, and in it the daily sweep from its beginning | what it found; `finished` when the sweep is through, which else goes on each minute |
+//! | `"keys"` | | the names of the installation's keys, first the one that seals |
+//! | `"add-key"` | makes a key, which opens what others will seal | the names |
+//! | `{"use-key": NAME}` | lets that one seal | the names |
+//! | `{"drop-key": NAME}` | forgets it, and what it sealed | the names |
+//! | what makes no sense | | `refused`, and why |
+//!
+//! Asked of the clock because it has the rights, and because there is one at a time: whoever may invoke it may do this. No key
+//! ever leaves the table. Deliberately absent: that processes learn of a changed key; they read keys once (`keys.rs`).
+
+use interpreter::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use service::ports::StoreError;
+
+use crate::Installation;
+use crate::clockwork::Tally;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Order {
+    Recover,
+    Keys,
+    AddKey,
+    UseKey(String),
+    DropKey(String),
+}
+
+impl Installation {
+    /// Does what an event asks for, given up when `until` is near; the answer.
+    pub async fn heed(&self, event: &Value, dead_letters: Option<&str>, until: Timestamp) -> Result<Value, StoreError> {
+        let Some(order) = event.get("order") else {
+            return self.minute(dead_letters, until).await.map(|_| Value::Null);
+        };
+        let order = match Order::deserialize(order) {
+            Ok(order) => order,
+            Err(error) => return Ok(refusal(&error.to_string())),
+        };
+        let changed = match order {
+            Order::Recover => {
+                self.sweep_anew().await?;
+                let tally = self.minute(dead_letters, until).await?;
+                return Ok(json!({ "found": tally, "finished": self.is_swept().await? }));
+            }
+            Order::Keys => self.table.change_keys(Ok).await?,
+            Order::AddKey => self.table.change_keys(|keys| keys.with(self.clock.seed())).await?,
+            Order::UseKey(name) => self.table.change_keys(|keys| keys.led_by(&name)).await?,
+            Order::DropKey(name) => self.table.change_keys(|keys| keys.without(&name)).await?,
+        };
+        match changed {
+            Ok(keys) => {
+                tracing::info!(keys = ?keys.names(), "the installation's keys");
+                Ok(json!({ "keys": keys.names() }))
+            }
+            Err(why) => Ok(refusal(&why)),
+        }
+    }
+
+    /// A minute's work, told to the operator.
+    async fn minute(&self, dead_letters: Option<&str>, until: Timestamp) -> Result<Tally, StoreError> {
+        let tally = self.tick(dead_letters, until).await?;
+        let Tally { woken, swept, stuck, recalled, unreadable, stamped, buried, given_up, dead } = tally;
+        tracing::info!(woken, swept, stuck, recalled, unreadable, stamped, buried, given_up, dead, "a minute");
+        self.report(&tally);
+        Ok(tally)
+    }
+}
+
+/// An answer, not an error of the function: nobody has to be alarmed.
+fn refusal(why: &str) -> Value {
+    json!({ "refused": why })
+}
