@@ -3,6 +3,7 @@
 pub mod client;
 pub mod cloud;
 pub mod contracts;
+pub mod damage;
 pub mod deployment;
 pub mod disk;
 pub mod dynamo;
@@ -14,6 +15,7 @@ pub mod load;
 pub mod meter;
 pub mod modes;
 pub mod parity;
+pub mod patient;
 pub mod python;
 pub mod raw_http;
 pub mod server;

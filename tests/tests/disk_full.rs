@@ -17,6 +17,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use stepwell_tests::client::{CallError, Client};
 use stepwell_tests::lambda_server::{Answer, Dialect, LambdaServer};
+use stepwell_tests::patient::Patient;
+use stepwell_tests::python::Clients;
 use stepwell_tests::server::Server;
 use tempfile::TempDir;
 
@@ -61,6 +63,8 @@ async fn a_full_disk_refuses_loses_nothing_and_is_over_when_there_is_space() -> 
         println!("skipped: nobody but root may mount a small disk");
         return Ok(());
     };
+    // First, since it may have to be installed.
+    let clients = Clients::find()?;
     let calls = Arc::new(AtomicUsize::new(0));
     let functions = LambdaServer::start(Dialect::Aws).await?;
     let counted = Arc::clone(&calls);
@@ -90,18 +94,17 @@ async fn a_full_disk_refuses_loses_nothing_and_is_over_when_there_is_space() -> 
         ensure!(client.describe(execution).await?["executionArn"] == execution.as_str(), "{execution}");
     }
     ensure!(client.is_healthy().await, "not healthy");
+    let patient = clients.map(|clients| refused_boto3(&clients, &server, &waits)).transpose()?;
 
     fs::remove_file(disk.ballast())?;
-    let begun = Instant::now();
-    let again = loop {
-        match client.start(&waits, "again", &json!({})).await {
-            Ok(execution) => break execution,
-            Err(error) => ensure!(begun.elapsed() < PATIENCE, "there is space, and still {error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
-    println!("taken again {:?} after there was space", begun.elapsed());
+    let (again, after) = taken_again(client, &waits).await?;
+    println!("taken again {after:?} after there was space");
     acknowledged.push(again);
+    if let Some(patient) = patient {
+        let (answers, execution) = patient.succeeds()?;
+        println!("boto3 was answered {answers:?} after it was refused, and then went on");
+        acknowledged.push(execution);
+    }
     all_succeed(client, &acknowledged).await.with_context(|| server.log_text())?;
     ensure!(calls.load(Ordering::SeqCst) == 1, "the function was called {calls:?} times");
     let log = server.log_text();
@@ -110,6 +113,26 @@ async fn a_full_disk_refuses_loses_nothing_and_is_over_when_there_is_space() -> 
     server.kill()?;
     let server = Server::start(&data, &["--lambda-endpoint", &url]).await?;
     all_succeed(server.client(), &acknowledged).await
+}
+
+/// Starts an execution as soon as there is space; also when that was.
+async fn taken_again(client: &Client, machine: &str) -> Result<(String, Duration)> {
+    let begun = Instant::now();
+    loop {
+        match client.start(machine, "again", &json!({})).await {
+            Ok(execution) => return Ok((execution, begun.elapsed())),
+            Err(error) => ensure!(begun.elapsed() < PATIENCE, "there is space, and still {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A boto3 whose first attempt found no room.
+fn refused_boto3(clients: &Clients, server: &Server, machine: &str) -> Result<Patient> {
+    let mut patient = Patient::start(clients, server.endpoint(), machine)?;
+    let line = patient.line()?;
+    ensure!(line.starts_with("answered 503 "), "{line}");
+    Ok(patient)
 }
 
 fn one_state(state: &Value) -> Value {
