@@ -113,20 +113,12 @@ async fn starts(client: Client, machine: String, number: usize, each: usize, tol
 }
 
 /// Asks now and then, as somebody who has no part in this: each wait for an answer in answers to the flood, and the longest.
+/// It is never throttled: starts are what there is too much of.
 async fn watch(client: Client, execution: String, told: Arc<Told>) -> Result<(Vec<usize>, Duration)> {
     let (mut waits, mut slowest) = (Vec::new(), Duration::ZERO);
     while !told.over.load(Ordering::SeqCst) {
         let (begun, before) = (Instant::now(), told.answered.load(Ordering::SeqCst));
-        // As a stock client does it: throttled calls are sent again, and that counts as waiting.
-        loop {
-            match client.describe(&execution).await {
-                Ok(_) => break,
-                Err(error) if error.kind() == "ThrottlingException" => {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                Err(error) => bail!("another client was answered with {error}"),
-            }
-        }
+        client.describe(&execution).await.context("another client")?;
         waits.push(told.answered.load(Ordering::SeqCst) - before);
         slowest = slowest.max(begun.elapsed());
         tokio::time::sleep(Duration::from_millis(50)).await;
