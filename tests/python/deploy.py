@@ -8,12 +8,10 @@ of the tests; and the emulator's endpoint is a parameter. Prints one line of JSO
 """
 
 import argparse
-import contextlib
 import io
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +20,7 @@ import urllib.request
 import zipfile
 
 import boto3
+from emulator import ministack
 
 PROGRAMS = pathlib.Path(sys.executable).parent
 REGION = "us-east-1"
@@ -33,12 +32,6 @@ UNOPTIMISED = {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "0", "CARGO_PROFILE_RELEASE_LT
                "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "64"}
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def run(program, *arguments, **variables):
     """A tool of this Python's own environment; what it printed, where it fails."""
     command = [sys.executable, PROGRAMS / program, *arguments]
@@ -46,27 +39,6 @@ def run(program, *arguments, **variables):
                           env={**os.environ, **variables})
     if done.returncode:
         raise SystemExit("%s %s:\n%s" % (program, arguments[0], done.stdout))
-
-
-@contextlib.contextmanager
-def emulator(port, account, log):
-    """A running emulator that answers, and lets functions do what their roles allow and nothing else."""
-    environment = dict(os.environ, BIND_HOST="127.0.0.1", MINISTACK_HOST="127.0.0.1", GATEWAY_PORT=str(port), AUTH="true",
-                       MINISTACK_ACCOUNT_ID=account, DOCKER_HOST="unix:///nonexistent",
-                       TMPDIR=str(log.parent))
-    with open(log, "w") as out:
-        process = subprocess.Popen([sys.executable, PROGRAMS / "ministack"], env=environment, stdin=subprocess.DEVNULL,
-                                   stdout=out, stderr=subprocess.STDOUT)
-        try:
-            for _ in range(300):
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen("http://127.0.0.1:%d/_ministack/health" % port)
-                    break
-                time.sleep(0.1)
-            yield
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 def build(infra, target, scratch):
@@ -144,16 +116,16 @@ def main():
         parser.add_argument("--" + name, type=pathlib.Path, required=True)
     parser.add_argument("--account", required=True)
     arguments = parser.parse_args()
-    port = free_port()
-    endpoint = "http://127.0.0.1:%d" % port
     # The emulator takes an access key of twelve digits for an account.
-    os.environ.update(AWS_ENDPOINT_URL=endpoint, AWS_ACCESS_KEY_ID=arguments.account, AWS_SECRET_ACCESS_KEY="any",
-                      AWS_DEFAULT_REGION=REGION, SAM_CLI_TELEMETRY="0")
+    os.environ.update(AWS_ACCESS_KEY_ID=arguments.account, AWS_SECRET_ACCESS_KEY="any", AWS_DEFAULT_REGION=REGION,
+                      SAM_CLI_TELEMETRY="0")
     with tempfile.TemporaryDirectory(prefix="stepwell-deploy-") as scratch:
         begun = time.monotonic()
         made = build(arguments.infra, arguments.target, pathlib.Path(scratch))
         built = time.monotonic()
-        with emulator(port, arguments.account, pathlib.Path(scratch) / "emulator.log"):
+        # One that lets functions do what their roles allow, and nothing else.
+        with ministack(AUTH="true", MINISTACK_ACCOUNT_ID=arguments.account) as endpoint:
+            os.environ["AWS_ENDPOINT_URL"] = endpoint
             boto3.client("s3").create_bucket(Bucket=BUCKET)
             make_echo()
             deploy(made, endpoint, arguments.account)

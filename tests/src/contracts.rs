@@ -4,6 +4,10 @@
 //! adapter breaks the promise; the macro [`promises`](crate::promises) makes them the tests of an adapter. What survives
 //! a crash is tested beside each adapter, because crashing is different for each.
 
+mod queue;
+
+pub use queue::*;
+
 use anyhow::{Context, Result, ensure};
 use futures_util::future::{join_all, try_join_all};
 use interpreter::Timestamp;
@@ -12,7 +16,8 @@ use service::ports::{
     Over, Put, Record, Starts,
 };
 
-/// One test per promise of a store's ports, each over a fresh adapter: `$fresh` makes one, with what has to outlive it.
+/// One test per promise of a port, each over a fresh adapter: `$fresh` makes one, with what has to outlive it, or says why
+/// there is none here.
 #[macro_export]
 macro_rules! promises {
     (Journal, Machines: $fresh:expr) => {
@@ -47,11 +52,21 @@ macro_rules! promises {
     (Starts: $fresh:expr) => {
         $crate::promises! { $fresh => a_start_is_pending_until_it_is_dropped }
     };
+    (Queue: $fresh:expr) => {
+        $crate::promises! { $fresh =>
+            a_message_arrives_at_its_time_and_says_what_was_said
+            every_message_of_a_batch_arrives
+            a_start_arrives_with_its_content
+            a_message_that_is_handed_back_comes_again
+            a_message_that_is_never_dealt_with_becomes_a_dead_letter
+            a_queue_that_is_not_there_is_no_reason_to_ask_again
+        }
+    };
     ($fresh:expr => $($promise:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() -> anyhow::Result<()> {
-                let (_world, adapter) = $fresh().await?;
+                let Some((_world, adapter)) = $fresh().await? else { return Ok(()) };
                 $crate::contracts::$promise(&adapter).await
             }
         )*

@@ -6,9 +6,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "an index into JSON does not panic; any other that does fails the test")]
 
-use std::io::{BufRead, BufReader, Read};
 use std::ops::Deref;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -23,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::client::{Client, text};
-use crate::{dynamo, python};
+use crate::{dynamo, emulators, python};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/deploy.py");
 const INFRA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra");
@@ -102,15 +101,7 @@ impl Deployment {
         let Some(tools) = python::deploy_tools()? else { return Ok(None) };
         let mut script = Command::new(tools.join("python"));
         script.arg(SCRIPT).args(["--account", ACCOUNT, "--infra", INFRA]).arg("--target").arg(python::target()?);
-        script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = script.spawn()?;
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().context("no output")?).read_line(&mut line)?;
-        if line.is_empty() {
-            let mut why = String::new();
-            process.stderr.take().context("no errors")?.read_to_string(&mut why)?;
-            bail!("{}: {why}", process.wait()?);
-        }
+        let (line, process) = emulators::serving(&mut script)?;
         let places: Places = serde_json::from_str(&line)?;
         Ok(Some(Self { places, turns: Mutex::default(), _process: process }))
     }

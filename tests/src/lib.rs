@@ -7,6 +7,7 @@ pub mod damage;
 pub mod deployment;
 pub mod disk;
 pub mod dynamo;
+pub mod emulators;
 pub mod fuzzed;
 pub mod golden_journals;
 pub mod hand_clock;

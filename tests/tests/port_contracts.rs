@@ -1,4 +1,5 @@
-//! Holds every adapter of the service's ports to the promises in `stepwell_tests::contracts`.
+//! Holds every adapter of the service's ports to the promises in `stepwell_tests::contracts`, in process; `emulators.rs` does
+//! so where AWS's side is somebody else's.
 
 use std::sync::Arc;
 
@@ -8,10 +9,10 @@ use service::SystemClock;
 use stepwell_tests::dynamo::Dynamo;
 use stepwell_tests::promises;
 
-async fn directory() -> anyhow::Result<(tempfile::TempDir, Directory)> {
+async fn directory() -> anyhow::Result<Option<(tempfile::TempDir, Directory)>> {
     let home = tempfile::tempdir()?;
     let directory = Directory::open(home.path().join("data"), &Options::default())?;
-    Ok((home, directory))
+    Ok(Some((home, directory)))
 }
 
 mod embedded_directory {
@@ -19,11 +20,11 @@ mod embedded_directory {
     super::promises! { Starts: super::directory }
 }
 
-async fn table() -> anyhow::Result<(Dynamo, Table)> {
+async fn table() -> anyhow::Result<Option<(Dynamo, Table)>> {
     let dynamo = Dynamo::new()?;
     let client = clients::dynamodb(&dynamo.config());
     create::create_table(&client, "stepwell").await?;
-    Ok((dynamo, Table::new(client, "stepwell", Arc::new(SystemClock::new()?), 90)))
+    Ok(Some((dynamo, Table::new(client, "stepwell", Arc::new(SystemClock::new()?), 90))))
 }
 
 // Not `Starts`: on AWS a start is a message, and what is pending is SQS's affair (`shared/aws/src/starts.rs`).

@@ -1,47 +1,22 @@
 //! Tasks that call DynamoDB, SNS and SQS, from the flags of `serve` to what arrives there: on an emulator of the three,
 //! spoken to by boto3. `python/test_services.py` has the tests.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use stepwell_tests::emulators::Emulator;
 use stepwell_tests::python::Clients;
 use stepwell_tests::server::{ACCOUNT, Server};
 use tempfile::TempDir;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
 
-/// The emulator's process; it ends with its standard input, so it cannot outlive this one.
-struct Emulator {
-    process: Child,
-    endpoint: String,
-}
-
-impl Emulator {
-    fn start(mut python: Command) -> Result<Self> {
-        python.arg("emulated_services.py").current_dir(FOLDER).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = python.stderr(Stdio::null()).spawn()?;
-        let mut endpoint = String::new();
-        BufReader::new(process.stdout.take().context("no output")?).read_line(&mut endpoint)?;
-        ensure!(endpoint.starts_with("http://"), "the emulator did not start: {endpoint:?}");
-        Ok(Self { process, endpoint: endpoint.trim_end().to_owned() })
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        // It may have ended by itself; a test can do nothing about one that cannot be ended.
-        let _ended = self.process.kill().and_then(|()| self.process.wait());
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn dynamodb_sns_and_sqs_are_called_where_the_flags_say() -> Result<()> {
     let Some(clients) = Clients::find()? else { return Ok(()) };
     // It calls nobody.
-    let emulator = Emulator::start(clients.python(""))?;
-    let endpoint = emulator.endpoint.as_str();
+    let emulator = Emulator::moto(clients.python(""))?;
+    let endpoint = emulator.endpoint();
     let directory = TempDir::new()?;
     let flags = ["--dynamodb-endpoint", endpoint, "--sns-endpoint", endpoint, "--sqs-endpoint", endpoint];
     let server = Server::start(&directory.path().join("data"), &flags).await?;

@@ -127,8 +127,8 @@ fn the_same_seed_and_plan_give_the_same_run() -> Result<()> {
 mod disk {
     use stepwell_tests::simulation::Disk;
 
-    async fn disk() -> anyhow::Result<((), Disk)> {
-        Ok(((), Disk::default()))
+    async fn disk() -> anyhow::Result<Option<((), Disk)>> {
+        Ok(Some(((), Disk::default())))
     }
 
     stepwell_tests::promises! { Journal, Machines: disk }
