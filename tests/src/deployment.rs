@@ -40,8 +40,6 @@ pub struct Places {
     pub api: String,
     #[serde(rename = "WorkerFunction")]
     pub worker: String,
-    #[serde(rename = "ClockFunction")]
-    pub clock: String,
     #[serde(rename = "TableName")]
     pub table: String,
     #[serde(rename = "QueueUrl")]
@@ -130,14 +128,6 @@ impl Turn {
             self.lambda(Method::PUT, &path, &json!({ "Environment": { "Variables": variables } })).await?;
         }
         *self.functions = endpoint.map(str::to_owned);
-        Ok(())
-    }
-
-    /// Invokes the clock once, beside its schedule.
-    pub async fn tick(&self) -> Result<()> {
-        let path = format!("/2015-03-31/functions/{}/invocations", self.clock);
-        let answer = self.lambda(Method::POST, &path, &json!({})).await?;
-        ensure!(answer.is_null(), "the clock answers {answer}");
         Ok(())
     }
 
