@@ -1,9 +1,9 @@
-//! Stock clients, the aws CLI and boto3, an emulator of what tasks call, and the tools of a deployment, installed from PyPI
-//! into environments under `target`.
+//! What tests need of Python, installed from PyPI into environments under `target`: the aws CLI and boto3, emulators of
+//! AWS, and the tools of a deployment.
 //!
-//! The versions are pinned in `tests/python/*requirements.txt` and `infra/local-requirements.txt`; an environment is made once and made again when its
-//! file changes. Without Python or PyPI the tests that need it say so and pass, unless `STEPWELL_CI` is set: there a
-//! client that cannot be installed is a failure.
+//! The versions are pinned in `tests/python/*requirements.txt` and `infra/local-requirements.txt`; an environment is made
+//! once, and again when its file changes. Without Python or PyPI the tests that need it say so and pass, unless
+//! `STEPWELL_CI` is set: there a client that cannot be installed is a failure.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
