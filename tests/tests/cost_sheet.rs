@@ -15,17 +15,33 @@ use stepwell_tests::meter::{Bill, Meter, QUEUE, STORE, Workflow};
 const SHEET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/costs.md");
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:work";
 
-/// Dollars in us-east-1, per million where AWS says so.
+/// Dollars in us-east-1, per million where AWS says so: the only place where a price stands.
 const WRITE_UNITS: f64 = 0.625;
 const READ_UNITS: f64 = 0.125;
-const QUEUE_REQUESTS: f64 = 0.40;
+/// 0.40, and 0.10 more where messages have a group, as ours do. AWS: unverified whether that counts for receiving and
+/// deleting; here it does.
+const QUEUE_REQUESTS: f64 = 0.50;
 const INVOCATIONS: f64 = 0.20;
 /// Of arm64, per second and GB.
 const GB_SECOND: f64 = 0.000_013_333_4;
 const STORED_GB_MONTH: f64 = 0.25;
+/// For the point-in-time recovery that the template switches on; in no column.
+const RECOVERABLE_GB_MONTH: f64 = 0.20;
 const LOGGED_GB: f64 = 0.50;
 /// Step Functions' own, Standard, per million transitions.
 const STANDARD: f64 = 25.0;
+/// The sheet's table of them: what for, dollars, per what, and the page of AWS that has it.
+const PRICES: [(&str, f64, &str, &str); 9] = [
+    ("DynamoDB, writing on demand", WRITE_UNITS, "million write units", "dynamodb/pricing/on-demand"),
+    ("DynamoDB, reading on demand", READ_UNITS, "million read units", "dynamodb/pricing/on-demand"),
+    ("DynamoDB, storing", STORED_GB_MONTH, "GB and month", "dynamodb/pricing/on-demand"),
+    ("DynamoDB, point-in-time recovery", RECOVERABLE_GB_MONTH, "GB and month", "dynamodb/pricing/on-demand"),
+    ("SQS, a fair standard queue", QUEUE_REQUESTS, "million requests", "sqs/pricing"),
+    ("Lambda, arm64", GB_SECOND, "GB and second", "lambda/pricing"),
+    ("Lambda, requests", INVOCATIONS, "million invocations", "lambda/pricing"),
+    ("CloudWatch, logs", LOGGED_GB, "GB", "cloudwatch/pricing"),
+    ("Step Functions, Standard", STANDARD, "million transitions", "step-functions/pricing"),
+];
 /// The template's `MemorySize`.
 const MEMORY_GB: f64 = 0.5;
 /// 90 days of retention, and the 30 until the items are deleted.
@@ -247,6 +263,10 @@ fn sheet(rows: &[Row]) -> Result<String> {
             row.logs()
         )?;
     }
+    sheet.push_str(CHARGED);
+    for (what, dollars, per, page) in PRICES {
+        writeln!(sheet, "| {what} | {dollars} | {per} | aws.amazon.com/{page} |")?;
+    }
     let (store, queue) = (STORE.as_millis(), QUEUE.as_millis());
     write!(sheet, "{}", FOOT.replace("{store}", &store.to_string()).replace("{queue}", &queue.to_string()))?;
     Ok(sheet)
@@ -273,21 +293,26 @@ Step Functions' Standard workflows: **25.00**. `total` is what is charged for ru
 | workflow | a worker | writes | reads | SQS | Lambda | total | of Standard | kept 90 days | metrics |
 |--|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 ";
+const CHARGED: &str = "
+## Prices
+
+Of us-east-1, without free tiers and discounts, as articles of 2025 and 2026 quote AWS's pages, and as a stored copy of its page has Step
+Functions'. Look there before you rely on them; other regions differ. They are constants at the head of `cost_sheet.rs`, from which
+everything here follows.
+
+| what | dollars | per | to be checked at |
+|--|--:|--|--|
+";
 const FOOT: &str = "
 ## What is behind it
 
-- **Prices** of us-east-1, on demand, without free tiers and discounts, as articles of 2025 and 2026 quote AWS's pages
-  (aws.amazon.com/dynamodb/pricing/on-demand, aws.amazon.com/sqs/pricing, aws.amazon.com/lambda/pricing,
-  aws.amazon.com/cloudwatch/pricing, aws.amazon.com/step-functions/pricing); look there before you rely on them: DynamoDB 0.625 per million write units, 0.125 per
-  million read units, 0.25 per GB and month; SQS 0.40 per million requests; Lambda on arm64 0.0000133334 per GB and second and
-  0.20 per million invocations; logs 0.50 per GB; Standard workflows 25.00 per million transitions. Other regions differ.
 - **Counted**: capacity of the table and its indexes; a request to SQS per message sent, per batch received and per batch deleted,
   and one each four seconds by which a worker says that it lives (`shared/aws/src/batch.rs`); the invocation of the api that
   starts the execution; the worker's, with all the time in which it waits for tasks. Memory is 512 MB, the template's. The
   input is an order of 250 bytes, a result 45 bytes.
 - **Assumed**: a request to DynamoDB takes {store} ms, one to SQS {queue} ms, processors take nothing. The function is warm.
 - **Kept**: the items' bytes and DynamoDB's 100 more for each item and row, for 90 days of retention and 30 until they are
-  deleted. Point-in-time recovery, which the template switches on, costs 0.20 per GB and month beside the 0.25.
+  deleted. Point-in-time recovery, which the template switches on, comes on top.
 - **Not in it**: the functions that tasks call (Standard workflows do not contain them either), an API Gateway if there is one,
   calls that describe and list, and what an installation costs that does nothing: a clock each minute, an idle queue's polls,
   alarms, and the six metrics of each state machine, which CloudWatch charges by the month.
