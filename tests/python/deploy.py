@@ -51,8 +51,8 @@ def build(infra, target, scratch):
     return made
 
 
-def deploy(made, endpoint, account):
-    parameters = [ARCHITECTURE, "TaskFunctions=arn:aws:lambda:%s:%s:function:*" % (REGION, account), "Access=PUBLIC_URL",
+def deploy(made, endpoint, account, role):
+    parameters = [ARCHITECTURE, "TaskRoles=" + role, "TaskFunctions=arn:aws:lambda:%s:%s:function:*" % (REGION, account), "Access=PUBLIC_URL",
                   "EmulatorEndpoint=" + endpoint, "DeletionProtection=false"]
     run("sam", "deploy", "--template-file", made / "template.yaml", "--stack-name", STACK, "--s3-bucket", BUCKET,
         "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset", "--no-progressbar",
@@ -63,13 +63,31 @@ def make_echo():
     """A function that workflows can call, in the emulator itself."""
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = boto3.client("iam").create_role(
-        RoleName="echo", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+        RoleName="echo", AssumeRolePolicyDocument=policy(trust))
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as files:
         files.writestr("echo.py", "def handler(event, context):\n    return event\n")
     boto3.client("lambda").create_function(
         FunctionName="echo", Runtime="python3.11", Role=role["Role"]["Arn"], Handler="echo.handler", Timeout=120,
         Code={"ZipFile": archive.getvalue()})
+
+
+def make_role(account):
+    """A role that may send to one queue, and trusts one state machine of the account; its ARN."""
+    queue = "arn:aws:sqs:%s:%s:of-the-role" % (REGION, account)
+    boto3.client("sqs").create_queue(QueueName="of-the-role")
+    trusted = {"sts:ExternalId": "arn:aws:states:%s:%s:stateMachine:trusted" % (REGION, account)}
+    trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::%s:root" % account}, "Action": "sts:AssumeRole",
+             "Condition": {"StringEquals": trusted}}
+    sends = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue}
+    iam = boto3.client("iam")
+    role = iam.create_role(RoleName="sends", AssumeRolePolicyDocument=policy(trust))["Role"]
+    iam.put_role_policy(RoleName="sends", PolicyName="sends", PolicyDocument=policy(sends))
+    return role["Arn"]
+
+
+def policy(statement):
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def mend_concurrency(endpoint, account):
@@ -128,7 +146,7 @@ def main():
             os.environ["AWS_ENDPOINT_URL"] = endpoint
             boto3.client("s3").create_bucket(Bucket=BUCKET)
             make_echo()
-            deploy(made, endpoint, arguments.account)
+            deploy(made, endpoint, arguments.account, make_role(arguments.account))
             mend_concurrency(endpoint, arguments.account)
             mend_batches()
             took = {"built_after": built - begun, "deployed_after": time.monotonic() - built}

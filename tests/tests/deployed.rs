@@ -14,7 +14,7 @@ use interpreter::Timestamp;
 use serde_json::{Value, json};
 use service::SystemClock;
 use service::ports::{Clock, Journal, Record};
-use stepwell_tests::client::{Client, parsed};
+use stepwell_tests::client::{Client, parsed, text};
 use stepwell_tests::deployment::{self, ACCOUNT, Turn};
 use stepwell_tests::hand_clock::HandClock;
 use stepwell_tests::parity;
@@ -156,6 +156,34 @@ async fn express_ends_within_its_call_or_by_a_message() -> Result<()> {
     let told = client.call("StartSyncExecution", &json!({"stateMachineArn": machine, "input": "[1]"})).await?;
     assert_eq!([&told["status"], &told["output"]], ["SUCCEEDED", "[1]"]);
     client.call("StartExecution", &json!({"stateMachineArn": machine})).await?;
+    installed.has_no_dead_letters().await
+}
+
+/// `python/deploy.py` makes the role `sends`, which may send to one queue and trusts the state machine `trusted`. The installation
+/// itself may send to no queue but its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_in_a_role_may_do_what_that_may_when_the_role_trusts_its_state_machine() -> Result<()> {
+    let Some(installed) = with_echo().await? else { return Ok(()) };
+    let (client, role) = (installed.client(), format!("arn:aws:iam::{ACCOUNT}:role/sends"));
+    let queue = installed.call("AmazonSQS.GetQueueUrl", &json!({ "QueueName": "of-the-role" })).await?;
+    let queue = text(&queue, "QueueUrl")?;
+    let own = alone(json!({"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage",
+        "Parameters": {"QueueUrl": queue, "MessageBody": "in the role"}}));
+    let mut in_role = own.clone();
+    in_role["States"]["Only"]["Credentials"] = json!({ "RoleArn": role });
+    let mut ends = Vec::new();
+    for (name, definition) in [("trusted", &in_role), ("other", &in_role), ("own", &own)] {
+        let execution = client.start(&client.create(name, definition).await?, "one", &json!({})).await?;
+        ends.push(client.finished(&execution, PATIENCE).await?);
+    }
+    let [trusted, other, own] = ends.as_slice() else { anyhow::bail!("{ends:?}") };
+    assert_eq!(trusted["status"], "SUCCEEDED", "{trusted}");
+    assert_eq!([&other["status"], &other["error"]], ["FAILED", "States.TaskFailed"], "{other}");
+    let cause = other["cause"].as_str().context("no cause")?;
+    ensure!(cause.ends_with(&format!("is not authorized to assume the task state's role, {role}.")), "{cause}");
+    assert_eq!([&own["status"], &own["error"]], ["FAILED", "SQS.AmazonSQSException"], "{own}");
+    let received = installed.call("AmazonSQS.ReceiveMessage", &json!({ "QueueUrl": queue })).await?;
+    assert_eq!(received["Messages"][0]["Body"], "in the role", "{received}");
     installed.has_no_dead_letters().await
 }
 

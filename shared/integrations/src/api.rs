@@ -58,10 +58,6 @@ impl ApiTarget {
         self.withheld.extend_from_slice(names);
     }
 
-    pub(crate) fn is_at_aws(&self) -> bool {
-        self.caller.is_aws()
-    }
-
     pub(crate) fn performs(&self, integration: &Integration) -> bool {
         self.api.words.service == integration.service && self.api.actions.contains(&integration.action.as_str())
     }
@@ -88,7 +84,7 @@ impl ApiTarget {
         let region = region(&arguments).unwrap_or_else(|| self.home.region.clone());
         let request = request(action, &arguments, call.timeout.min(LIMIT));
         let began = Instant::now();
-        let result = self.caller.send(words.service, &region, request).await;
+        let result = self.caller.send(words.service, &region, call.role.as_ref(), request).await;
         let status = result.as_ref().map_or(0, |answer| answer.status.as_u16());
         tracing::debug!(
             service = words.service,

@@ -7,11 +7,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, StatusCode};
+use service::ports::TaskRole;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
@@ -19,6 +21,7 @@ use crate::connection::Connection;
 use crate::credentials::CredentialSource;
 use crate::endpoint::Endpoint;
 use crate::partition::{Home, dns_suffix};
+use crate::roles::{self, Roles};
 
 /// What to send.
 #[derive(Debug, Clone)]
@@ -53,6 +56,8 @@ pub enum CallError {
     TimedOut,
     /// The answer is longer than the limit of bytes.
     TooLarge { limit: usize },
+    /// Nothing was sent: the role that the request was to be made in is not to be had.
+    RoleRefused { role: TaskRole },
 }
 
 impl fmt::Display for CallError {
@@ -61,6 +66,7 @@ impl fmt::Display for CallError {
             Self::NotSent { reason } | Self::Lost { reason } => f.write_str(reason),
             Self::TimedOut => f.write_str("the time for the call was over"),
             Self::TooLarge { limit } => write!(f, "the answer is longer than {limit} bytes"),
+            Self::RoleRefused { role } => write!(f, "the role {} cannot be assumed", role.arn),
         }
     }
 }
@@ -86,18 +92,31 @@ pub struct Caller {
 }
 
 enum Place {
-    /// Everything goes here.
-    Own(Endpoint),
+    /// Everything goes here. Where nobody checks who calls, there are no roles.
+    Own {
+        endpoint: Endpoint,
+        roles: Option<Roles>,
+    },
     Aws {
         dns_suffix: &'static str,
+        roles: Roles,
     },
 }
 
 impl Caller {
-    /// Sends everything to `endpoint`, signed with the environment's keys or with dummies.
+    /// Sends everything to `endpoint`, signed with the environment's keys or with dummies, in nobody's role.
     pub fn at_endpoint(endpoint: Endpoint) -> Self {
+        Self::at_own(endpoint, None)
+    }
+
+    /// Sends everything to `endpoint`, where STS is, too; that is asked in `region`.
+    pub fn at_endpoint_with_roles(endpoint: Endpoint, region: &str) -> Self {
+        Self::at_own(endpoint, Some(Roles::in_region(region)))
+    }
+
+    fn at_own(endpoint: Endpoint, roles: Option<Roles>) -> Self {
         Self {
-            place: Place::Own(endpoint),
+            place: Place::Own { endpoint, roles },
             credentials: CredentialSource::for_own_endpoint(),
             connection: OnceCell::new(),
         }
@@ -106,7 +125,7 @@ impl Caller {
     /// Sends to AWS. Credentials and certificates are loaded at the first call, so that this costs nothing.
     pub fn at_aws(home: &Home) -> Self {
         Self {
-            place: Place::Aws { dns_suffix: dns_suffix(&home.partition) },
+            place: Place::Aws { dns_suffix: dns_suffix(&home.partition), roles: Roles::in_region(&home.region) },
             credentials: CredentialSource::for_aws(&home.region),
             connection: OnceCell::new(),
         }
@@ -117,18 +136,54 @@ impl Caller {
         matches!(self.place, Place::Aws { .. })
     }
 
-    /// Sends `request` to `service` in `region`, once.
-    pub async fn send(&self, service: &str, region: &str, request: Request) -> Result<Answer, CallError> {
+    /// Sends `request` to `service` in `region`, once: in the role, where there are roles, or in one's own name.
+    pub async fn send(
+        &self,
+        service: &str,
+        region: &str,
+        role: Option<&TaskRole>,
+        request: Request,
+    ) -> Result<Answer, CallError> {
         let timeout = request.timeout;
-        tokio::time::timeout(timeout, self.sign_and_send(service, region, request))
-            .await
-            .unwrap_or(Err(CallError::TimedOut))
+        let sending = async {
+            let credentials = self.credentials_of(role, timeout).await?;
+            self.sign_and_send(service, region, request, credentials).await
+        };
+        tokio::time::timeout(timeout, sending).await.unwrap_or(Err(CallError::TimedOut))
     }
 
-    async fn sign_and_send(&self, service: &str, region: &str, request: Request) -> Result<Answer, CallError> {
+    /// Those of the role, or one's own.
+    async fn credentials_of(&self, role: Option<&TaskRole>, timeout: Duration) -> Result<Credentials, CallError> {
+        let roles = match &self.place {
+            Place::Own { roles, .. } => roles.as_ref(),
+            Place::Aws { roles, .. } => Some(roles),
+        };
+        let Some((role, roles)) = role.zip(roles) else { return self.own_credentials().await };
+        roles.kept(role).or(|| Box::pin(self.assume(role, roles.region(), timeout))).await
+    }
+
+    async fn own_credentials(&self) -> Result<Credentials, CallError> {
+        self.credentials.credentials().await.map_err(|error| not_sent("No AWS credentials", &error))
+    }
+
+    async fn assume(&self, role: &TaskRole, region: &str, timeout: Duration) -> Result<Credentials, CallError> {
+        let (request, own) = (roles::request(role, timeout), self.own_credentials().await?);
+        let answer = self.sign_and_send(roles::SERVICE, region, request, own).await;
+        // Who was asked for the role has made no call of the task's.
+        let answer = answer.map_err(|error| CallError::NotSent { reason: error.to_string() })?;
+        roles::read(role, &answer)
+    }
+
+    async fn sign_and_send(
+        &self,
+        service: &str,
+        region: &str,
+        request: Request,
+        credentials: Credentials,
+    ) -> Result<Answer, CallError> {
         let url = match &self.place {
-            Place::Own(endpoint) => format!("{}{}", endpoint.as_str(), request.path),
-            Place::Aws { dns_suffix } => format!("https://{service}.{region}.{dns_suffix}{}", request.path),
+            Place::Own { endpoint, .. } => format!("{}{}", endpoint.as_str(), request.path),
+            Place::Aws { dns_suffix, .. } => format!("https://{service}.{region}.{dns_suffix}{}", request.path),
         };
         let connection = self
             .connection
@@ -137,49 +192,46 @@ impl Caller {
             })
             .await?;
         let limit = request.answer_limit;
-        let signed = self.signed(service, region, &url, request).await?;
+        let signed = signed(service, region, &url, request, credentials)?;
         connection.exchange(signed, limit).await
     }
+}
 
-    async fn signed(
-        &self,
-        service: &str,
-        region: &str,
-        url: &str,
-        request: Request,
-    ) -> Result<http::Request<Bytes>, CallError> {
-        let credentials =
-            self.credentials.credentials().await.map_err(|error| not_sent("No AWS credentials", &error))?;
-        let identity = credentials.into();
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(region)
-            .name(service)
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| not_sent("The request could not be signed", &error))?
-            .into();
-        let hash = SignableBody::Precomputed(hex(&Sha256::digest(&request.body)));
-        let headers = request.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let signable = SignableRequest::new(request.method.as_str(), url, headers, hash)
-            .map_err(|error| not_sent("The request could not be signed", &error))?;
-        let (instructions, _) = sign(signable, &parameters)
-            .map_err(|error| not_sent("The request could not be signed", &error))?
-            .into_parts();
+fn signed(
+    service: &str,
+    region: &str,
+    url: &str,
+    request: Request,
+    credentials: Credentials,
+) -> Result<http::Request<Bytes>, CallError> {
+    let identity = credentials.into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name(service)
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()
+        .map_err(|error| not_sent("The request could not be signed", &error))?
+        .into();
+    let hash = SignableBody::Precomputed(hex(&Sha256::digest(&request.body)));
+    let headers = request.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    let signable = SignableRequest::new(request.method.as_str(), url, headers, hash)
+        .map_err(|error| not_sent("The request could not be signed", &error))?;
+    let (instructions, _) =
+        sign(signable, &parameters).map_err(|error| not_sent("The request could not be signed", &error))?.into_parts();
 
-        let mut built = http::Request::builder()
-            .method(request.method)
-            .uri(url)
-            .header(USER_AGENT, concat!("stepwell/", env!("CARGO_PKG_VERSION")));
-        for (name, value) in request.headers {
-            built = built.header(name, value);
-        }
-        for (name, value) in instructions.headers() {
-            built = built.header(name, value);
-        }
-        built.body(request.body).map_err(|error| not_sent("The request could not be written", &error))
+    let mut built = http::Request::builder()
+        .method(request.method)
+        .uri(url)
+        .header(USER_AGENT, concat!("stepwell/", env!("CARGO_PKG_VERSION")));
+    for (name, value) in request.headers {
+        built = built.header(name, value);
     }
+    for (name, value) in instructions.headers() {
+        built = built.header(name, value);
+    }
+    built.body(request.body).map_err(|error| not_sent("The request could not be written", &error))
 }
 
 fn not_sent(what: &str, error: &dyn std::error::Error) -> CallError {

@@ -2,8 +2,9 @@
 //!
 //! At AWS: the chain of sources people expect (environment, profile, container, instance), asked at the first call and
 //! again shortly before what it gave expires. At an own endpoint: the environment's keys, or well-known dummies, since
-//! such endpoints want a signature's form but check nothing. Deliberately absent: roles of a Task's `Credentials`.
+//! such endpoints want a signature's form but check nothing. The roles of a Task's `Credentials` are in [`crate::roles`].
 
+use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use aws_config::Region;
@@ -11,64 +12,67 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 /// New credentials are asked for when the present ones have less than this left.
 const REFRESH_BEFORE: Duration = Duration::from_secs(300);
 
-/// A source of credentials, asked as rarely as possible.
+/// A source of one's own credentials, asked as rarely as possible.
 pub(crate) struct CredentialSource {
     kind: Kind,
-    state: Mutex<State>,
+    kept: Kept,
 }
 
 enum Kind {
     EnvironmentOrDummy,
-    Chain { region: String },
+    Chain { region: String, chain: OnceCell<DefaultCredentialsChain> },
 }
 
+type Loading<'a, E> = Pin<Box<dyn Future<Output = Result<Credentials, E>> + Send + 'a>>;
+
+/// Credentials that are good for some minutes, once there are some.
 #[derive(Default)]
-struct State {
-    chain: Option<DefaultCredentialsChain>,
-    current: Option<Credentials>,
-}
+pub(crate) struct Kept(Mutex<Option<Credentials>>);
 
 impl CredentialSource {
     /// The environment's keys where there are any, dummies elsewhere.
     pub(crate) fn for_own_endpoint() -> Self {
-        Self { kind: Kind::EnvironmentOrDummy, state: Mutex::default() }
+        Self { kind: Kind::EnvironmentOrDummy, kept: Kept::default() }
     }
 
     /// The default chain. Nothing is loaded before the first use: building it reads files and may ask the network.
     pub(crate) fn for_aws(region: &str) -> Self {
-        Self { kind: Kind::Chain { region: region.to_owned() }, state: Mutex::default() }
+        Self { kind: Kind::Chain { region: region.to_owned(), chain: OnceCell::new() }, kept: Kept::default() }
     }
 
-    /// Credentials that are good for some minutes. The lock makes simultaneous first calls load once.
     pub(crate) async fn credentials(&self) -> Result<Credentials, CredentialsError> {
-        let mut state = self.state.lock().await;
-        if let Some(current) = state.current.as_ref().filter(|held| is_fresh(held, SystemTime::now())) {
-            return Ok(current.clone());
-        }
-        let loaded = match &self.kind {
+        self.kept.or(|| Box::pin(self.load())).await
+    }
+
+    async fn load(&self) -> Result<Credentials, CredentialsError> {
+        match &self.kind {
             Kind::EnvironmentOrDummy => {
-                let environment = EnvironmentVariableCredentialsProvider::new();
-                environment
-                    .provide_credentials()
-                    .await
-                    .unwrap_or_else(|_| Credentials::new("test", "test", None, None, "dummy"))
+                let loaded = EnvironmentVariableCredentialsProvider::new().provide_credentials().await;
+                Ok(loaded.unwrap_or_else(|_| Credentials::new("test", "test", None, None, "dummy")))
             }
-            Kind::Chain { region } => {
-                let chain = match state.chain.take() {
-                    Some(chain) => chain,
-                    None => DefaultCredentialsChain::builder().region(Region::new(region.clone())).build().await,
-                };
-                let loaded = chain.provide_credentials().await;
-                state.chain = Some(chain);
-                loaded?
+            Kind::Chain { region, chain } => {
+                let built = || DefaultCredentialsChain::builder().region(Region::new(region.clone())).build();
+                chain.get_or_init(built).await.provide_credentials().await
             }
-        };
-        state.current = Some(loaded.clone());
+        }
+    }
+}
+
+impl Kept {
+    /// What is kept, or else what is loaded: rarely, so every call has a pointer to that only. The lock makes simultaneous
+    /// first calls load once.
+    pub(crate) async fn or<'a, E>(&'a self, load: impl FnOnce() -> Loading<'a, E>) -> Result<Credentials, E> {
+        let mut kept = self.0.lock().await;
+        if let Some(fresh) = kept.as_ref().filter(|held| is_fresh(held, SystemTime::now())) {
+            return Ok(fresh.clone());
+        }
+        let loaded = load().await?;
+        *kept = Some(loaded.clone());
         Ok(loaded)
     }
 }

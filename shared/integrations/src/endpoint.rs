@@ -16,6 +16,8 @@ pub struct Endpoints {
     pub dynamodb: Option<Endpoint>,
     pub sns: Option<Endpoint>,
     pub sqs: Option<Endpoint>,
+    /// Where roles are assumed for what has the same endpoint.
+    pub sts: Option<Endpoint>,
 }
 
 /// An endpoint that is no `http` or `https` URL with a host.
@@ -63,6 +65,7 @@ impl Endpoints {
             dynamodb: named("DYNAMODB_ENDPOINT")?,
             sns: named("SNS_ENDPOINT")?,
             sqs: named("SQS_ENDPOINT")?,
+            sts: named("STS_ENDPOINT")?,
         })
     }
 }

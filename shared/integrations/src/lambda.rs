@@ -81,10 +81,6 @@ impl LambdaTarget {
         Self { timeouts: Some(Timeouts::default()), ..self }
     }
 
-    pub(crate) fn is_at_aws(&self) -> bool {
-        self.caller.is_aws()
-    }
-
     /// The longest that calling the function `arn` can take.
     pub(crate) async fn limit_of_function(&self, arn: &str) -> Duration {
         self.limit_of(&Invocation::of_function(arn, "")).await
@@ -114,7 +110,7 @@ impl LambdaTarget {
             Err(message) => return failure::invalid_request(message),
         };
         let began = Instant::now();
-        let result = self.caller.send(WORDS.service, &self.home.region, request).await;
+        let result = self.caller.send(WORDS.service, &self.home.region, call.role.as_ref(), request).await;
         let status = result.as_ref().map_or(0, |answer| answer.status.as_u16());
         tracing::debug!(
             function = invocation.function,

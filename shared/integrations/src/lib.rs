@@ -17,6 +17,8 @@ mod json;
 mod lambda;
 mod mocks;
 mod partition;
+mod query;
+mod roles;
 mod sns;
 mod sqs;
 mod targets;

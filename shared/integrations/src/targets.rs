@@ -24,19 +24,25 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// Targets at their endpoints; those without one are at AWS, and share credentials and connections.
+    /// Targets at their endpoints; those without one are at AWS, and share credentials and connections. The roles of tasks
+    /// are assumed at AWS, and at endpoints where STS is, too; other endpoints check nothing.
     pub fn new(endpoints: Endpoints, home: &Home) -> Self {
         let aws = Arc::new(Caller::at_aws(home));
-        let caller = |endpoint: Option<Endpoint>| {
-            endpoint.map_or_else(|| aws.clone(), |endpoint| Arc::new(Caller::at_endpoint(endpoint)))
+        let caller = |endpoint: Option<Endpoint>| match endpoint {
+            None => aws.clone(),
+            // A role of one place means nothing at another.
+            Some(place) if endpoints.sts.as_ref() == Some(&place) => {
+                Arc::new(Caller::at_endpoint_with_roles(place, &home.region))
+            }
+            Some(place) => Arc::new(Caller::at_endpoint(place)),
         };
         let api = |api: &'static Api, endpoint| ApiTarget::new(api, caller(endpoint), home.clone());
         Self {
-            lambda: LambdaTarget::new(caller(endpoints.lambda), home.clone()),
+            lambda: LambdaTarget::new(caller(endpoints.lambda.clone()), home.clone()),
             apis: [
-                api(&dynamodb::API, endpoints.dynamodb),
-                api(&sns::API, endpoints.sns),
-                api(&sqs::API, endpoints.sqs),
+                api(&dynamodb::API, endpoints.dynamodb.clone()),
+                api(&sns::API, endpoints.sns.clone()),
+                api(&sqs::API, endpoints.sqs.clone()),
             ],
         }
     }
@@ -85,14 +91,6 @@ enum Target<'a> {
 impl Tasks for Targets {
     async fn call(&self, call: TaskCall) -> TaskAnswer {
         let Some(target) = self.find(&call.resource) else { return not_callable(&call.resource) };
-        let at_aws = match &target {
-            Target::Function(_) | Target::Invoke => self.lambda.is_at_aws(),
-            Target::Api(api, _) => api.is_at_aws(),
-        };
-        if let Some(role) = call.role.as_ref().filter(|_| at_aws) {
-            // Calling in one's own name instead would get around the boundary that the role draws.
-            return failed("States.TaskFailed", format!("The role {role} cannot be assumed: not supported yet."));
-        }
         match target {
             Target::Function(arn) => self.lambda.call_function(arn, &call).await,
             Target::Invoke => self.lambda.invoke(&call).await,

@@ -88,6 +88,13 @@ impl Words {
                 &format!("{}.ClientExecutionTimeoutException", self.prefix),
                 "Client execution did not complete before the specified timeout configuration.".to_owned(),
             ),
+            CallError::RoleRefused { role } => failed(
+                "States.TaskFailed",
+                format!(
+                    "The role {} is not authorized to assume the task state's role, {}.",
+                    role.machine_role, role.arn
+                ),
+            ),
             CallError::TooLarge { limit: _ } => failed(
                 "States.DataLimitExceeded",
                 format!(

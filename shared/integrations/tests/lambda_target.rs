@@ -373,15 +373,6 @@ async fn what_cannot_be_called_fails_without_a_request() {
     assert!(server.calls().is_empty());
 }
 
-#[tokio::test]
-async fn a_role_is_never_ignored_at_aws() {
-    let mut with_role = call(function(), "{}");
-    with_role.role = Some("arn:aws:iam::210987654321:role/other".to_owned());
-    let (error, cause) = failure(Targets::new(Endpoints::default(), &home()).call(with_role).await);
-    assert_eq!(error, "States.TaskFailed");
-    assert!(cause.contains("arn:aws:iam::210987654321:role/other"), "{cause}");
-}
-
 /// A server that answers every request with this body; the first lines of the requests go to `heard`.
 async fn answers(body: &'static str, heard: tokio::sync::mpsc::UnboundedSender<String>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

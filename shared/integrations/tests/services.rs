@@ -11,7 +11,7 @@ use asl::Resource;
 use integrations::{Endpoints, Home, Targets};
 use serde::Deserialize;
 use serde_json::Value;
-use service::ports::{TaskAnswer, TaskCall, Tasks};
+use service::ports::{TaskAnswer, TaskCall, TaskRole, Tasks};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -53,6 +53,8 @@ struct Said {
 #[derive(Clone)]
 enum Does {
     Answers(Vec<u8>),
+    /// The first whose text is in the request's body.
+    AnswersTo(Vec<(&'static str, Vec<u8>)>),
     Cuts,
     Hangs,
 }
@@ -86,9 +88,14 @@ async fn converse(mut stream: TcpStream, does: Does, heard: Arc<Mutex<Vec<(Strin
     let (mut buffer, mut bytes) = ([0; 4096], Vec::new());
     loop {
         if let Some(request) = whole(&bytes) {
+            let body = request.1.clone();
             heard.lock().unwrap().push(request);
             bytes.clear();
             match &does {
+                Does::AnswersTo(answers) => {
+                    let fitting = answers.iter().find(|(text, _)| body.contains(text));
+                    stream.write_all(&fitting.unwrap().1).await.unwrap();
+                }
                 Does::Answers(answer) => stream.write_all(answer).await.unwrap(),
                 Does::Cuts => return,
                 Does::Hangs => std::future::pending().await,
@@ -120,7 +127,7 @@ fn answer(said: &Said) -> Vec<u8> {
 
 fn targets(url: &str) -> Targets {
     let endpoint = || Some(url.parse().unwrap());
-    let endpoints = Endpoints { lambda: None, dynamodb: endpoint(), sns: endpoint(), sqs: endpoint() };
+    let endpoints = Endpoints { dynamodb: endpoint(), sns: endpoint(), sqs: endpoint(), ..Endpoints::default() };
     Targets::new(endpoints, &home())
 }
 
@@ -216,15 +223,114 @@ async fn an_answer_beyond_every_result_is_not_read_to_its_end() {
     }
 }
 
+/// The answer of STS, with credentials until then.
+fn assumed(until: &str) -> Vec<u8> {
+    let credentials = format!(
+        "<AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>of-the-role</SessionToken>\
+         <Expiration>{until}</Expiration>"
+    );
+    xml(
+        200,
+        &format!(
+            "<AssumeRoleResponse><AssumeRoleResult><Credentials>{credentials}</Credentials></AssumeRoleResult></AssumeRoleResponse>"
+        ),
+    )
+}
+
+fn xml(status: u16, body: &str) -> Vec<u8> {
+    answer(&Said { status, headers: serde_json::Map::new(), body: body.to_owned() })
+}
+
+/// A server that is STS as well; and targets that know it to be.
+async fn with_roles(sts: Vec<u8>) -> (Server, Targets) {
+    let sent = r#"{"MD5OfMessageBody":"m","MessageId":"i"}"#;
+    let server = Server::start(Does::AnswersTo(vec![("Action=AssumeRole", sts), ("", xml(200, sent))])).await;
+    let endpoint = || Some(server.url.parse().unwrap());
+    let targets = Targets::new(Endpoints { sqs: endpoint(), sts: endpoint(), ..Endpoints::default() }, &home());
+    (server, targets)
+}
+
+fn in_role(machine: &str) -> TaskCall {
+    let role = TaskRole {
+        arn: "arn:aws:iam::210987654321:role/other".to_owned(),
+        machine: format!("arn:aws:states:eu-west-1:123456789012:stateMachine:{machine}"),
+        machine_role: "arn:aws:iam::123456789012:role/own".to_owned(),
+    };
+    let (resource, arguments, _) = ACTIONS[2];
+    TaskCall { role: Some(role), ..call(resource, arguments) }
+}
+
 #[tokio::test]
-async fn a_role_is_never_ignored_at_aws() {
-    for (resource, arguments, _) in ACTIONS {
-        let mut with_role = call(resource, arguments);
-        with_role.role = Some("arn:aws:iam::210987654321:role/other".to_owned());
-        let (error, cause) = failure(Targets::new(Endpoints::default(), &home()).call(with_role).await);
-        assert_eq!(error, "States.TaskFailed");
-        assert!(cause.contains("role/other"), "{cause}");
+async fn a_task_is_called_in_its_role_which_is_assumed_once_for_each_state_machine() {
+    let (server, targets) = with_roles(assumed("2999-01-01T00:00:00Z")).await;
+    for machine in ["m", "m", "a b"] {
+        assert!(matches!(targets.call(in_role(machine)).await, TaskAnswer::Succeeded { .. }), "{machine}");
     }
+    let (resource, arguments, _) = ACTIONS[2];
+    targets.call(call(resource, arguments)).await;
+
+    let heard = server.heard();
+    let asked = |head: &str, body: &str, name: &str, id: &str| {
+        assert!(head.contains("/eu-west-1/sts/aws4_request") && !head.contains("of-the-role"), "{head}");
+        let role = "RoleArn=arn%3Aaws%3Aiam%3A%3A210987654321%3Arole%2Fother";
+        let machine = format!("arn%3Aaws%3Astates%3Aeu-west-1%3A123456789012%3AstateMachine%3A{id}");
+        let expected =
+            format!("Action=AssumeRole&Version=2011-06-15&{role}&RoleSessionName={name}&ExternalId={machine}");
+        assert_eq!(body, expected);
+    };
+    let sent = |head: &str| {
+        assert!(head.contains("credential=asiarole/") && head.contains("x-amz-security-token: of-the-role"), "{head}");
+    };
+    let [(first, body), (one, _), (two, _), (second, other), (three, _), (own, _)] = heard.as_slice() else {
+        panic!("{heard:?}")
+    };
+    // STS takes no name of one letter, and no space.
+    asked(first, body, "-m", "m");
+    asked(second, other, "a-b", "a%20b");
+    [one, two, three].into_iter().for_each(|head| sent(head));
+    assert!(own.contains("/eu-west-1/sqs/aws4_request") && !own.contains("of-the-role"), "{own}");
+}
+
+#[tokio::test]
+async fn a_role_that_is_about_to_end_is_assumed_again() {
+    let (server, targets) = with_roles(assumed("2020-01-01T00:00:00Z")).await;
+    for _ in 0..2 {
+        assert!(matches!(targets.call(in_role("m")).await, TaskAnswer::Succeeded { .. }));
+    }
+    let asked = server.heard().iter().filter(|(_, body)| body.starts_with("Action=AssumeRole")).count();
+    assert_eq!(asked, 2);
+}
+
+#[tokio::test]
+async fn a_role_that_is_refused_fails_its_task_and_nothing_is_called() {
+    let refused = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
+    let (server, targets) = with_roles(xml(403, refused)).await;
+    let (error, cause) = failure(targets.call(in_role("m")).await);
+    assert_eq!(error, "States.TaskFailed");
+    let (own, other) = ("arn:aws:iam::123456789012:role/own", "arn:aws:iam::210987654321:role/other");
+    assert_eq!(cause, format!("The role {own} is not authorized to assume the task state's role, {other}."));
+    assert_eq!(server.heard().len(), 1);
+}
+
+#[tokio::test]
+async fn what_goes_wrong_at_sts_may_pass() {
+    let busy = "<ErrorResponse><Error><Code>Throttling</Code><Message>slower</Message></Error></ErrorResponse>";
+    for said in [xml(400, busy), xml(503, "busy"), xml(200, "<AssumeRoleResponse/>")] {
+        let (server, targets) = with_roles(said).await;
+        let (error, cause) = failure(targets.call(in_role("m")).await);
+        assert_eq!(error, "SQS.SdkClientException", "{cause}");
+        assert!(cause.contains("role/other was not assumed"), "{cause}");
+        assert_eq!(server.heard().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_checks_nothing_knows_no_roles() {
+    let server = Server::start(Does::Answers(xml(200, r#"{"MessageId":"i"}"#))).await;
+    assert!(matches!(targets(&server.url).call(in_role("m")).await, TaskAnswer::Succeeded { .. }));
+    let heard = server.heard();
+    let [(head, _)] = heard.as_slice() else { panic!("{heard:?}") };
+    assert!(head.contains("/eu-west-1/sqs/aws4_request"), "{head}");
 }
 
 #[tokio::test]

@@ -300,10 +300,20 @@ pub struct TaskCall {
     /// `$$.Execution.Id` and the state's name, for logs.
     pub execution: String,
     pub state: String,
-    /// `Credentials.RoleArn`, resolved.
-    pub role: Option<String>,
+    pub role: Option<TaskRole>,
     /// Present when the execution was started with a test case: then mocks may answer.
     pub test: Option<TestCall>,
+}
+
+/// Whose rights a task is called with, where its state says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRole {
+    /// `Credentials.RoleArn`, resolved.
+    pub arn: String,
+    /// The ARN of the state machine.
+    pub machine: String,
+    /// The ARN of the state machine's own role.
+    pub machine_role: String,
 }
 
 /// What a mock is chosen by, beside the state.

@@ -50,6 +50,9 @@ pub struct Options {
     /// URL of an SNS API for tasks, instead of AWS
     #[arg(long, value_name = "URL", env = "SNS_ENDPOINT")]
     pub sns_endpoint: Option<Endpoint>,
+    /// URL of an STS API, for the roles of tasks whose service has the same URL
+    #[arg(long, value_name = "URL", env = "STS_ENDPOINT")]
+    pub sts_endpoint: Option<Endpoint>,
     /// Account in ARNs
     #[arg(long, default_value = ACCOUNT, env = "AWS_ACCOUNT_ID", value_parser = account)]
     pub account: String,
@@ -96,12 +99,13 @@ impl Options {
 
     /// Where tasks call what they call.
     pub fn endpoints(&self) -> Endpoints {
-        let Self { lambda_endpoint, dynamodb_endpoint, sns_endpoint, sqs_endpoint, .. } = self;
+        let Self { lambda_endpoint, dynamodb_endpoint, sns_endpoint, sqs_endpoint, sts_endpoint, .. } = self;
         Endpoints {
             lambda: lambda_endpoint.clone(),
             dynamodb: dynamodb_endpoint.clone(),
             sns: sns_endpoint.clone(),
             sqs: sqs_endpoint.clone(),
+            sts: sts_endpoint.clone(),
         }
     }
 

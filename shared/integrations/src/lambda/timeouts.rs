@@ -72,7 +72,7 @@ impl LambdaTarget {
         let path = invocation.path(self.naming, "configuration").ok()?;
         let (method, body, headers) = (http::Method::GET, Bytes::new(), Vec::new());
         let request = Request { method, path, headers, body, timeout: PATIENCE, answer_limit: ANSWER_LIMIT };
-        let answer = self.caller.send(WORDS.service, &self.home.region, request).await;
+        let answer = self.caller.send(WORDS.service, &self.home.region, None, request).await;
         let answer = answer.inspect_err(|error| {
             tracing::debug!(function = invocation.function, %error, "how long a function may run is not known");
         });

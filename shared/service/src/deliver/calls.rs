@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use super::Deliver;
 use super::rehearsal::Rehearsal;
-use crate::ports::{TaskAnswer, TaskCall};
+use crate::ports::{TaskAnswer, TaskCall, TaskRole};
 
 /// A call begins within this of its claim, or not at all: so its lease's end is known to be after its own.
 const BEGINS_WITHIN_MS: i64 = 5_000;
@@ -56,13 +56,19 @@ impl Claim {
             Some(seconds) if !waits_outside(&task.resource) => Duration::from_secs(seconds) + AFTER_TIMEOUT,
             _ => Duration::MAX,
         };
+        let execution = &snapshot.execution;
+        let role = attempt.role.clone().map(|arn| TaskRole {
+            arn,
+            machine: execution.machine_arn.clone(),
+            machine_role: execution.role_arn.clone(),
+        });
         let call = TaskCall {
             resource: task.resource.clone(),
             arguments: attempt.arguments.text().to_owned(),
             timeout,
-            execution: snapshot.execution.arn.clone(),
+            execution: execution.arn.clone(),
             state: state.name.to_string(),
-            role: attempt.role.clone(),
+            role,
             test: None,
         };
         Some(Claim { wait, call, lease: Timestamp(i64::MAX), made: Timestamp(i64::MAX), permit })

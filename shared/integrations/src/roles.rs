@@ -1,0 +1,96 @@
+//! The roles that tasks act in where their states say so (`Credentials.RoleArn`): assumed at STS in one's own name, and
+//! kept until shortly before they end.
+//!
+//! AWS: STS is told the state machine's ARN as external id, so a role may trust a single state machine. Who asks is not
+//! the state machine's role, as it would be on AWS, but whoever performs tasks: a role has to trust him, and he has to be
+//! allowed `sts:AssumeRole` on it. AWS: unverified what else than a refusal STS answers for, and the session's name.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use http::StatusCode;
+use roxmltree::Document;
+use service::ports::TaskRole;
+
+use crate::caller::{Answer, CallError, Request};
+use crate::credentials::Kept;
+use crate::query::{self, Form};
+
+pub(crate) const SERVICE: &str = "sts";
+const ANSWER_LIMIT: usize = 64 << 10;
+/// A state machine may name a role for every item of its input; beyond so many, all are forgotten.
+const MOST: usize = 1_000;
+/// Letters of a session's name.
+const LONGEST_NAME: usize = 64;
+
+/// The roles that were assumed, by role and state machine.
+pub(crate) struct Roles {
+    region: String,
+    assumed: Mutex<BTreeMap<(String, String), Arc<Kept>>>,
+}
+
+impl Roles {
+    /// Those of STS in a region.
+    pub(crate) fn in_region(region: &str) -> Self {
+        Self { region: region.to_owned(), assumed: Mutex::default() }
+    }
+
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// What is kept of a role, which may be nothing yet.
+    pub(crate) fn kept(&self, role: &TaskRole) -> Arc<Kept> {
+        let mut roles = self.assumed.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (role.arn.clone(), role.machine.clone());
+        if roles.len() >= MOST && !roles.contains_key(&key) {
+            roles.clear();
+        }
+        roles.entry(key).or_default().clone()
+    }
+}
+
+/// What STS is asked.
+pub(crate) fn request(role: &TaskRole, timeout: Duration) -> Request {
+    let mut form = Form::new("AssumeRole", "2011-06-15");
+    form.add("RoleArn", &role.arn);
+    form.add("RoleSessionName", &session(&role.machine));
+    form.add("ExternalId", &role.machine);
+    form.request(timeout, ANSWER_LIMIT)
+}
+
+/// The session is named after the state machine, as far as STS takes its letters.
+fn session(machine: &str) -> String {
+    let name = machine.rsplit(':').next().unwrap_or_default();
+    let taken = |letter: char| if letter.is_ascii_alphanumeric() || "_+=,.@-".contains(letter) { letter } else { '-' };
+    // A name of one letter is too short.
+    format!("{:->2}", name.chars().take(LONGEST_NAME).map(taken).collect::<String>())
+}
+
+/// The credentials that STS answers with.
+pub(crate) fn read(role: &TaskRole, answer: &Answer) -> Result<Credentials, CallError> {
+    let untold = |why: String| CallError::NotSent { reason: format!("The role {} was not assumed: {why}", role.arn) };
+    if answer.status.is_success() {
+        return credentials(&answer.text()).ok_or_else(|| untold("STS's answer cannot be read".to_owned()));
+    }
+    let refusal = query::refusal(answer);
+    let (code, message) = (refusal.code.unwrap_or_default(), refusal.message.unwrap_or_default());
+    // A role that is not there is refused like one that does not trust who asks.
+    match (answer.status, code.as_str()) {
+        (StatusCode::FORBIDDEN, "AccessDenied") | (StatusCode::BAD_REQUEST, "ValidationError") => {
+            tracing::warn!(role = role.arn, machine = role.machine, message, "a role was refused");
+            Err(CallError::RoleRefused { role: role.clone() })
+        }
+        (status, _) => Err(untold(format!("{status}, {code}: {message}"))),
+    }
+}
+
+fn credentials(text: &str) -> Option<Credentials> {
+    let document = Document::parse(text).ok()?;
+    let said = |name: &str| query::element(&document, name).map(|node| query::content(&node).to_owned());
+    let expiry: jiff::Timestamp = said("Expiration")?.parse().ok()?;
+    let (key, secret, token) = (said("AccessKeyId")?, said("SecretAccessKey")?, said("SessionToken"));
+    Some(Credentials::new(key, secret, token, Some(SystemTime::from(expiry)), "role"))
+}
