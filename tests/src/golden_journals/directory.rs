@@ -138,12 +138,21 @@ pub fn shapes(home: &Path) -> Result<Shapes> {
     Ok(shapes)
 }
 
-/// Leaves the last entry of an execution as a newer version of Stepwell may have written it.
-pub fn leave_newer(home: &Path, execution: &str) -> Result<()> {
+/// Makes what an execution has written look as if a newer version of Stepwell had, and with it every machine of that name
+/// and every Express start.
+pub fn leave_newer(home: &Path, execution: &str, machine: &str) -> Result<()> {
     let connection = Connection::open(home.join(DATABASE))?;
-    let newer = "UPDATE records SET digest = NULL, body = CAST(json_set(CAST(body AS TEXT), '$.v', 999) AS BLOB)
-                 WHERE place >> 24 = (SELECT id FROM executions WHERE execution = ?1)";
-    anyhow::ensure!(connection.execute(newer, [execution])? > 0, "no such record");
+    let newer = "json_set(CAST(body AS TEXT), '$.v', 999)";
+    let rows = [
+        ("records", "place >> 24 = (SELECT id FROM executions WHERE execution = ?1)", execution),
+        ("machines", "arn = ?1", machine),
+        ("starts", "id <> ?1", ""),
+    ];
+    for (table, which, value) in rows {
+        let body = if table == "records" { format!("CAST({newer} AS BLOB)") } else { newer.to_owned() };
+        let update = format!("UPDATE {table} SET digest = NULL, body = {body} WHERE {which}");
+        anyhow::ensure!(connection.execute(&update, [value])? > 0, "{table} has no such row");
+    }
     Ok(())
 }
 

@@ -117,6 +117,11 @@ impl Expected {
         self.last(|status| status != "RUNNING")
     }
 
+    /// A machine that executions can be started of.
+    pub fn machine(&self) -> Option<&str> {
+        self.machines.iter().find(|(_, told)| told.0["status"] == "ACTIVE").map(|(arn, _)| arn.as_str())
+    }
+
     fn last(&self, wanted: impl Fn(&Value) -> bool) -> Option<&str> {
         self.executions.iter().rfind(|one| wanted(&one.described["status"])).map(|one| one.arn.as_str())
     }
