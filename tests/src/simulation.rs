@@ -6,8 +6,8 @@
 //! Lambda. Both have one thread, virtual time and chance from a seed, so that the same seed and plan give the same run,
 //! port call by port call; both are held to the same promises by [`check`].
 //!
-//! Deliberately absent: the API in front of the deliver loop, but for Express executions, which begin in it, and for what
-//! it tells of an execution that has ended.
+//! People speak to the API of a process, as clients do. Past it, to the deliver loop, goes only what it cannot say: starts
+//! with limits of their own, and stops, for it does not tell whether there was something to stop.
 
 mod check;
 mod disk;

@@ -5,6 +5,7 @@
 //! `simulation_any`.
 
 use std::collections::BTreeMap;
+use std::slice;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -57,7 +58,7 @@ fn each_scenario(test: impl Fn(&Scenario) -> Result<()>) -> Result<()> {
 #[test]
 fn every_reference_scenario_ends_as_expected_in_a_fleet_without_faults() -> Result<()> {
     each_scenario(|scenario| {
-        let tally = live(&calm(Faults::None), std::slice::from_ref(scenario))?;
+        let tally = live(&calm(Faults::None), slice::from_ref(scenario))?;
         println!("{}: {} appends, {} messages", scenario.name, tally.appends, tally.messages);
         ensure!(tally.deaths == 0, "a worker ran out of time");
         Ok(())
@@ -182,9 +183,23 @@ fn at_every_point(of: &Circumstances, scenarios: &[Scenario], first: Role, fault
     let calm = live(of, scenarios)?;
     let points = if first == Role::Shares { calm.worker.points } else { calm.front.points };
     for point in 1..=points {
-        live(&Circumstances { faults: Faults::First(first, fault(point)), ..of.clone() }, scenarios)?;
+        live(&with_first(of, first, fault(point)), scenarios)?;
     }
     Ok(points)
+}
+
+/// The same, and the first process that does this lives by this plan.
+fn with_first(of: &Circumstances, first: Role, plan: Plan) -> Circumstances {
+    let mut plans = match &of.faults {
+        Faults::First(plans) => plans.clone(),
+        Faults::None | Faults::Chance(_) => Vec::new(),
+    };
+    let own = plans.iter_mut().find(|(role, _)| *role == first);
+    match own {
+        Some((_, there)) => *there = Plan { slow_ms: there.slow_ms, ..plan },
+        None => plans.push((first, plan)),
+    }
+    Circumstances { faults: Faults::First(plans), ..of.clone() }
 }
 
 #[test]
@@ -193,7 +208,7 @@ fn a_worker_that_dies_at_any_port_call_loses_nothing_and_starts_nothing_twice() 
         // Alone it makes all calls that there are; beside another it leaves things half done for that one.
         for workers in [1, 2] {
             let of = Circumstances { workers, ..calm(Faults::None) };
-            let points = at_every_point(&of, std::slice::from_ref(scenario), Role::Shares, Plan::crash_at)?;
+            let points = at_every_point(&of, slice::from_ref(scenario), Role::Shares, Plan::crash_at)?;
             println!("{}: {points} points", scenario.name);
         }
         Ok(())
@@ -204,24 +219,50 @@ fn a_worker_that_dies_at_any_port_call_loses_nothing_and_starts_nothing_twice() 
 fn a_process_that_answers_and_dies_at_any_port_call_loses_nothing_that_it_acknowledged() -> Result<()> {
     each_scenario(|scenario| {
         let of = Circumstances { fronts: 1, ..calm(Faults::None) };
-        let points = at_every_point(&of, std::slice::from_ref(scenario), Role::Answers, Plan::crash_at)?;
+        let points = at_every_point(&of, slice::from_ref(scenario), Role::Answers, Plan::crash_at)?;
         println!("{}: {points} points", scenario.name);
         ensure!(points >= 2, "it answered nothing");
         Ok(())
     })
 }
 
+/// Longer than a message waits for its commit, and than some states have time.
+fn stalls(point: u64) -> Plan {
+    Plan::stalls_at(point, 4_000)
+}
+
 #[test]
 fn a_process_that_stands_still_at_any_port_call_changes_nothing_while_others_go_on() -> Result<()> {
     each_scenario(|scenario| {
-        for first in [Role::Shares, Role::Answers] {
-            for stalls in [|point| Plan::stalls_at(point, 1_500), |point| Plan::stalls_at(point, 8_000)] {
-                let points = at_every_point(&calm(Faults::None), std::slice::from_ref(scenario), first, stalls)?;
-                println!("{}: {points} points", scenario.name);
-            }
+        for (first, fronts) in [(Role::Shares, 2), (Role::Answers, 1)] {
+            let of = Circumstances { fronts, ..calm(Faults::None) };
+            let points = at_every_point(&of, slice::from_ref(scenario), first, stalls)?;
+            println!("{}: {points} points", scenario.name);
         }
         Ok(())
     })
+}
+
+/// Milliseconds more at each point that make a process lose every race against one that commits all the time.
+const SLOW_MS: u64 = 8;
+
+#[test]
+fn an_answer_that_loses_every_race_counts_from_its_cell_whoever_dies_or_stands_still() -> Result<()> {
+    const SCENARIO: &str = "tokens_with_little_time_beside_a_row_of_tasks";
+    let scenario = Scenario::all()?.into_iter().find(|one| one.name == SCENARIO).context(SCENARIO)?;
+    for workers in [1, 2] {
+        let slow = vec![(Role::Answers, Plan::slower_by(SLOW_MS))];
+        let of = Circumstances { workers, fronts: 1, ..calm(Faults::First(slow)) };
+        let cells = live(&of, slice::from_ref(&scenario))?.cells;
+        ensure!(cells > 0, "{cells} answers were left in cells");
+        for first in [Role::Shares, Role::Answers] {
+            for fault in [Plan::crash_at, stalls] {
+                let points = at_every_point(&of, slice::from_ref(&scenario), first, fault)?;
+                println!("{workers} workers: {points} points of the first that {first:?}");
+            }
+        }
+    }
+    Ok(())
 }
 
 #[test]

@@ -11,9 +11,6 @@ use super::installation::Installation;
 use super::reference::Ending;
 use super::{Reference, Scenario, problems_of_history};
 
-/// Clocks of two processes are apart by no more than this.
-const CLOCKS_ARE_OFF_MS: i64 = 3_000;
-
 /// What may happen to an execution besides what its scenario says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -29,7 +26,8 @@ pub fn check(installation: &Installation, execution: &str, scenario: &Scenario, 
     ensure!(!records.is_empty(), "an acknowledged start was lost");
     let problems = problems_of_history(&installation.disk, execution);
     ensure!(problems.is_empty(), "{problems:#?}");
-    let reference = Reference::of(installation.definition(&scenario.name)?, &records)
+    let decided = installation.disk.decided(execution);
+    let reference = Reference::of(installation.definition(&scenario.name)?, &records, &decided)
         .context("not what a run without faults comes to")?;
     check_calls(installation, execution, &reference)?;
     check_said(installation, execution, &reference)?;
@@ -112,17 +110,19 @@ fn check_counted(installation: &Installation, execution: &str, reference: &Refer
     Ok(())
 }
 
-/// An answer was refused only when its attempt was over, if by nothing else then by the same answer, whose acknowledgement
-/// had been lost. What ends by its time is over when its cell was closed, before that is written down.
+/// An answer was refused only when its attempt was settled: in the journal, or in its cell. What was written first counts,
+/// whatever the clocks say; so the same answer, whose acknowledgement had been lost, is refused rightly, and nobody may
+/// refuse because of what he is about to write.
 fn check_refused(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
+    let decided = installation.disk.decided(execution);
     let outside = installation.outside.lock();
     for (refused, at) in outside.refused.iter().filter(|(refused, _)| refused.execution == execution) {
-        let Some(tried) = reference.attempts.get(&refused.wait.turn) else { continue };
-        let same = tried.ended == Some(Ending::Answered(refused.answer.clone()));
-        let late = at.plus_millis(CLOCKS_ARE_OFF_MS);
-        let overdue = tried.ended == Some(Ending::TimedOut) && tried.due.is_some_and(|due| due <= late);
-        let over = overdue || tried.ended_at.is_none_or(|ended| ended <= late);
-        ensure!(same || over, "an answer was refused while its attempt waited: {refused:?} at {at:?}, {tried:?}");
+        let turn = refused.wait.turn;
+        let tried = reference.attempts.get(&turn).context("an answer to an attempt that never was")?;
+        let settled = tried.settled_in.and_then(|sequence| installation.disk.written(execution, sequence));
+        let beside = decided.iter().find(|one| one.turn == turn).map(|one| one.at);
+        let right = settled.into_iter().chain(beside).any(|settled| settled < *at);
+        ensure!(right, "an answer was refused while its attempt waited: {refused:?} at {at:?}, {tried:?}");
     }
     Ok(())
 }

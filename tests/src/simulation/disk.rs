@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use interpreter::Timestamp;
+use interpreter::{Answer, Payload, Timestamp};
+use service::cells::{self, Word};
 use service::ports::{
     Appended, Cell, Direction, Journal, ListPage, ListQuery, Listing, MachineItem, Machines, OpenPage, Over, Put,
     Record, Starts, StoreError,
@@ -29,12 +30,46 @@ struct Stored {
     starts: BTreeMap<String, String>,
     /// By execution and key.
     cells: BTreeMap<(String, String), Cell>,
+    /// What decided waits beside the journal, in the order in which it was written.
+    decided: Vec<Decided>,
+    /// By execution, when each record was written.
+    written: BTreeMap<String, Vec<Order>>,
+    happened: u64,
+}
+
+/// Where something stands among all that happened in a world, in whatever process and by whatever clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Order(u64);
+
+/// A cell that was written for good: an answer is in it, or its wait is over.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    pub execution: String,
+    pub turn: u64,
+    pub answer: Option<Answer<Payload>>,
+    pub at: Order,
 }
 
 impl Disk {
     /// Every record of an execution.
     pub fn records(&self, execution: &str) -> Vec<Record> {
         self.lock().executions.get(execution).cloned().unwrap_or_default()
+    }
+
+    /// When a record of an execution was written.
+    pub fn written(&self, execution: &str, sequence: u64) -> Option<Order> {
+        let place = usize::try_from(sequence).ok()?;
+        self.lock().written.get(execution).and_then(|written| written.get(place)).copied()
+    }
+
+    /// Every wait of an execution that was decided beside its journal.
+    pub fn decided(&self, execution: &str) -> Vec<Decided> {
+        self.lock().decided.iter().filter(|decided| decided.execution == execution).cloned().collect()
+    }
+
+    /// Now: after everything so far.
+    pub fn now(&self) -> Order {
+        self.lock().next()
     }
 
     /// True when the execution has begun and is closed.
@@ -75,6 +110,23 @@ impl Disk {
     }
 }
 
+impl Stored {
+    fn next(&mut self) -> Order {
+        self.happened += 1;
+        Order(self.happened)
+    }
+
+    fn decide(&mut self, cell: &Cell) {
+        let Some(note) = cells::decode(cell).ok().filter(|_| cell.last) else { return };
+        let answer = match note.word {
+            Word::Answered(answer) => Some(answer),
+            Word::Beat | Word::Over => None,
+        };
+        let (execution, turn, at) = (cell.execution.clone(), note.wait.turn, self.next());
+        self.decided.push(Decided { execution, turn, answer, at });
+    }
+}
+
 #[async_trait]
 impl Journal for Disk {
     async fn append(&self, record: Record) -> Result<Appended, StoreError> {
@@ -87,6 +139,8 @@ impl Journal for Disk {
         if there.len() != sequences {
             return Err(refused("an append that leaves a gap"));
         }
+        let now = stored.next();
+        stored.written.entry(record.execution.clone()).or_default().push(now);
         let records = stored.executions.entry(record.execution.clone()).or_default();
         let closes = !record.open;
         records.push(record);
@@ -167,7 +221,10 @@ impl Journal for Disk {
             Some(there) if there.nonce == cell.nonce => {}
             Some(there) if !fits => return Ok(Put::Refused(there.clone())),
             None if !fits => return Err(StoreError { message: "the cell is gone".to_owned(), retryable: true }),
-            _ => _ = stored.cells.insert(place, cell),
+            _ => {
+                stored.decide(&cell);
+                stored.cells.insert(place, cell);
+            }
         }
         Ok(Put::Written)
     }
@@ -180,6 +237,7 @@ impl Journal for Disk {
     async fn forget(&self, execution: &str) -> Result<(), StoreError> {
         let mut stored = self.lock();
         stored.executions.remove(execution);
+        stored.written.remove(execution);
         stored.cells.retain(|(of, _), _| of != execution);
         Ok(())
     }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use service::api::Call;
 use service::ports::{ExecutionStatus, Happening, Metrics};
 
 use super::functions::{Reply, Says, Script, is_express};
@@ -74,10 +73,11 @@ impl Express {
             "name": MACHINE, "type": "EXPRESS", "definition": definition.to_string(),
             "roleArn": "arn:aws:iam::123456789012:role/simulated",
         });
-        ask(people, "CreateStateMachine", &create, 0).await;
+        people.ask("CreateStateMachine", &create, None, None).await;
         for number in self.started.load(Ordering::Relaxed)..self.count {
             let start = json!({ "stateMachineArn": ARN, "input": json!({ "item": number }).to_string() });
-            ask(people, "StartExecution", &start, number + 1).await;
+            let invocation = format!("00000000-0000-4000-9000-{number:012}");
+            people.ask("StartExecution", &start, Some(invocation), None).await;
             self.started.store(number + 1, Ordering::Relaxed);
         }
         while !self.are_done(installation) {
@@ -107,19 +107,4 @@ impl Express {
         );
         Ok(())
     }
-}
-
-/// Asks until it is answered with success.
-async fn ask(people: &People, action: &str, body: &Value, number: u64) {
-    let call = || Call {
-        action: action.to_owned(),
-        body: body.to_string().into_bytes(),
-        invocation: Some(format!("00000000-0000-4000-8000-{number:012}")),
-    };
-    people
-        .insist(|service| async move {
-            let answer = service.answer(call()).await;
-            if answer.status == 200 { Ok(()) } else { Err(answer) }
-        })
-        .await;
 }

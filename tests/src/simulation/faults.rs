@@ -26,6 +26,8 @@ pub struct Plan {
     pub doubled: BTreeSet<u64>,
     /// At these points the process stands still for so many milliseconds, while others go on.
     pub stalls: BTreeMap<u64, u64>,
+    /// So many milliseconds more go by at each point: others are faster, and win every race.
+    pub slow_ms: u64,
     /// How long port calls take, by chance from this seed; a millisecond at each point unless it is there.
     pub latency: Option<u64>,
 }
@@ -53,6 +55,10 @@ impl Plan {
         Plan { stalls: BTreeMap::from([(point, millis)]), ..Plan::default() }
     }
 
+    pub fn slower_by(millis: u64) -> Plan {
+        Plan { slow_ms: millis, ..Plan::default() }
+    }
+
     /// Up to `most` failing calls among the first `calls`.
     pub fn failing_calls(chance: &mut Chance, calls: u64, most: u64) -> BTreeMap<u64, Failing> {
         (0..chance.up_to(most))
@@ -76,6 +82,8 @@ pub struct Counts {
     pub appends: Vec<usize>,
     /// Entries that were read back.
     pub loads: u64,
+    /// Answers that were left in cells.
+    pub cells: u64,
 }
 
 /// The one way to the ports: counts, and fails where the plan says.
@@ -123,7 +131,7 @@ impl Gate {
     /// A moment at which the process may die: then this never returns, nor does any later point.
     pub async fn point(&self) {
         // Nothing in the world is immediate: others get their turn.
-        tokio::time::sleep(self.pause()).await;
+        tokio::time::sleep(self.pause() + Duration::from_millis(self.plan.slow_ms)).await;
         let point = self.count(|counts| {
             counts.points += 1;
             counts.points

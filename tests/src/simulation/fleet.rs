@@ -64,7 +64,7 @@ pub struct Circumstances {
 pub enum Faults {
     None,
     /// The first process that does this lives by this plan.
-    First(Role, Plan),
+    First(Vec<(Role, Plan)>),
     /// By chance.
     Chance(Trouble),
 }
@@ -86,12 +86,14 @@ pub struct Trouble {
     pub skew_ms: u64,
     /// Some executions are stopped.
     pub stops: bool,
+    /// Processes that answer are slower than those that work, and lose every race.
+    pub contention: bool,
     /// The queue loses messages, and a sweep wakes what is overdue.
     pub losses: bool,
 }
 
 impl Trouble {
-    /// All of it but lost messages: the sweep that makes them good would hide what gets lost otherwise.
+    /// All of it but contention, and lost messages: the sweep that makes them good would hide what gets lost otherwise.
     pub const ALL: Trouble = Trouble {
         deaths: true,
         failing: true,
@@ -100,6 +102,7 @@ impl Trouble {
         moods: true,
         skew_ms: 1_400,
         stops: true,
+        contention: false,
         losses: false,
     };
 }
@@ -109,7 +112,7 @@ impl Faults {
     fn trouble(&self) -> Option<Trouble> {
         match self {
             Faults::Chance(trouble) => Some(*trouble),
-            Faults::None | Faults::First(..) => None,
+            Faults::None | Faults::First(_) => None,
         }
     }
 }
@@ -124,6 +127,8 @@ pub struct Tally {
     pub deaths: u64,
     /// How often clocks were asked.
     pub asked: u64,
+    /// Answers that were left in cells.
+    pub cells: u64,
     /// What the first process of each kind did.
     pub worker: Counts,
     pub front: Counts,
@@ -274,7 +279,7 @@ impl Fleet {
     async fn client(self: Arc<Self>, people: People, place: usize) {
         let Some(planned) = self.planned.get(place) else { return };
         tokio::time::sleep(planned.begins).await;
-        people.start(&planned.scenario.name, &planned.execution).await;
+        people.start(&planned.scenario, &planned.execution).await;
         if let Some(stop) = &planned.scenario.stop {
             people.stop(&planned.execution, stop).await;
         } else if planned.fate == Fate::MayBeStopped {
@@ -325,6 +330,7 @@ impl Fleet {
             appends: everyone.iter().map(|(_, gate)| gate.count(|counts| counts.appends.len())).sum(),
             messages: sent.max().unwrap_or(0),
             deaths: everyone.iter().filter(|(_, gate)| gate.is_down().is_some()).count() as u64,
+            cells: everyone.iter().map(|(_, gate)| gate.count(|counts| counts.cells)).sum(),
             asked: asked.clock.watchdog().count(),
             worker: first(Role::Shares),
             front: first(Role::Answers),

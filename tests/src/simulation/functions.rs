@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use service::ports::{TaskAnswer, TaskCall, Tasks};
 
+use super::disk::Order;
 use super::faults::Gate;
 use super::sabotage::Saboteur;
 use super::whims::Whims;
@@ -70,7 +71,7 @@ pub struct Outside {
     /// Answers that were acknowledged as counted.
     pub counted: Vec<PendingAnswer>,
     /// Answers that came too late, and when that was said.
-    pub refused: Vec<(PendingAnswer, Timestamp)>,
+    pub refused: Vec<(PendingAnswer, Order)>,
     /// Executions whose start was acknowledged, in that order.
     pub started: Vec<String>,
     /// Executions whose stop was acknowledged.
@@ -83,6 +84,7 @@ pub struct PendingAnswer {
     pub at: Timestamp,
     pub execution: String,
     pub wait: Wait,
+    pub token: String,
     pub answer: Answer<Payload>,
     pub beats_every_ms: Option<u64>,
     /// Said after it, for nothing.
@@ -172,11 +174,12 @@ impl Functions {
 
     fn ask_somebody(&self, call: &TaskCall, arguments: &Value, reply: &Reply) {
         let Some(wait) = records::wait_of(&self.disk, &call.execution, &call.arguments) else { return };
+        let Some(token) = argument(arguments, "token").and_then(Value::as_str).map(str::to_owned) else { return };
         let answer = as_answer(spoken(&reply.says, arguments));
         let again = reply.again.as_ref().map(|says| as_answer(spoken(says, arguments)));
         let at = self.clock.now().plus_millis(i64::try_from(reply.after_ms).unwrap_or(i64::MAX));
         let (execution, beats_every_ms) = (call.execution.clone(), reply.beats_every_ms);
-        let pending = PendingAnswer { at, execution, wait, answer, beats_every_ms, again };
+        let pending = PendingAnswer { at, execution, wait, token, answer, beats_every_ms, again };
         let mut outside = self.outside.lock();
         outside.given.push(pending.clone());
         outside.answers.push(pending);

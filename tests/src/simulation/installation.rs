@@ -148,7 +148,7 @@ impl Installation {
             arn: arn.to_owned(),
             name: arn.rsplit(':').next().unwrap_or_default().to_owned(),
             role_arn: "arn:aws:iam::123456789012:role/simulated".into(),
-            machine_arn: format!("arn:aws:states:us-east-1:123456789012:stateMachine:{machine}"),
+            machine_arn: machine_arn(machine),
             machine_name: machine.to_owned(),
             region: "us-east-1".into(),
             started: now,
@@ -175,6 +175,11 @@ impl Installation {
         let outside = self.outside.lock();
         outside.counted.iter().filter(|answer| answer.execution == execution).cloned().collect()
     }
+}
+
+/// The ARN of this machine.
+pub fn machine_arn(machine: &str) -> String {
+    format!("arn:aws:states:us-east-1:123456789012:stateMachine:{machine}")
 }
 
 /// The ARN of an execution of this machine.

@@ -1,25 +1,29 @@
 //! The people outside: who starts executions, who stops them, and who answers task tokens. They repeat what they say
-//! until it is acknowledged.
+//! until it is acknowledged, as SDKs do: through the API, but for what it does not tell.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use interpreter::{Answer, Failure, Wait};
-use service::api::Service;
-use service::deliver::{DeliverError, Delivered};
+use interpreter::{Answer, Failure, Payload, Wait};
+use serde_json::{Value, json};
+use service::api::{Call, Service};
+use service::deliver::DeliverError;
 use service::ports::Clock;
 
 use super::faults::Gate;
 use super::functions::PendingAnswer;
-use super::installation::{BEGIN, Installation};
+use super::installation::{BEGIN, Installation, machine_arn};
 use super::ports::VirtualClock;
-use super::scenario::Stop;
+use super::scenario::{Scenario, Stop};
 
 /// What was not acknowledged is said again after this.
 pub const AGAIN: Duration = Duration::from_secs(1);
 /// A process that has not answered by then is taken for dead, and by its platform out of service.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The error of an answer to a wait that is over.
+const OVER: &str = "TaskTimedOut";
 
 /// How people reach a process that answers.
 pub trait Front: Send + Sync + 'static {
@@ -54,8 +58,36 @@ impl People {
         }
     }
 
+    /// Asks the API, until it answers with success or with this error; whether it was success.
+    pub async fn ask(&self, action: &str, body: &Value, invocation: Option<String>, or: Option<&str>) -> bool {
+        let call =
+            || Call { action: action.to_owned(), body: body.to_string().into_bytes(), invocation: invocation.clone() };
+        self.insist(|service| async move {
+            let answer = service.answer(call()).await;
+            match answer.error {
+                None => Ok(true),
+                said if said == or => Ok(false),
+                Some(_) => Err(answer),
+            }
+        })
+        .await
+    }
+
     /// Starts an execution, until that is acknowledged.
-    pub async fn start(&self, machine: &str, arn: &str) {
+    pub async fn start(&self, scenario: &Scenario, arn: &str) {
+        if scenario.has_own_limits() {
+            self.start_within_limits(&scenario.name, arn).await;
+        } else {
+            let (machine, name) = (machine_arn(&scenario.name), arn.rsplit(':').next().unwrap_or_default());
+            let body = json!({ "stateMachineArn": machine, "name": name, "input": scenario.input.to_string() });
+            self.ask("StartExecution", &body, Some(invocation(arn)), None).await;
+            self.installation.log.say(|| format!("people: {arn} is started"));
+        }
+        self.installation.outside.lock().started.push(arn.to_owned());
+    }
+
+    /// Past the API, which knows one limit for all.
+    async fn start_within_limits(&self, machine: &str, arn: &str) {
         let now = self.clock.now();
         let started = self
             .insist(|service| async move {
@@ -64,10 +96,9 @@ impl People {
             })
             .await;
         self.installation.log.say(|| format!("people: {arn} is started: {}", word(&started)));
-        self.installation.outside.lock().started.push(arn.to_owned());
     }
 
-    /// Stops it as its scenario says.
+    /// Stops it as its scenario says. The API does not tell whether there was something to stop.
     pub async fn stop(&self, arn: &str, stop: &Stop) {
         self.clock.sleep_until(BEGIN.plus_millis(i64::try_from(stop.after_ms).unwrap_or(i64::MAX))).await;
         let failure = || Failure::new(stop.error.clone(), stop.cause.clone());
@@ -101,42 +132,52 @@ impl People {
             () = self.clock.sleep_until(pending.at) => {}
             () = self.beat(&pending) => {}
         }
-        let say = || self.say(&pending.execution, &pending.wait, &pending.answer);
-        let delivered = say().await;
+        let counted = self.say(&pending.token, &pending.answer).await;
+        let now = self.installation.disk.now();
         self.installation
             .log
-            .say(|| format!("people: {} is answered {:?}: {}", pending.execution, pending.wait, delivered.counted));
-        if let Some(again) = &pending.again {
-            let delivered = self.say(&pending.execution, &pending.wait, again).await;
-            if delivered.counted {
-                let twice = PendingAnswer { answer: again.clone(), ..pending.clone() };
-                self.installation.outside.lock().counted.push(twice);
-            }
+            .say(|| format!("people: {} is answered {:?}: {counted}", pending.execution, pending.wait));
+        if let Some(again) = &pending.again
+            && self.say(&pending.token, again).await
+        {
+            let twice = PendingAnswer { answer: again.clone(), ..pending.clone() };
+            self.installation.outside.lock().counted.push(twice);
         }
-        let now = self.clock.now();
         let mut outside = self.installation.outside.lock();
         outside.answers.retain(|other| other.execution != pending.execution || other.wait != pending.wait);
-        if delivered.counted {
+        if counted {
             outside.counted.push(pending);
         } else {
             outside.refused.push((pending, now));
         }
     }
 
-    async fn say(&self, execution: &str, wait: &Wait, answer: &Answer<interpreter::Payload>) -> Delivered {
-        self.insist(|service| async move { service.deliver().answer(execution, wait.clone(), answer.clone()).await })
-            .await
+    /// Whether it counted.
+    async fn say(&self, token: &str, answer: &Answer<Payload>) -> bool {
+        let (action, body) = match answer {
+            Answer::Succeeded { output } => ("SendTaskSuccess", json!({ "taskToken": token, "output": output.text() })),
+            Answer::Failed(Failure { error, cause }) => {
+                ("SendTaskFailure", json!({ "taskToken": token, "error": error, "cause": cause }))
+            }
+        };
+        self.ask(action, &body, None, Some(OVER)).await
     }
 
     /// Sends heartbeats, for ever.
     async fn beat(&self, pending: &PendingAnswer) {
         let Some(every) = pending.beats_every_ms else { return std::future::pending().await };
-        let (execution, wait) = (pending.execution.as_str(), &pending.wait);
+        let body = json!({ "taskToken": pending.token });
         loop {
             tokio::time::sleep(Duration::from_millis(every)).await;
-            self.insist(|service| async move { service.deliver().heartbeat(execution, wait.clone()).await }).await;
+            self.ask("SendTaskHeartbeat", &body, None, Some(OVER)).await;
         }
     }
+}
+
+/// The id that an SDK gives a call, and its repetitions.
+fn invocation(arn: &str) -> String {
+    let number = arn.bytes().fold(0u64, |number, byte| number.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    format!("00000000-0000-4000-8000-{:012}", number % 1_000_000_000_000)
 }
 
 fn word(started: &service::deliver::Started) -> &'static str {

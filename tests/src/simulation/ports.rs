@@ -76,7 +76,11 @@ impl Journal for Gated {
 
     async fn put_cell(&self, cell: Cell, over: Over) -> Result<Put, StoreError> {
         let (execution, key) = (cell.execution.clone(), cell.key.clone());
-        let answer = self.gate.pass(self.disk.put_cell(cell, over)).await;
+        let answers = cell.calls;
+        let answer = self.gate.pass(self.saboteur.put_cell(&self.disk, cell, over)).await;
+        if answers && matches!(answer, Ok(Put::Written)) {
+            self.gate.count(|counts| counts.cells += 1);
+        }
         self.gate.say(|| format!("{execution} cell {key} {over:?}: {answer:?}"));
         answer
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use embedded::TimerQueue;
 use interpreter::Timestamp;
+use serde_json::json;
 use service::Role;
 use service::api::Service;
 use service::deliver::{Deliver, DeliverError};
@@ -201,7 +202,10 @@ impl Front for OneProcess {
 
 /// The client: starts the execution until that is acknowledged, and stops it if the scenario says so.
 async fn start_and_stop(people: People, scenario: Scenario, execution: String) {
-    people.start(&scenario.name, &execution).await;
+    let role = "arn:aws:iam::123456789012:role/simulated";
+    let machine = json!({ "name": scenario.name, "definition": scenario.definition.to_string(), "roleArn": role });
+    people.ask("CreateStateMachine", &machine, None, None).await;
+    people.start(&scenario, &execution).await;
     if let Some(stop) = &scenario.stop {
         people.stop(&execution, stop).await;
     }

@@ -13,7 +13,7 @@
 //!
 //! Not compared: what chance made (UUIDs) and the seals of task tokens.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anyhow::{Context, Result, bail, ensure};
 use asl::StateMachine;
@@ -24,6 +24,7 @@ use interpreter::{
 use service::entry::{self, Entry};
 use service::ports::Record;
 
+use super::disk::Decided;
 use super::masked::{alike, token_like};
 
 /// What the cause of a lost attempt says.
@@ -47,9 +48,8 @@ pub struct Tried {
     pub started: bool,
     /// `None` when it was cut short: by a stop, a sibling that failed, the machine's own timeout or a full history.
     pub ended: Option<Ending>,
-    pub ended_at: Option<Timestamp>,
-    /// When its time is over, as far as the journal knew last.
-    pub due: Option<Timestamp>,
+    /// The entry since which no answer counts: it has one, or it is over.
+    pub settled_in: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -60,8 +60,10 @@ pub enum Ending {
 }
 
 impl Reference {
-    /// Replays a closed execution from all its records.
-    pub fn of(machine: &StateMachine, records: &[Record]) -> Result<Reference> {
+    /// Replays a closed execution from all its records, and from what was decided beside them.
+    pub fn of(machine: &StateMachine, records: &[Record], decided: &[Decided]) -> Result<Reference> {
+        let answered = decided.iter().filter_map(|one| Some((one.turn, one.answer.clone()?)));
+        let answered: BTreeMap<u64, Answer<Payload>> = answered.collect();
         let mut replay: Option<Replay<'_>> = None;
         for record in records {
             let entry = entry::decode(record.sequence, &record.body)?;
@@ -69,10 +71,11 @@ impl Reference {
                 Some(replay) => replay,
                 none => {
                     let (head, input) = entry.head.as_ref().context("the first entry has no head")?;
-                    none.insert(Replay::begin(machine, execution(head, input)))
+                    none.insert(Replay::begin(machine, execution(head, input), answered.clone()))
                 }
             };
             replay.entry(entry).with_context(|| format!("in entry {}", record.sequence))?;
+            replay.note_settled(record.sequence);
         }
         let replay = replay.context("an execution without entries")?;
         let (closing, closed_at) = replay.snapshot.closed.context("the last entry does not close it")?;
@@ -103,10 +106,12 @@ struct Replay<'m> {
     attempts: BTreeMap<u64, Tried>,
     /// By the last event of an attempt, the number of its wait.
     turns: BTreeMap<u64, u64>,
+    /// By the number of the wait, the answer that lay in its cell.
+    answered: BTreeMap<u64, Answer<Payload>>,
 }
 
 impl<'m> Replay<'m> {
-    fn begin(machine: &'m StateMachine, execution: Execution) -> Replay<'m> {
+    fn begin(machine: &'m StateMachine, execution: Execution, answered: BTreeMap<u64, Answer<Payload>>) -> Replay<'m> {
         Replay {
             machine,
             snapshot: Snapshot::begin(machine, execution),
@@ -114,6 +119,7 @@ impl<'m> Replay<'m> {
             heard: Vec::new(),
             attempts: BTreeMap::new(),
             turns: BTreeMap::new(),
+            answered,
         }
     }
 
@@ -126,7 +132,9 @@ impl<'m> Replay<'m> {
             if self.ahead.is_empty() && !self.has_no_room(event) {
                 let stimulus = self.stimulus(event, &entry);
                 // An answer that lay in its cell counts from before what was due when it was heard.
-                self.step(stimulus, event.at);
+                let from_cell =
+                    matches!(&stimulus, Stimulus::TaskAnswered { wait, .. } if self.answered.contains_key(&wait.turn));
+                self.step(stimulus, if from_cell { event.at } else { entry.at });
             }
             self.compare(event)?;
         }
@@ -148,6 +156,21 @@ impl<'m> Replay<'m> {
         Ok(())
     }
 
+    /// Keeps which attempts no answer counts for any more.
+    fn note_settled(&mut self, sequence: u64) {
+        let open = |frame: &Frame<Payload>| match &frame.phase {
+            Phase::Task(attempt) if attempt.parked.is_none() => Some(frame.turn),
+            _ => None,
+        };
+        let open: BTreeSet<u64> = self.snapshot.frames().filter_map(|(_, frame)| open(frame)).collect();
+        let over = !self.snapshot.is_open();
+        for (turn, tried) in &mut self.attempts {
+            if over || !open.contains(turn) {
+                tried.settled_in.get_or_insert(sequence);
+            }
+        }
+    }
+
     fn step(&mut self, stimulus: Stimulus, now: Timestamp) {
         let execution = self.snapshot.execution.clone();
         let token = |wait: &Wait| token_like(&execution.arn, wait);
@@ -160,15 +183,13 @@ impl<'m> Replay<'m> {
             let Phase::Task(attempt) = &frame.phase else { continue };
             let state = self.machine.state(asl::StateId(frame.state));
             self.turns.insert(frame.chain, frame.turn);
-            let tried = self.attempts.entry(frame.turn).or_insert_with(|| Tried {
+            self.attempts.entry(frame.turn).or_insert_with(|| Tried {
                 state: state.map(|state| state.name.to_string()).unwrap_or_default(),
                 arguments: attempt.arguments.text().to_owned(),
                 started: false,
                 ended: None,
-                ended_at: None,
-                due: None,
+                settled_in: None,
             });
-            tried.due = frame.due();
         }
     }
 
@@ -191,13 +212,15 @@ impl<'m> Replay<'m> {
         }
     }
 
-    /// What left no trace but that an attempt whose heartbeat was overdue did not time out: it was answered before its
-    /// call returned, or there was a heartbeat, and then the commit ended it.
+    /// What left no trace but that an attempt whose time was over did not time out: it was answered before its call
+    /// returned, or there was a heartbeat, and then the commit ended it. Of its whole time only an answer in its cell can
+    /// come to be known when it is over.
     fn take_in_what_came_just_before(&mut self, entry: &Entry) {
         let mut overdue = Vec::new();
         for (path, frame) in self.snapshot.frames() {
             let Phase::Task(attempt) = &frame.phase else { continue };
-            if attempt.beat.is_some_and(|beat| beat <= entry.at) {
+            let late = attempt.deadline.is_some_and(|deadline| deadline <= entry.at);
+            if attempt.beat.is_some_and(|beat| beat <= entry.at) || (late && self.answered.contains_key(&frame.turn)) {
                 overdue.push((path.clone(), frame.turn, frame.chain, attempt.call == Call::Returned));
             }
         }
@@ -353,7 +376,6 @@ impl<'m> Replay<'m> {
         self.turns.insert(event.id, turn);
         let Some(tried) = self.attempts.get_mut(&turn) else { return };
         tried.started = true;
-        tried.ended_at = ending.as_ref().map(|_| event.at);
         tried.ended = ending;
     }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use interpreter::{Answer, Detail, Phase};
 use serde_json::Value;
 use service::entry::{self, Entry};
-use service::ports::{Appended, ExecutionStatus, Journal, Record, StoreError};
+use service::ports::{Appended, Cell, ExecutionStatus, Journal, Over, Put, Record, StoreError};
 
 use super::Disk;
 
@@ -20,6 +20,8 @@ pub enum Sabotage {
     ClaimsAreForgotten,
     /// So is one that takes in an answer to a task token.
     AnswersAreForgotten,
+    /// So is one that lies in a cell.
+    CellsAreForgotten,
     /// So is one that stops an execution.
     StopsAreForgotten,
     /// A record replaces another of its sequence.
@@ -79,6 +81,13 @@ impl Saboteur {
             return Ok(Appended::Written);
         }
         disk.append(self.spoilt(record, &entry)).await
+    }
+
+    pub async fn put_cell(&self, disk: &Disk, cell: Cell, over: Over) -> Result<Put, StoreError> {
+        if cell.calls && self.does(Sabotage::CellsAreForgotten) {
+            return Ok(Put::Written);
+        }
+        disk.put_cell(cell, over).await
     }
 
     fn spoilt(&self, mut record: Record, entry: &Entry) -> Record {

@@ -65,6 +65,11 @@ impl Scenario {
         }
     }
 
+    /// True when its executions have limits that the API does not know.
+    pub fn has_own_limits(&self) -> bool {
+        self.events.is_some() || self.payload_bytes.is_some()
+    }
+
     /// The reference scenarios, in the order of their names, then the reference workflows, whose functions have whims.
     pub fn all() -> Result<Vec<Scenario>> {
         let scenarios = files_of("scenarios")?.into_iter().map(|file| Scenario::read(&file));

@@ -14,6 +14,7 @@ const BROKEN: &[(Sabotage, &[&str])] = &[
     (Sabotage::StartsAreForgotten, &["an acknowledged start was lost"]),
     (Sabotage::ClaimsAreForgotten, &["started twice, or without its claim"]),
     (Sabotage::AnswersAreForgotten, &["an acknowledged answer was lost"]),
+    (Sabotage::CellsAreForgotten, &["an acknowledged answer was lost"]),
     (Sabotage::StopsAreForgotten, &["an acknowledged stop was lost"]),
     (Sabotage::TheLastWriterWins, &["started twice, or without its claim", "stands at place", "not what a run"]),
     (Sabotage::DueTimesAreDropped, &["nothing moves any more"]),

@@ -20,6 +20,10 @@ const EVENTS: u64 = 120;
 /// Bytes of its payloads: few, so that what grows in a loop meets the limit.
 const PAYLOAD: usize = 8_192;
 
+/// Executions of a world at most, besides the one for which answers lose their races, where any do.
+pub const MOST: u64 = 4;
+const CONTENDED: &str = "tokens_with_little_time_beside_a_row_of_tasks";
+
 /// Draws worlds.
 pub struct Worlds {
     scenarios: Vec<Scenario>,
@@ -44,7 +48,7 @@ impl Worlds {
         let mut chance = Chance::new(seed);
         let of = circumstances(seed, &mut chance, less);
         let (mut executions, mut machines) = (Vec::new(), Vec::new());
-        for place in 0..chance.up_to(4) {
+        for place in 0..chance.up_to(MOST) {
             let (random, which) = (chance.up_to(3) > 1, chance.up_to(self.scenarios.len() as u64) - 1);
             let drawn = if random {
                 let mut tree = self.machine(chance.draw())?;
@@ -57,6 +61,10 @@ impl Worlds {
                 executions.push(drawn);
                 machines.extend(random.then_some(place));
             }
+        }
+        if matches!(of.faults, Faults::Chance(Trouble { contention: true, .. })) && !less.executions.contains(&MOST) {
+            let contended = self.scenarios.iter().find(|one| one.name == CONTENDED);
+            executions.push(contended.context(CONTENDED)?.clone());
         }
         Ok(Drawn { of, executions, random: machines })
     }
@@ -106,7 +114,7 @@ fn circumstances(seed: u64, chance: &mut Chance, less: &Less) -> Circumstances {
     let visibility = one_of(&[30, term.as_secs() + 15, term.as_secs() + 15]);
     let (workers, fronts) = (chance.up_to(4), chance.up_to(3));
     let (shares, busy, express) = (chance.up_to(4) == 1, chance.up_to(3) == 1, chance.up_to(6).saturating_sub(4));
-    let (room, losses) = (Room::drawn(chance), chance.up_to(6) == 1);
+    let (room, losses, contention) = (Room::drawn(chance), chance.up_to(6) == 1, chance.up_to(16) == 1);
     let trouble = Trouble {
         deaths: !less.has("deaths"),
         failing: !less.has("failing"),
@@ -115,6 +123,7 @@ fn circumstances(seed: u64, chance: &mut Chance, less: &Less) -> Circumstances {
         moods: !less.has("moods"),
         skew_ms: if less.has("skew") { 0 } else { Trouble::ALL.skew_ms },
         stops: !less.has("stops"),
+        contention: contention && !less.has("contention"),
         losses: losses && !less.has("losses"),
     };
     let count = |number, word| if less.has(word) { 1 } else { usize::try_from(number).unwrap_or(1) };
@@ -153,6 +162,7 @@ impl Less {
         "moods",
         "skew",
         "stops",
+        "contention",
         "losses",
         "express",
         "batches",

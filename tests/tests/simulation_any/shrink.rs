@@ -3,7 +3,7 @@
 use anyhow::{Error, Result};
 use stepwell_tests::simulation::{Circles, Fleet, Sabotage, Tally, Telling};
 
-use crate::drawn::{Drawn, Less, NoSimpler, Worlds};
+use crate::drawn::{Drawn, Less, MOST as MOST_EXECUTIONS, NoSimpler, Worlds};
 
 /// Worlds that are lived through at most in search of a smaller one, and for one machine. One that goes round in circles
 /// takes as long as many others.
@@ -25,7 +25,7 @@ pub fn shrunk(worlds: &Worlds, seed: u64, sabotage: Option<Sabotage>) -> (Less, 
     for word in Less::WORDS {
         search.take(&mut least, |less| less.without(word));
     }
-    for place in 0..4 {
+    for place in 0..=MOST_EXECUTIONS {
         search.take(&mut least, |less| less.without_execution(place));
     }
     for place in worlds.draw(seed, &least).map(|drawn| drawn.random).unwrap_or_default() {

@@ -16,6 +16,8 @@ use crate::simulation::ports::VirtualClock;
 
 /// How long before its platform ends it a worker is told to.
 const GRACE: Duration = Duration::from_secs(15);
+/// How much slower at each point a process that answers is, where it loses its races.
+const SLOW_MS: u64 = 8;
 /// A clock that jumps does so within this.
 const JUMPS_WITHIN_MS: u64 = 30_000;
 /// What is overdue is woken this often, where messages get lost.
@@ -48,11 +50,15 @@ impl Fleet {
     fn plan(&self, role: Role) -> Plan {
         let first = !self.everyone().iter().any(|(other, _)| *other == role);
         match &self.of.faults {
-            Faults::First(doing, plan) if first && *doing == role => plan.clone(),
-            Faults::None | Faults::First(..) => Plan::default(),
+            Faults::None => Plan::default(),
+            Faults::First(plans) => {
+                let plan = plans.iter().find(|(doing, _)| first && *doing == role);
+                plan.map(|(_, plan)| plan.clone()).unwrap_or_default()
+            }
             Faults::Chance(trouble) => {
                 let latency = self.draw();
-                let mut plan = Plan { latency: trouble.latency.then_some(latency), ..Plan::default() };
+                let slow_ms = if trouble.contention && role == Role::Answers { SLOW_MS } else { 0 };
+                let mut plan = Plan { latency: trouble.latency.then_some(latency), slow_ms, ..Plan::default() };
                 if trouble.failing && self.up_to(4) == 1 && self.may_die() {
                     plan.failing = Plan::failing_calls(&mut self.chance(), 40, 4);
                 }
