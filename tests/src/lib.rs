@@ -19,6 +19,7 @@ pub mod parity;
 pub mod patient;
 pub mod python;
 pub mod raw_http;
+pub mod runtime_api;
 pub mod server;
 pub mod simulation;
 pub mod sqs;

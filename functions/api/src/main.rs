@@ -8,17 +8,18 @@ use std::sync::Arc;
 
 use aws::{Environment, Installation};
 use event::{Format, Request};
-use integrations::{Endpoints, Home, Targets};
+use integrations::{Endpoints, Home, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use service::Role;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+    aws::logs::begin();
     let environment = Environment::read()?;
     let Environment { partition, region, account, .. } = environment.clone();
-    let targets = Targets::new(Endpoints::from_environment()?, &Home { partition, region, account })
+    let home = Home { partition, region, account };
+    let targets = Targets::new(Endpoints::from_environment()?, &home, credentials::environment())
         .withholding(&environment.own_names());
     let installation = environment.installation(Role::Answers, Arc::new(targets)).await?;
     let installation = Arc::new(installation);

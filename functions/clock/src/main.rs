@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::{Environment, Installation};
-use integrations::{Endpoints, Home, Targets};
+use integrations::{Endpoints, Home, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use service::Role;
@@ -15,10 +15,11 @@ const FAREWELL: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+    aws::logs::begin();
     let environment = Environment::read()?;
     let Environment { partition, region, account, .. } = environment.clone();
-    let targets = Targets::new(Endpoints::from_environment()?, &Home { partition, region, account })
+    let home = Home { partition, region, account };
+    let targets = Targets::new(Endpoints::from_environment()?, &home, credentials::environment())
         .withholding(&environment.own_names());
     let installation = environment.installation(Role::Shares, Arc::new(targets)).await?;
     let (installation, dead_letters) = (Arc::new(installation), environment.dead_letters.clone());

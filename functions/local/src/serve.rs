@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use embedded::{Directory, TimerQueue};
-use integrations::{Mocked, Mocks, Targets};
+use integrations::{Mocked, Mocks, Targets, credentials};
 use service::api::Service;
 use service::ports::Uncounted;
 use service::tokens::Keys;
@@ -105,7 +105,10 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         machines: directory.clone(),
         starts: directory.clone(),
         queue: queue.clone(),
-        tasks: Arc::new(Mocked::new(mocks, Arc::new(Targets::new(options.endpoints(), &home)))),
+        tasks: Arc::new(Mocked::new(
+            mocks,
+            Arc::new(Targets::new(options.endpoints(), &home, credentials::chain(&home.region))),
+        )),
         clock: clock.clone(),
         metrics: Arc::new(Uncounted),
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws::{Delivery, Environment, Installation};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use integrations::{Endpoints, Home, Targets};
+use integrations::{Endpoints, Home, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use service::Role;
 
@@ -18,10 +18,11 @@ const RECEIVED: &str = "ApproximateReceiveCount";
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+    aws::logs::begin();
     let environment = Environment::read()?;
     let Environment { partition, region, account, .. } = environment.clone();
-    let targets = Targets::new(Endpoints::from_environment()?, &Home { partition, region, account })
+    let home = Home { partition, region, account };
+    let targets = Targets::new(Endpoints::from_environment()?, &home, credentials::environment())
         .withholding(&environment.own_names())
         .asking_timeouts();
     let installation = environment.installation(Role::Shares, Arc::new(targets)).await?;

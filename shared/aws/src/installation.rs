@@ -8,13 +8,13 @@
 //! | `STEPWELL_PARTITION`, `STEPWELL_ACCOUNT`, `AWS_REGION` | what ARNs are made of |
 //! | `STEPWELL_RETENTION_DAYS` | days that closed executions are kept |
 //!
-//! Where tasks call what they call is said to `integrations::Endpoints`.
+//! The variables that the SDK has for itself are in [`clients::config`]; where tasks call what they call is said to
+//! `integrations::Endpoints`.
 
 use std::env;
 use std::fmt;
 use std::sync::Arc;
 
-use aws_config::BehaviorVersion;
 use service::api::Service;
 use service::ports::{Clock, StoreError, Tasks};
 use service::{Role, Settings, SystemClock, World};
@@ -93,11 +93,13 @@ impl Environment {
         queues.chain([self.table.as_str()]).filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
-    /// Joins the parts: with the SDK's own way to credentials and endpoints.
+    /// Joins the parts, as the environment of a function has them.
     pub async fn installation(&self, role: Role, tasks: Arc<dyn Tasks>) -> Result<Installation, SetupError> {
-        let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
         let clock = Arc::new(SystemClock::new().map_err(|_| SetupError::Chance)?);
-        let clients = (clients::dynamodb(&config), clients::sqs(&config));
+        let clients = (
+            clients::dynamodb(&clients::config(&self.region, "DYNAMODB")),
+            clients::sqs(&clients::config(&self.region, "SQS")),
+        );
         self.joined(clients, clock, role, tasks, Arc::new(MetricLines::default())).await
     }
 

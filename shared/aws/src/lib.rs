@@ -41,6 +41,7 @@ mod journal;
 mod keys;
 pub mod layout;
 mod list;
+pub mod logs;
 mod machines;
 pub mod message;
 mod metrics;

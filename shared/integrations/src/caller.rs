@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
@@ -123,10 +124,10 @@ impl Caller {
     }
 
     /// Sends to AWS. Credentials and certificates are loaded at the first call, so that this costs nothing.
-    pub fn at_aws(home: &Home) -> Self {
+    pub fn at_aws(home: &Home, credentials: SharedCredentialsProvider) -> Self {
         Self {
             place: Place::Aws { dns_suffix: dns_suffix(&home.partition), roles: Roles::in_region(&home.region) },
-            credentials: CredentialSource::for_aws(&home.region),
+            credentials: CredentialSource::for_aws(credentials),
             connection: OnceCell::new(),
         }
     }

@@ -1,8 +1,11 @@
 //! Whose name a request is signed in.
 //!
-//! At AWS: the chain of sources people expect (environment, profile, container, instance), asked at the first call and
-//! again shortly before what it gave expires. At an own endpoint: the environment's keys, or well-known dummies, since
-//! such endpoints want a signature's form but check nothing. The roles of a Task's `Credentials` are in [`crate::roles`].
+//! At AWS: what the program that performs tasks was made with. A function finds its keys in its [`environment`]; on
+//! somebody's machine they are searched for where people keep them ([`chain`]). They are two functions and no switch, so
+//! that the chain, which brings a client of STS and more along, is not part of the functions' binaries. Either is asked at
+//! the first call and again shortly before what it gave expires. At an own endpoint: the environment's keys, or well-known
+//! dummies, since such endpoints want a signature's form but check nothing. The roles of a Task's `Credentials` are in
+//! [`crate::roles`].
 
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
@@ -11,21 +14,47 @@ use aws_config::Region;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future};
 use tokio::sync::{Mutex, OnceCell};
 
 /// New credentials are asked for when the present ones have less than this left.
 const REFRESH_BEFORE: Duration = Duration::from_secs(300);
 
-/// A source of one's own credentials, asked as rarely as possible.
-pub(crate) struct CredentialSource {
-    kind: Kind,
-    kept: Kept,
+/// The keys that are in the process's environment.
+pub fn environment() -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new())
 }
 
-enum Kind {
-    EnvironmentOrDummy,
-    Chain { region: String, chain: OnceCell<DefaultCredentialsChain> },
+/// The SDK's chain of sources: environment, profile, container, instance.
+pub fn chain(region: &str) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Chain { region: Region::new(region.to_owned()), built: OnceCell::new() })
+}
+
+/// Nothing is loaded before the first use: building it reads files and may ask the network.
+#[derive(Debug)]
+struct Chain {
+    region: Region,
+    built: OnceCell<DefaultCredentialsChain>,
+}
+
+impl ProvideCredentials for Chain {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async move {
+            let build = || DefaultCredentialsChain::builder().region(self.region.clone()).build();
+            self.built.get_or_init(build).await.provide_credentials().await
+        })
+    }
+}
+
+/// A source of one's own credentials, asked as rarely as possible.
+pub(crate) struct CredentialSource {
+    provider: SharedCredentialsProvider,
+    /// Taken where there are none.
+    dummies: Option<Credentials>,
+    kept: Kept,
 }
 
 type Loading<'a, E> = Pin<Box<dyn Future<Output = Result<Credentials, E>> + Send + 'a>>;
@@ -37,12 +66,12 @@ pub(crate) struct Kept(Mutex<Option<Credentials>>);
 impl CredentialSource {
     /// The environment's keys where there are any, dummies elsewhere.
     pub(crate) fn for_own_endpoint() -> Self {
-        Self { kind: Kind::EnvironmentOrDummy, kept: Kept::default() }
+        let dummies = Credentials::new("test", "test", None, None, "dummy");
+        Self { provider: environment(), dummies: Some(dummies), kept: Kept::default() }
     }
 
-    /// The default chain. Nothing is loaded before the first use: building it reads files and may ask the network.
-    pub(crate) fn for_aws(region: &str) -> Self {
-        Self { kind: Kind::Chain { region: region.to_owned(), chain: OnceCell::new() }, kept: Kept::default() }
+    pub(crate) fn for_aws(provider: SharedCredentialsProvider) -> Self {
+        Self { provider, dummies: None, kept: Kept::default() }
     }
 
     pub(crate) async fn credentials(&self) -> Result<Credentials, CredentialsError> {
@@ -50,15 +79,9 @@ impl CredentialSource {
     }
 
     async fn load(&self) -> Result<Credentials, CredentialsError> {
-        match &self.kind {
-            Kind::EnvironmentOrDummy => {
-                let loaded = EnvironmentVariableCredentialsProvider::new().provide_credentials().await;
-                Ok(loaded.unwrap_or_else(|_| Credentials::new("test", "test", None, None, "dummy")))
-            }
-            Kind::Chain { region, chain } => {
-                let built = || DefaultCredentialsChain::builder().region(Region::new(region.clone())).build();
-                chain.get_or_init(built).await.provide_credentials().await
-            }
+        match (self.provider.provide_credentials().await, &self.dummies) {
+            (Err(_), Some(dummies)) => Ok(dummies.clone()),
+            (loaded, _) => loaded,
         }
     }
 }

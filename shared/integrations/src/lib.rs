@@ -10,7 +10,7 @@ mod api;
 mod aws_json;
 mod caller;
 mod connection;
-mod credentials;
+pub mod credentials;
 mod dynamodb;
 mod endpoint;
 mod json;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use asl::{Integration, Pattern, Resource};
 use async_trait::async_trait;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use service::ports::{TaskAnswer, TaskCall, Tasks};
 
 use crate::api::{self, Api, ApiTarget};
@@ -24,10 +25,10 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// Targets at their endpoints; those without one are at AWS, and share credentials and connections. The roles of tasks
-    /// are assumed at AWS, and at endpoints where STS is, too; other endpoints check nothing.
-    pub fn new(endpoints: Endpoints, home: &Home) -> Self {
-        let aws = Arc::new(Caller::at_aws(home));
+    /// Targets at their endpoints; those without one are at AWS, called with these credentials, and share connections. The
+    /// roles of tasks are assumed at AWS, and at endpoints where STS is, too; other endpoints check nothing.
+    pub fn new(endpoints: Endpoints, home: &Home, credentials: SharedCredentialsProvider) -> Self {
+        let aws = Arc::new(Caller::at_aws(home, credentials));
         let caller = |endpoint: Option<Endpoint>| match endpoint {
             None => aws.clone(),
             // A role of one place means nothing at another.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use asl::{Integration, Pattern, Resource};
-use integrations::{Endpoints, Home, Targets};
+use integrations::{Endpoints, Home, Targets, credentials};
 use serde_json::{Value, json};
 use service::ports::{TaskAnswer, TaskCall, Tasks};
 use stepwell_tests::lambda_server::{Answer, Dialect, LambdaServer};
@@ -19,7 +19,11 @@ fn home() -> Home {
 }
 
 fn targets(url: &str) -> Targets {
-    Targets::new(Endpoints { lambda: Some(url.parse().unwrap()), ..Endpoints::default() }, &home())
+    Targets::new(
+        Endpoints { lambda: Some(url.parse().unwrap()), ..Endpoints::default() },
+        &home(),
+        credentials::environment(),
+    )
 }
 
 fn function() -> Resource {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asl::Resource;
-use integrations::{Endpoints, Home, Targets};
+use integrations::{Endpoints, Home, Targets, credentials};
 use serde::Deserialize;
 use serde_json::Value;
 use service::ports::{TaskAnswer, TaskCall, TaskRole, Tasks};
@@ -128,7 +128,7 @@ fn answer(said: &Said) -> Vec<u8> {
 fn targets(url: &str) -> Targets {
     let endpoint = || Some(url.parse().unwrap());
     let endpoints = Endpoints { dynamodb: endpoint(), sns: endpoint(), sqs: endpoint(), ..Endpoints::default() };
-    Targets::new(endpoints, &home())
+    Targets::new(endpoints, &home(), credentials::environment())
 }
 
 fn home() -> Home {
@@ -246,7 +246,11 @@ async fn with_roles(sts: Vec<u8>) -> (Server, Targets) {
     let sent = r#"{"MD5OfMessageBody":"m","MessageId":"i"}"#;
     let server = Server::start(Does::AnswersTo(vec![("Action=AssumeRole", sts), ("", xml(200, sent))])).await;
     let endpoint = || Some(server.url.parse().unwrap());
-    let targets = Targets::new(Endpoints { sqs: endpoint(), sts: endpoint(), ..Endpoints::default() }, &home());
+    let targets = Targets::new(
+        Endpoints { sqs: endpoint(), sts: endpoint(), ..Endpoints::default() },
+        &home(),
+        credentials::environment(),
+    );
     (server, targets)
 }
 
