@@ -12,6 +12,7 @@
 //! | `Beat` | by a heartbeat | a beat |
 //! | `Answered` | by an answer that lost its races | a beat |
 //! | `Over` | by who lets the wait time out | a beat that it has seen, or any when the wait's whole time is over |
+//! | `Over` | by whom the call failed that was to tell the token, before that ends the wait | a beat |
 //! | `Over` | by who has taken an answer into the journal | that answer |
 //!
 //! A cell stays for a quarter of an hour after its wait: longer than any call of the API that saw the wait open can last.

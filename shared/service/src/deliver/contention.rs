@@ -3,7 +3,7 @@
 
 use asl::{Kind, StateId};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use interpreter::{Attempt, Call, Frame, LOST_AFTER_LEASE_MS, Payload, Phase, Stimulus, Timestamp, Wait};
+use interpreter::{Answer, Attempt, Call, Frame, LOST_AFTER_LEASE_MS, Payload, Phase, Stimulus, Timestamp, Wait};
 
 use super::calls::waits_outside;
 use super::hold::Holder;
@@ -161,7 +161,12 @@ impl Holder {
     }
 
     /// Steps what cells say. Comes before any other step: with each, everything is done that is due.
-    pub(super) async fn hear_cells(&mut self, now: Timestamp, round: &mut Round) -> Result<(), StoreError> {
+    pub(super) async fn hear_cells(
+        &mut self,
+        stimuli: &[Stimulus],
+        now: Timestamp,
+        round: &mut Round,
+    ) -> Result<(), StoreError> {
         if !self.has_cells() {
             return Ok(());
         }
@@ -169,6 +174,7 @@ impl Holder {
         if due {
             self.settle_due(now).await?;
         }
+        self.close_cells(self.failed_outside(stimuli), now).await?;
         if due || self.deliver.performs() {
             // Who only answers leaves it to the workers, unless time would overtake it.
             self.step_notes(now, due, round);
@@ -223,6 +229,24 @@ impl Holder {
             over.map(|over| (wait, over))
         });
         due.collect()
+    }
+
+    /// Waits for somebody outside whose call has failed or got lost, which ends them unless somebody was told the token and
+    /// has answered in the cell.
+    fn failed_outside(&self, stimuli: &[Stimulus]) -> Vec<(Wait, Over)> {
+        let failed = stimuli.iter().filter_map(|stimulus| match stimulus {
+            Stimulus::TaskReturned { wait, answer: Answer::Failed(_) } | Stimulus::TaskLost { wait } => Some(wait),
+            _ => None,
+        });
+        let undecided = failed.filter(|wait| {
+            let held = &self.held;
+            let Some((frame, attempt)) = held.snapshot.attempt(wait) else { return false };
+            let state = held.machine.state(StateId(frame.state));
+            let outside =
+                state.is_some_and(|state| matches!(&state.kind, Kind::Task(task) if waits_outside(&task.resource)));
+            outside && attempt.parked.is_none() && !held.is_settled_beside(wait)
+        });
+        undecided.map(|wait| (wait.clone(), Over::Unfinished)).collect()
     }
 
     /// Closes cells; what is in those that stay is noted.

@@ -311,7 +311,7 @@ impl Holder {
     async fn round(&mut self, stimuli: &[Stimulus], letters: &[Letter]) -> Result<Rounded, StoreError> {
         let now = self.now();
         let mut round = Round { turn: self.turn.take(), ..Round::default() };
-        self.hear_cells(now, &mut round).await?;
+        self.hear_cells(stimuli, now, &mut round).await?;
         for stimulus in stimuli {
             self.step(stimulus.clone(), now, &mut round);
         }
