@@ -238,13 +238,19 @@ impl Holder {
             Stimulus::TaskReturned { wait, answer: Answer::Failed(_) } | Stimulus::TaskLost { wait } => Some(wait),
             _ => None,
         });
+        // Of a call whose return could not be written down at once it is said, too, that it was lost.
+        let returned = |wait: &Wait| {
+            let answered = |one: &Stimulus| matches!(one, Stimulus::TaskReturned { wait: of, answer: Answer::Succeeded { .. } } if of == wait);
+            stimuli.iter().any(answered)
+        };
         let undecided = failed.filter(|wait| {
             let held = &self.held;
             let Some((frame, attempt)) = held.snapshot.attempt(wait) else { return false };
             let state = held.machine.state(StateId(frame.state));
             let outside =
                 state.is_some_and(|state| matches!(&state.kind, Kind::Task(task) if waits_outside(&task.resource)));
-            outside && attempt.parked.is_none() && !held.is_settled_beside(wait)
+            let claimed = matches!(attempt.call, Call::Claimed { .. }) && !returned(wait);
+            outside && claimed && attempt.parked.is_none() && !held.is_settled_beside(wait)
         });
         undecided.map(|wait| (wait.clone(), Over::Unfinished)).collect()
     }
