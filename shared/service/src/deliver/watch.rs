@@ -15,6 +15,9 @@ use interpreter::{Snapshot, Timestamp};
 
 /// A message of somebody else that is due sooner than this may have been told already, since his clock is ahead.
 const AHEAD_MS: i64 = 3_000;
+/// One of its own that is due sooner than this may be the one that is being dealt with: a worker takes it this early, where
+/// its clock has been set back since it was sent.
+const EARLY_MS: i64 = 1_000;
 /// One that is due later than this may be left to a record, and then goes with it when the next is written.
 const KEPT_MS: i64 = 900_000;
 /// Messages that a process remembers at most.
@@ -41,10 +44,10 @@ impl Watches {
         sent.insert(execution.to_owned(), due);
     }
 
-    /// True when such a message comes at `due` or before. By the clock that it was sent by, it comes on time.
+    /// True when such a message comes at `due` or before, and has not been told yet.
     pub fn cover(&self, execution: &str, due: Timestamp, now: Timestamp) -> bool {
         let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.get(execution).is_some_and(|sent| *sent <= due && *sent > now)
+        sent.get(execution).is_some_and(|sent| *sent <= due && *sent > now.plus_millis(EARLY_MS))
     }
 }
 
