@@ -255,6 +255,22 @@ async fn a_worker_that_dies_in_a_call_loses_that_attempt_and_another_makes_the_n
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_table_that_is_asked_for_as_long_as_it_may_be_is_no_reason_to_lose_an_attempt() -> Result<()> {
+    let world = World::new().await?;
+    let execution = world.start("one").await?;
+    let worker = world.worker().await?;
+    // The claim is written after 9 of the 10 seconds for which the table is asked.
+    world.cloud.dynamo.takes(Duration::from_millis(2_900));
+    for _ in 0..2 {
+        world.cloud.dynamo.meets("PutItem", Fault::Throttles);
+    }
+    world.cloud.deliver_all(&worker, 1).await?;
+    let calls = world.functions.calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    ensure!(calls.iter().all(|call| call.contains(r#""attempt":0"#)), "{calls:#?}");
+    world.all_is_well(&[execution], CALLS).await
+}
+
+#[tokio::test(start_paused = true)]
 async fn answers_of_the_table_may_get_lost_after_it_did_what_was_asked() -> Result<()> {
     // One, as many as the client tries, and more than that: the outcome is read before anything else happens.
     for lost in [1, 8, 20] {

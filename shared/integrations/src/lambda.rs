@@ -68,7 +68,7 @@ pub(crate) struct Origin<'a> {
 
 impl LambdaTarget {
     /// Lambda's own limit of 15 minutes, and what the way there and back may take.
-    pub(crate) const LIMIT: Duration = Duration::from_secs(15 * 60 + 10);
+    pub(crate) const LIMIT: Duration = Duration::from_secs(15 * 60 + 20);
 
     /// Functions that `caller` reaches: at an own endpoint they are named without account and region.
     pub(crate) fn new(caller: Arc<Caller>, home: Home) -> Self {

@@ -399,7 +399,7 @@ async fn answers(body: &'static str, heard: tokio::sync::mpsc::UnboundedSender<S
 
 #[tokio::test]
 async fn a_function_is_asked_once_how_long_it_may_run() {
-    let cases = [(r#"{"FunctionName":"fun","Timeout":7}"#, 17), (r#"{"Timeout":900}"#, 910), ("no JSON", 910)];
+    let cases = [(r#"{"FunctionName":"fun","Timeout":7}"#, 27), (r#"{"Timeout":900}"#, 920), ("no JSON", 920)];
     for (body, seconds) in cases {
         let (heard, mut requests) = tokio::sync::mpsc::unbounded_channel();
         let url = answers(body, heard).await;
@@ -421,9 +421,9 @@ async fn a_function_is_asked_once_how_long_it_may_run() {
 async fn lambda_has_fifteen_minutes_and_some_seconds() {
     let targets = targets("http://127.0.0.1:1");
     let cases = [
-        (function(), 910),
-        (invoke(), 910),
-        (integration("lambda", "invoke", Pattern::WaitForTaskToken), 910),
+        (function(), 920),
+        (invoke(), 920),
+        (integration("lambda", "invoke", Pattern::WaitForTaskToken), 920),
         (integration("sqs", "sendMessage", Pattern::RequestResponse), 60),
     ];
     for (resource, seconds) in cases {

@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const ANSWER_LIMIT: usize = 256 << 10;
 /// Functions that are remembered at most.
 const REMEMBERED: usize = 1_000;
-/// What the way there and back may take beside the function itself.
-const WAY: Duration = Duration::from_secs(10);
+/// What the way there and back may take beside the function itself, and what the call may begin later than its claim.
+const WAY: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
 pub(super) struct Timeouts(Mutex<HashMap<String, (Duration, Instant)>>);
