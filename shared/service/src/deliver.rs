@@ -34,6 +34,7 @@ use crate::{Role, Settings, World};
 
 pub use express::ExpressEnd;
 pub(crate) use ledger::status_of;
+pub(crate) use watch::EARLY_MS;
 
 /// What an input may weigh before its execution counts as more than one.
 const HAND_BYTES: usize = 16 << 10;

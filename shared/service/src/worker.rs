@@ -12,7 +12,7 @@ use interpreter::Timestamp;
 use tracing::Instrument;
 
 use crate::api::Service;
-use crate::deliver::DeliverError;
+use crate::deliver::{DeliverError, EARLY_MS};
 use crate::entry::Unreadable;
 use crate::ports::Notice;
 
@@ -20,8 +20,6 @@ use crate::ports::Notice;
 const SOON: Duration = Duration::from_secs(1);
 /// … and for the last time when the call that announced it has ended in any case.
 const LATE_MS: i64 = 60_000;
-/// A message that comes earlier than this before its time is one that its queue could not delay for longer.
-const EARLY_MS: i64 = 1_000;
 /// Why an execution is given up whose journal can be read.
 const DEFECT: &str = "a defect of Stepwell, which its log describes, stopped every attempt";
 

@@ -15,9 +15,9 @@ use interpreter::{Snapshot, Timestamp};
 
 /// A message of somebody else that is due sooner than this may have been told already, since his clock is ahead.
 const AHEAD_MS: i64 = 3_000;
-/// One of its own that is due sooner than this may be the one that is being dealt with: a worker takes it this early, where
-/// its clock has been set back since it was sent.
-const EARLY_MS: i64 = 1_000;
+/// A message that comes earlier than this before its time is one that its queue could not delay for longer. One that is due
+/// sooner than this may be the one that is being dealt with, where the clock has been set back since it was sent.
+pub(crate) const EARLY_MS: i64 = 1_000;
 /// One that is due later than this may be left to a record, and then goes with it when the next is written.
 const KEPT_MS: i64 = 900_000;
 /// Messages that a process remembers at most.
