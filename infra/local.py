@@ -48,6 +48,8 @@ def main():
     parser.add_argument("--workers", type=int, default=4, help="batches of messages at a time (4)")
     parser.add_argument("--clock-seconds", type=float, default=60, help="between two ticks of the clock (60)")
     options = parser.parse_args()
+    # Shells have what they start in the background ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as processes:
         run(options, processes)
