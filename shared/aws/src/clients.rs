@@ -4,7 +4,6 @@
 //! emulator is one setting of the caller. How often and how long to try is decided here, whatever the environment says:
 //! the holder of an execution waits for the answer, and has to hear an error before its own time is over.
 
-use std::env;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
@@ -12,6 +11,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+
+use crate::installation::present;
 
 /// Tries of one request. Pauses between them grow from [`FIRST_PAUSE`] to [`LONGEST_PAUSE`], each cut at random.
 const TRIES: u32 = 8;
@@ -29,15 +30,14 @@ const ALL_TRIES: Duration = Duration::from_secs(10);
 /// Not by `aws_config::defaults`: that also looks for profiles, roles, containers and instances, which no function has,
 /// and brings a client of STS along to ask them, more than a megabyte of every binary.
 pub fn config(region: &str, service: &str) -> SdkConfig {
-    let said = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let is_set = |name: &str| said(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let is_set = |name: &str| present(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .use_fips(is_set("AWS_USE_FIPS_ENDPOINT"))
         .use_dual_stack(is_set("AWS_USE_DUALSTACK_ENDPOINT"));
-    config.set_endpoint_url(said(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| said("AWS_ENDPOINT_URL")));
+    config.set_endpoint_url(present(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| present("AWS_ENDPOINT_URL")));
     config.build()
 }
 

@@ -141,7 +141,8 @@ impl Environment {
     }
 }
 
-fn present(name: &'static str) -> Option<String> {
+/// What a variable says, unless that is nothing.
+pub(crate) fn present(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 

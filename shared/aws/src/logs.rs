@@ -1,20 +1,19 @@
 //! What functions log: lines on standard output, as JSON where Lambda is told so (`AWS_LAMBDA_LOG_FORMAT`).
 //!
 //! The level is that of Lambda's settings (`AWS_LAMBDA_LOG_LEVEL`, else `INFO`); `RUST_LOG` may say others for single
-//! targets. Not the runtime's own way to begin logs: it can choose lines by the values of their fields too, which nobody
-//! asks for here and which would be part of every binary.
-
-use std::env;
+//! targets. Below `DEBUG` there is nothing in release builds. Not the runtime's own way to begin logs: it can choose lines
+//! by the values of their fields too, which nobody asks for here and which would be part of every binary.
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::installation::present;
+
 /// Begins to log. Once in a process's life.
 pub fn begin() {
-    let said = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let is_json = said("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
-    let filter = filter(said("AWS_LAMBDA_LOG_LEVEL").as_deref(), said("RUST_LOG").as_deref());
+    let is_json = present("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
+    let filter = filter(present("AWS_LAMBDA_LOG_LEVEL").as_deref(), present("RUST_LOG").as_deref());
     // Lambda writes the time beside each line.
     let lines = || tracing_subscriber::fmt::layer().with_target(false).without_time();
     let filtered = tracing_subscriber::registry().with(filter);

@@ -17,10 +17,15 @@ use service::ports::{Journal, Notice, Over, Put, TaskAnswer, TaskCall, Tasks};
 use service::worker::{Message, Worker};
 use service::{Role, entry};
 use stepwell_tests::cloud::{Cloud, call, create_machine, start};
+use stepwell_tests::dynamo::{Dynamo, Fault};
 
 /// Functions that hand their task token to somebody outside.
-#[derive(Default)]
-struct Outside(Mutex<Vec<(u64, String)>>);
+struct Outside {
+    tokens: Mutex<Vec<(u64, String)>>,
+    table: Dynamo,
+    /// So many writes fail after each call.
+    breaks: usize,
+}
 
 #[async_trait]
 impl Tasks for Outside {
@@ -29,7 +34,10 @@ impl Tasks for Outside {
         let payload = &arguments["Payload"];
         let (item, token) = (payload["item"].as_u64(), payload["token"].as_str());
         let told = item.unwrap_or_default();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((told, token.unwrap_or_default().to_owned()));
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).push((told, token.unwrap_or_default().to_owned()));
+        for _ in 0..self.breaks {
+            self.table.meets("PutItem", Fault::Breaks);
+        }
         TaskAnswer::Succeeded { output: "{}".to_owned() }
     }
 
@@ -40,7 +48,7 @@ impl Tasks for Outside {
 
 impl Outside {
     fn tokens(&self) -> Vec<(u64, String)> {
-        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clone();
         tokens.sort();
         tokens
     }
@@ -57,7 +65,13 @@ struct World {
 impl World {
     /// One execution that waits for so many answers, each with a heartbeat.
     async fn waiting_for(waits: usize, fields: Value) -> Result<World> {
-        let (cloud, outside) = (Cloud::new().await?, Arc::new(Outside::default()));
+        World::on_a_table_that_breaks(0, waits, fields).await
+    }
+
+    /// The same, where so many writes fail after each call.
+    async fn on_a_table_that_breaks(breaks: usize, waits: usize, fields: Value) -> Result<World> {
+        let cloud = Cloud::new().await?;
+        let outside = Arc::new(Outside { tokens: Mutex::default(), table: cloud.dynamo.clone(), breaks });
         let api = cloud.process(Role::Answers, outside.clone()).await?;
         let worker = Worker::new(cloud.process(Role::Shares, outside.clone()).await?.service);
         let mut ask = json!({
@@ -210,6 +224,17 @@ async fn an_answer_in_a_cell_is_heard_although_its_message_is_lost() -> Result<(
     }
     world.cloud.deliver_all(&world.worker, 1).await?;
     assert_eq!(world.described().await?["output"], "[[7]]");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_return_that_could_not_be_written_at_once_leaves_its_wait_to_be_answered() -> Result<()> {
+    // Eight tries of eight requests each: the commit fails, and what the call returned is offered again.
+    let world = World::on_a_table_that_breaks(64, 1, json!({})).await?;
+    world.succeed(&world.outside.tokens()[0]).await?;
+    world.look().await?;
+    let described = world.described().await?;
+    assert_eq!((&described["status"], &described["output"]), (&json!("SUCCEEDED"), &json!("[[0]]")));
     Ok(())
 }
 

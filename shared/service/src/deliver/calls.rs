@@ -15,7 +15,7 @@ use super::rehearsal::Rehearsal;
 use crate::ports::{TaskAnswer, TaskCall, TaskRole};
 
 /// A call begins within this of its claim, or not at all: so its lease's end is known to be after its own. It is longer than
-/// a busy store is asked for one commit, which must never be why a call is not made.
+/// a busy store's client waits for one answer; a commit that took more than one request may still come too late.
 const BEGINS_WITHIN_MS: i64 = 15_000;
 /// How much longer than its own TimeoutSeconds a call may take before it is cut: the timeout is the workflow's to tell.
 const AFTER_TIMEOUT: Duration = Duration::from_millis(500);

@@ -65,3 +65,19 @@ pub(super) fn rests(snapshot: &Snapshot) -> bool {
 pub(super) fn has_beginnings(snapshot: &Snapshot) -> bool {
     snapshot.ready().next().is_some() || snapshot.unclaimed().next().is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_may_be_in_hand_covers_nothing() {
+        let (watches, now) = (Watches::default(), Timestamp(1_700_000_000_000));
+        for (sent, covers) in [(-1, false), (0, false), (EARLY_MS, false), (EARLY_MS + 1, true), (60_000, true)] {
+            watches.sent("one", now.plus_millis(sent), now);
+            assert_eq!(watches.cover("one", now.plus_millis(60_000), now), covers, "{sent} ms ahead");
+        }
+        assert!(!watches.cover("one", now.plus_millis(59_999), now), "it comes later than that");
+        assert!(!watches.cover("another", now.plus_millis(60_000), now));
+    }
+}
