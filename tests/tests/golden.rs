@@ -181,7 +181,12 @@ impl Run<'_> {
             *number += 1;
             let attempt = scripted.cloned().with_context(|| format!("nothing is scripted for {name}"))?;
             let lease = Timestamp(self.now + LEASE_MS);
-            self.step(Stimulus::TaskClaimed { wait: wait.clone(), owner: "golden".into(), lease });
+            self.step(Stimulus::TaskClaimed {
+                wait: wait.clone(),
+                owner: "golden".into(),
+                begins: Timestamp(self.now),
+                lease,
+            });
             if let Some(call) = attempt.call {
                 self.announce(attempt.after_ms, ended(&wait, call)?);
             }

@@ -96,6 +96,42 @@ fn a_failing_store_and_a_crash_together_lose_nothing() -> Result<()> {
     })
 }
 
+/// Longer than a call waits for its claim.
+const SLOW_MS: u64 = 20_000;
+
+/// How many commits a scenario takes in one process, where nothing fails.
+fn commits(scenario: &Scenario) -> Result<u64> {
+    Ok(World::new(scenario, 0)?.run(Plan::default())?.counts.appends.len() as u64)
+}
+
+#[test]
+fn a_store_that_takes_twenty_seconds_for_commits_fails_nothing() -> Result<()> {
+    each_scenario(|scenario| {
+        let usual = commits(scenario)?;
+        // One of them, some in a row, and all that there are.
+        for (from, how_many) in (1..=usual).flat_map(|from| [(from, 1), (from, 3)]).chain([(1, 10 * usual)]) {
+            let plan = Plan::slow_from(from, how_many, SLOW_MS);
+            let world = through(scenario, 0, slice::from_ref(&plan)).with_context(|| format!("{plan:?}"))?;
+            world.kept().with_context(|| format!("{plan:?}"))?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_crash_beside_slow_commits_loses_nothing_and_starts_nothing_twice() -> Result<()> {
+    each_scenario(|scenario| {
+        let slow = Plan::slow_from(2, 3, SLOW_MS);
+        let points = World::new(scenario, 0)?.run(slow.clone())?.counts.points;
+        for point in 1..=points {
+            let plan = Plan { crash_at: Some(point), ..slow.clone() };
+            let world = through(scenario, 0, slice::from_ref(&plan)).with_context(|| format!("{plan:?}"))?;
+            world.kept().with_context(|| format!("{plan:?}"))?;
+        }
+        Ok(())
+    })
+}
+
 #[test]
 fn messages_that_get_lost_or_come_twice_change_nothing() -> Result<()> {
     each_scenario(|scenario| {

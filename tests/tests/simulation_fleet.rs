@@ -231,6 +231,11 @@ fn stalls(point: u64) -> Plan {
     Plan::stalls_at(point, 4_000)
 }
 
+/// Longer than a call waits for its claim.
+fn stands_still_for_long(point: u64) -> Plan {
+    Plan::stalls_at(point, 20_000)
+}
+
 #[test]
 fn a_process_that_stands_still_at_any_port_call_changes_nothing_while_others_go_on() -> Result<()> {
     each_scenario(|scenario| {
@@ -239,6 +244,7 @@ fn a_process_that_stands_still_at_any_port_call_changes_nothing_while_others_go_
             let points = at_every_point(&of, slice::from_ref(scenario), first, stalls)?;
             println!("{}: {points} points", scenario.name);
         }
+        at_every_point(&calm(Faults::None), slice::from_ref(scenario), Role::Shares, stands_still_for_long)?;
         Ok(())
     })
 }

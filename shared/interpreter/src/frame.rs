@@ -112,9 +112,35 @@ pub enum Call {
     /// Nobody has taken it.
     Unclaimed,
     /// `owner` makes it; it is over by the lease's end.
-    Claimed { owner: String, lease: Timestamp },
+    Claimed {
+        owner: String,
+        lease: Timestamp,
+        /// Not any more: it was never begun, and anybody may claim it again. A program that does not know this word calls
+        /// it lost at the lease's end, as that of any owner who is gone.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        released: bool,
+    },
     /// It returned, and the attempt waits for its task token.
     Returned,
+}
+
+impl Call {
+    /// True when anybody may claim it.
+    pub fn is_free(&self) -> bool {
+        match self {
+            Call::Unclaimed => true,
+            Call::Claimed { released, .. } => *released,
+            Call::Returned => false,
+        }
+    }
+
+    /// Who makes it, and until when.
+    pub fn claim(&self) -> Option<(&str, Timestamp)> {
+        match self {
+            Call::Claimed { owner, lease, released: false } => Some((owner, *lease)),
+            Call::Claimed { released: true, .. } | Call::Unclaimed | Call::Returned => None,
+        }
+    }
 }
 
 /// What was said about an attempt.
@@ -209,10 +235,7 @@ impl<P> Phase<P> {
 
 impl<P> Attempt<P> {
     fn due(&self) -> Option<Timestamp> {
-        let lost = match &self.call {
-            Call::Claimed { lease, .. } => Some(lease.plus_millis(LOST_AFTER_LEASE_MS)),
-            Call::Unclaimed | Call::Returned => None,
-        };
+        let lost = self.call.claim().map(|(_, lease)| lease.plus_millis(LOST_AFTER_LEASE_MS));
         [self.deadline, self.beat, lost].into_iter().flatten().min()
     }
 }

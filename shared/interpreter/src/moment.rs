@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ThreadPath;
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z, the resolution AWS records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use asl::StateMachine;
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, Call, Failure, Frame, Payload, Phase, ThreadPath, Timestamp, Wait};
+use crate::{Attempt, Failure, Frame, Payload, Phase, ThreadPath, Timestamp, Wait};
 
 /// What stays the same for the whole life of an execution.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,7 +147,7 @@ impl Snapshot {
         }
         match &frame.phase {
             Phase::Ready => _ = self.ready.insert(path.clone()),
-            Phase::Task(Attempt { call: Call::Unclaimed, .. }) => _ = self.unclaimed.insert(path.clone()),
+            Phase::Task(Attempt { call, .. }) if call.is_free() => _ = self.unclaimed.insert(path.clone()),
             Phase::Task(_) | Phase::Waiting { .. } | Phase::Retrying { .. } => {}
             Phase::Parallel { .. } | Phase::Map(_) | Phase::Finished { .. } => {}
         }
@@ -191,7 +191,7 @@ impl Snapshot {
         self.due.first()
     }
 
-    /// Attempts that nobody has taken.
+    /// Attempts that nobody makes.
     pub fn unclaimed(&self) -> impl Iterator<Item = Wait> + '_ {
         self.unclaimed.iter().filter_map(|path| {
             let frame = self.frames.get(path)?;
@@ -202,8 +202,8 @@ impl Snapshot {
     /// Attempts that somebody makes, and who.
     pub fn claimed(&self) -> impl Iterator<Item = (Wait, &str)> {
         self.frames.iter().filter_map(|(path, frame)| match &frame.phase {
-            Phase::Task(Attempt { call: Call::Claimed { owner, .. }, .. }) => {
-                Some((Wait { path: path.clone(), turn: frame.turn }, owner.as_str()))
+            Phase::Task(Attempt { call, .. }) => {
+                call.claim().map(|(owner, _)| (Wait { path: path.clone(), turn: frame.turn }, owner))
             }
             _ => None,
         })

@@ -36,18 +36,26 @@ fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
         Stimulus::Started => start(run),
         Stimulus::Looked => {}
         Stimulus::StopRequested(failure) => run.abort_execution(failure),
-        Stimulus::TaskClaimed { wait, owner, lease } => with_attempt(run, &wait, |run, wait, task, attempt| {
-            if attempt.call == crate::Call::Unclaimed {
-                states::task::claimed(run, wait, task, owner, lease);
+        Stimulus::TaskClaimed { wait, owner, begins, lease } => {
+            with_attempt(run, &wait, |run, wait, task, attempt| {
+                if attempt.call.is_free() {
+                    states::task::claimed(run, wait, task, attempt, begins, (owner, lease));
+                }
+                Outcome::Done
+            });
+        }
+        Stimulus::TaskReleased { wait, owner } => with_attempt(run, &wait, |run, wait, _, attempt| {
+            if attempt.call.claim().is_some_and(|(claimed, _)| claimed == owner) {
+                states::task::released(run, wait);
             }
             Outcome::Done
         }),
-        Stimulus::TaskReturned { wait, answer } => {
-            with_attempt(run, &wait, |run, wait, task, attempt| match attempt.call {
-                crate::Call::Claimed { .. } => states::task::returned(run, wait, task, answer),
-                crate::Call::Unclaimed | crate::Call::Returned => Outcome::Done,
-            })
-        }
+        Stimulus::TaskReturned { wait, answer } => with_attempt(run, &wait, |run, wait, task, attempt| {
+            if attempt.call.claim().is_none() {
+                return Outcome::Done;
+            }
+            states::task::returned(run, wait, task, answer)
+        }),
         Stimulus::TaskAnswered { wait, answer } => with_attempt(run, &wait, |run, wait, task, attempt| {
             states::task::answered(run, wait, task, attempt, answer)
         }),
@@ -55,9 +63,11 @@ fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
             states::task::heartbeat(run, wait, attempt, at);
             Outcome::Done
         }),
-        Stimulus::TaskLost { wait } => with_attempt(run, &wait, |run, wait, task, attempt| match attempt.call {
-            crate::Call::Claimed { .. } => states::task::lost(run, wait, task, attempt),
-            crate::Call::Unclaimed | crate::Call::Returned => Outcome::Done,
+        Stimulus::TaskLost { wait } => with_attempt(run, &wait, |run, wait, task, attempt| {
+            if attempt.call.claim().is_none() {
+                return Outcome::Done;
+            }
+            states::task::lost(run, wait, task, attempt)
         }),
     }
 }

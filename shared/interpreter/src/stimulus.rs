@@ -8,11 +8,17 @@ pub enum Stimulus {
     Started,
     /// Time went by, or a long run was cut: whatever is due or ready now is done.
     Looked,
-    /// `owner` makes the call of this attempt, and it is over at the lease's end.
+    /// `owner` makes the call of this attempt: its time runs from `begins`, and it is over at the lease's end.
     TaskClaimed {
         wait: Wait,
         owner: String,
+        begins: Timestamp,
         lease: Timestamp,
+    },
+    /// `owner` has not begun the call that it claimed, and never will: whoever wants may claim it again.
+    TaskReleased {
+        wait: Wait,
+        owner: String,
     },
     /// The call returned. Without a task token that is the task's answer; with one, its submission.
     TaskReturned {
@@ -34,4 +40,19 @@ pub enum Stimulus {
         wait: Wait,
     },
     StopRequested(Failure),
+}
+
+impl Stimulus {
+    /// The wait that it is about.
+    pub fn wait(&self) -> Option<&Wait> {
+        match self {
+            Stimulus::TaskClaimed { wait, .. }
+            | Stimulus::TaskReleased { wait, .. }
+            | Stimulus::TaskReturned { wait, .. }
+            | Stimulus::TaskAnswered { wait, .. }
+            | Stimulus::TaskHeartbeat { wait, .. }
+            | Stimulus::TaskLost { wait } => Some(wait),
+            Stimulus::Started | Stimulus::Looked | Stimulus::StopRequested(_) => None,
+        }
+    }
 }

@@ -24,7 +24,8 @@ fn end_with(depth: usize) -> Option<Event<Payload>> {
     let machine = asl::parse(ONE_TASK, MachineType::Standard).machine?;
     let started = tell(&machine, begin(&machine, "{}".into(), Limits::STANDARD), Stimulus::Started).snapshot;
     let wait = started.unclaimed().next()?;
-    let claim = Stimulus::TaskClaimed { wait: wait.clone(), owner: "me".into(), lease: Timestamp(1_000) };
+    let claim =
+        Stimulus::TaskClaimed { wait: wait.clone(), owner: "me".into(), begins: Timestamp(0), lease: Timestamp(1_000) };
     let claimed = tell(&machine, started, claim).snapshot;
     let output = Payload::from_json_text(format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
     let returned = Stimulus::TaskReturned { wait, answer: Answer::Succeeded { output } };

@@ -14,9 +14,11 @@ mod contention;
 mod express;
 mod hold;
 mod ledger;
+mod news;
 mod rehearsal;
 mod round;
 mod term;
+mod unbegun;
 mod watch;
 
 use std::collections::HashMap;
@@ -44,7 +46,6 @@ pub struct Deliver {
     world: World,
     role: Role,
     seal: Seal,
-    /// Names this process in claims.
     owner: String,
     /// Calls of tasks that may begin.
     calls: Arc<Semaphore>,
@@ -117,17 +118,19 @@ enum Said {
 }
 
 struct Letter {
+    /// When it was written.
+    at: Timestamp,
     said: Said,
     reply: oneshot::Sender<Result<Delivered, DeliverError>>,
 }
 
 impl Said {
-    fn stimulus(&self, now: Timestamp) -> Stimulus {
+    fn stimulus(&self, at: Timestamp) -> Stimulus {
         match self.clone() {
             Said::Look => Stimulus::Looked,
             Said::Stop(failure) => Stimulus::StopRequested(failure),
             Said::Answered(wait, answer) => Stimulus::TaskAnswered { wait, answer },
-            Said::Heartbeat(wait) => Stimulus::TaskHeartbeat { wait, at: now },
+            Said::Heartbeat(wait) => Stimulus::TaskHeartbeat { wait, at },
         }
     }
 }
@@ -147,6 +150,11 @@ impl Deliver {
             desks: Mutex::new(HashMap::new()),
             watches: watch::Watches::default(),
         })
+    }
+
+    /// Names this process in claims.
+    pub fn owner(&self) -> &str {
+        &self.owner
     }
 
     /// The definitions that executions are pinned to.
@@ -205,7 +213,7 @@ impl Deliver {
         // Never closed, so there is always a hand in the end.
         let hand = self.hands.clone().acquire_owned().await.ok();
         let (reply, hears) = oneshot::channel();
-        self.post(arn, Letter { said: Said::Look, reply }, None, hand);
+        self.post(arn, self.letter(Said::Look, reply), None, hand);
         hears.await.unwrap_or(Err(DeliverError::Lost))
     }
 
@@ -213,7 +221,7 @@ impl Deliver {
     /// `until` unless a call that was begun takes longer. What is left to do then, a message tells somebody else.
     pub async fn drive(self: &Arc<Self>, arn: &str, until: Timestamp) -> Result<Delivered, DeliverError> {
         let (reply, hears) = oneshot::channel();
-        let holder = self.post(arn, Letter { said: Said::Look, reply }, Some(until), None);
+        let holder = self.post(arn, self.letter(Said::Look, reply), Some(until), None);
         let delivered = hears.await.unwrap_or(Err(DeliverError::Lost));
         holder.closed().await;
         delivered
@@ -223,8 +231,12 @@ impl Deliver {
         let (reply, hears) = oneshot::channel();
         // Whoever answers or stops is never kept waiting by what others started.
         let hand = self.hands.clone().try_acquire_owned().ok();
-        self.post(arn, Letter { said, reply }, None, hand);
+        self.post(arn, self.letter(said, reply), None, hand);
         hears.await.unwrap_or(Err(DeliverError::Lost))
+    }
+
+    fn letter(&self, said: Said, reply: oneshot::Sender<Result<Delivered, DeliverError>>) -> Letter {
+        Letter { at: self.world.clock.now(), said, reply }
     }
 
     /// Brings a letter to the execution's holder, or to a new one, which holds until `until`.

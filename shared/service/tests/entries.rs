@@ -12,7 +12,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use interpreter::{Event, Payload, Snapshot, ThreadPath, Timestamp};
+use interpreter::{Detail, Event, Payload, Snapshot, Stimulus, ThreadPath, Timestamp};
 use proptest::prelude::*;
 use service::entry::{Assembly, Draft, Entry, Head, decode, encode};
 
@@ -87,10 +87,49 @@ fn an_entry_of_before_limits_were_kept_goes_on() {
     let entry = decode(0, BEFORE_LIMITS_WERE_KEPT.as_bytes()).unwrap();
     let (_, snapshot) = Assembly::of(vec![(0, entry)]).unwrap().finish().unwrap();
     let later = Timestamp(1_700_000_005_000);
-    let step = world::stepped(&machine.machine.unwrap(), snapshot, interpreter::Stimulus::Looked, later);
-    let started =
-        step.events.iter().filter(|event| matches!(event.detail, interpreter::Detail::MapIterationStarted(_))).count();
+    let step = world::stepped(&machine.machine.unwrap(), snapshot, Stimulus::Looked, later);
+    let started = step.events.iter().filter(|event| matches!(event.detail, Detail::MapIterationStarted(_))).count();
     assert_eq!(started, 1, "{:#?}", step.events);
+}
+
+/// A task that was claimed by somebody who has not called it, and says so.
+const RELEASED: &str = r#"{"v":1,"at":1700000000000,"head":{"arn":"a","name":"n","role_arn":"r",
+    "machine_arn":"m","machine_name":"n","region":"r","started":1700000000000,"limits":{"payload_bytes":262144,
+    "events":25000,"inline_concurrency":40,"nesting":128,"seconds":1000},"seconds":1000,"revision":"v","input":0},
+    "payloads":[{}],"events":[],"full":true,"frames":[
+        [[],{"state":0,"input":0,"chain":4,"entered":2,"entered_at":1700000000000,"turn":1,
+            "phase":{"Task":{"arguments":0,"timeout":5,"heartbeat":null,
+                "call":{"Claimed":{"owner":"gone","lease":1700000005500,"released":true}}}}}]],
+    "last_event":4,"last_turn":1}"#;
+
+#[test]
+fn a_released_claim_may_be_made_again_and_is_lost_to_a_program_that_does_not_know_the_word() {
+    let machine = asl::parse(
+        r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:1:function:f",
+            "TimeoutSeconds":5,"End":true}}}"#,
+        asl::MachineType::Standard,
+    );
+    let machine = machine.machine.unwrap();
+    let read = |text: &str| {
+        let entry = decode(0, text.as_bytes()).unwrap();
+        Assembly::of(vec![(0, entry)]).unwrap().finish().unwrap().1
+    };
+    let (lease, later) = (Timestamp(1_700_000_005_500), Timestamp(1_700_000_100_000));
+
+    let released = read(RELEASED);
+    assert_eq!((released.claimed().count(), released.unclaimed().count()), (0, 1));
+    let looked = world::stepped(&machine, released, Stimulus::Looked, later);
+    assert!(looked.events.is_empty(), "{:#?}", looked.events);
+    let wait = looked.snapshot.unclaimed().next().unwrap();
+    let claim = Stimulus::TaskClaimed { wait, owner: "next".into(), begins: later, lease: later.plus_seconds(5) };
+    let claimed = world::stepped(&machine, looked.snapshot, claim, later);
+    assert!(claimed.events.is_empty(), "it was recorded as started: {:#?}", claimed.events);
+    assert_eq!(claimed.snapshot.due(), Some(later.plus_seconds(5)), "it has its whole time");
+
+    let before = read(&RELEASED.replace(r#","released":true"#, ""));
+    assert_eq!((before.claimed().count(), before.unclaimed().count()), (1, 0));
+    let lost = world::stepped(&machine, before, Stimulus::Looked, lease.plus_millis(30_000));
+    assert!(matches!(lost.events[0].detail, Detail::LambdaFunctionFailed(_)), "{:#?}", lost.events);
 }
 
 proptest! {

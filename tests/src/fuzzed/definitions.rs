@@ -137,7 +137,12 @@ pub(super) fn begin(machine: &StateMachine, input: &str) -> Snapshot {
 /// What somebody who makes the calls would say next.
 fn next(snapshot: &Snapshot, input: &str) -> Stimulus {
     if let Some(wait) = snapshot.unclaimed().next() {
-        return Stimulus::TaskClaimed { wait, owner: "somebody".into(), lease: Timestamp(i64::MAX / 2) };
+        return Stimulus::TaskClaimed {
+            wait,
+            owner: "somebody".into(),
+            begins: Timestamp(0),
+            lease: Timestamp(i64::MAX / 2),
+        };
     }
     match snapshot.claimed().next() {
         Some((wait, _)) => {

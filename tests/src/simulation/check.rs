@@ -8,8 +8,8 @@ use service::ports::ExecutionStatus;
 
 use super::functions::as_answer;
 use super::installation::Installation;
-use super::reference::Ending;
-use super::{Reference, Scenario, problems_of_history};
+use super::reference::{Ending, Tried};
+use super::{CallMade, Reference, Scenario, problems_of_history};
 
 /// What may happen to an execution besides what its scenario says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub fn check(installation: &Installation, execution: &str, scenario: &Scenario, 
     let reference = Reference::of(installation.definition(&scenario.name)?, &records, &decided)
         .context("not what a run without faults comes to")?;
     check_calls(installation, execution, &reference)?;
+    check_lost(installation, execution, &reference)?;
     check_said(installation, execution, &reference)?;
     check_counted(installation, execution, &reference)?;
     check_refused(installation, execution, &reference)?;
@@ -75,6 +76,25 @@ fn check_calls(installation: &Installation, execution: &str, reference: &Referen
         let left = claims.entry((&call.state, &call.arguments)).or_default();
         *left -= 1;
         ensure!(*left >= 0, "an attempt was started twice, or without its claim: {call:?}");
+    }
+    Ok(())
+}
+
+/// An attempt is told as lost only if its call was begun, or whoever claimed it died: a store that is slow or does not
+/// answer fails nothing.
+fn check_lost(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
+    let mut lost: BTreeMap<(&str, &str), Vec<&Tried>> = BTreeMap::new();
+    for tried in reference.attempts.values().filter(|tried| tried.ended == Some(Ending::Lost)) {
+        lost.entry((&tried.state, &tried.arguments)).or_default().push(tried);
+    }
+    for ((state, arguments), lost) in lost {
+        let is_theirs =
+            |call: &&CallMade| (&*call.execution, &*call.state, &*call.arguments) == (execution, state, arguments);
+        let begun = installation.outside.lock().begun.iter().filter(is_theirs).count();
+        if lost.len() > begun {
+            let lives = lost.iter().find(|tried| tried.owner.as_ref().is_none_or(|owner| !installation.died(owner)));
+            ensure!(lives.is_none(), "told as lost while whoever claimed it lived and had called nothing: {lives:?}");
+        }
     }
     Ok(())
 }

@@ -13,6 +13,10 @@ use super::log::Log;
 /// A process that makes more port calls than this is going round in circles.
 const MOST_POINTS: u64 = 200_000;
 
+/// One of so many commits is slow, where calls take their time, and takes so long at most.
+const SLOW_COMMITS: u64 = 40;
+const SLOWEST_MS: u64 = 25_000;
+
 /// The faults of one process. Points and calls are counted from 1.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
@@ -26,6 +30,8 @@ pub struct Plan {
     pub doubled: BTreeSet<u64>,
     /// At these points the process stands still for so many milliseconds, while others go on.
     pub stalls: BTreeMap<u64, u64>,
+    /// These commits take so many milliseconds, half of them before anybody can see them.
+    pub slow_commits: BTreeMap<u64, u64>,
     /// So many milliseconds more go by at each point: others are faster, and win every race.
     pub slow_ms: u64,
     /// How long port calls take, by chance from this seed; a millisecond at each point unless it is there.
@@ -57,6 +63,11 @@ impl Plan {
 
     pub fn slower_by(millis: u64) -> Plan {
         Plan { slow_ms: millis, ..Plan::default() }
+    }
+
+    /// So many commits from one on take so long.
+    pub fn slow_from(commit: u64, commits: u64, millis: u64) -> Plan {
+        Plan { slow_commits: (commit..commit + commits).map(|commit| (commit, millis)).collect(), ..Plan::default() }
     }
 
     /// Up to `most` failing calls among the first `calls`.
@@ -126,6 +137,34 @@ impl Gate {
         };
         self.point().await;
         answer
+    }
+
+    /// Goes through with the next commit, which may take longer than anything else.
+    pub async fn commit<T>(
+        &self,
+        bytes: usize,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let number = self.count(|counts| {
+            counts.appends.push(bytes);
+            counts.appends.len() as u64
+        });
+        let planned = self.plan.slow_commits.get(&number).copied();
+        let half = Duration::from_millis(planned.unwrap_or_else(|| self.drawn_slowness()) / 2);
+        let slow = async {
+            tokio::time::sleep(half).await;
+            let answer = call.await;
+            tokio::time::sleep(half).await;
+            answer
+        };
+        self.pass(slow).await
+    }
+
+    /// Where calls take their time, a commit takes very long now and then: the store is throttled.
+    fn drawn_slowness(&self) -> u64 {
+        let Some(latency) = &self.latency else { return 0 };
+        let mut chance = latency.lock().unwrap_or_else(PoisonError::into_inner);
+        if chance.up_to(SLOW_COMMITS) == 1 { chance.up_to(SLOWEST_MS) } else { 0 }
     }
 
     /// A moment at which the process may die: then this never returns, nor does any later point.

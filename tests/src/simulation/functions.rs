@@ -63,6 +63,8 @@ pub struct CallMade {
 #[derive(Default)]
 pub struct Outside {
     pub calls: Vec<CallMade>,
+    /// Calls that a process began, whether they arrived or not.
+    pub begun: Vec<CallMade>,
     pub answers: Vec<PendingAnswer>,
     /// What functions answered to whoever called them.
     pub said: Vec<(CallMade, TaskAnswer)>,
@@ -192,6 +194,7 @@ impl Functions {
 impl Tasks for Functions {
     async fn call(&self, call: TaskCall) -> TaskAnswer {
         let (timeout, made) = (call.timeout, CallMade::of(&call));
+        self.outside.lock().begun.push(made.clone());
         // The request is on its way: it arrives whether or not its sender still lives.
         self.gate.point().await;
         if self.saboteur.repeats_a_call() {

@@ -1,7 +1,7 @@
 //! What outlives processes, and the ports that each process gets to it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -66,6 +66,8 @@ pub struct Installation {
     pub metrics: Arc<dyn Metrics>,
     script: Arc<Script>,
     machines: BTreeMap<String, Machine>,
+    /// Every process that there was, by what it is called in claims.
+    processes: Mutex<BTreeMap<String, Arc<Gate>>>,
 }
 
 /// Where a process's messages go.
@@ -111,12 +113,24 @@ impl Installation {
             metrics: Arc::new(Uncounted),
             script: Arc::new(script),
             machines,
+            processes: Mutex::default(),
         })
     }
 
     /// A process with this gate and this clock, whose messages go to `queue`.
     pub fn process(&self, role: Role, gate: &Arc<Gate>, clock: &Arc<VirtualClock>, queue: Queues) -> Arc<Service> {
-        Service::new(self.ports(gate, clock, queue), settings(role, self.room))
+        let service = Service::new(self.ports(gate, clock, queue), settings(role, self.room));
+        self.processes().insert(service.deliver().owner().to_owned(), gate.clone());
+        service
+    }
+
+    /// True when the process that is called that in claims has died.
+    pub fn died(&self, owner: &str) -> bool {
+        self.processes().get(owner).is_some_and(|gate| gate.is_down().is_some())
+    }
+
+    fn processes(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Gate>>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The ports as such a process sees them.

@@ -28,9 +28,9 @@ pub struct Gated {
 #[async_trait]
 impl Journal for Gated {
     async fn append(&self, record: Record) -> Result<Appended, StoreError> {
-        self.gate.count(|counts| counts.appends.push(record.body.len()));
+        let bytes = record.body.len();
         let (execution, sequence, due) = (record.execution.clone(), record.sequence, record.due);
-        let answer = self.gate.pass(self.saboteur.append(&self.disk, record)).await;
+        let answer = self.gate.commit(bytes, self.saboteur.append(&self.disk, record)).await;
         self.gate.say(|| {
             let outcome = match &answer {
                 Ok(Appended::Written) => "written".to_owned(),

@@ -46,6 +46,8 @@ pub struct Tried {
     pub arguments: String,
     /// A worker began its call, or was about to.
     pub started: bool,
+    /// The process that claimed it last.
+    pub owner: Option<String>,
     /// `None` when it was cut short: by a stop, a sibling that failed, the machine's own timeout or a full history.
     pub ended: Option<Ending>,
     /// The entry since which no answer counts: it has one, or it is over.
@@ -126,15 +128,16 @@ impl<'m> Replay<'m> {
     /// One commit: what it says came in from outside, then its events, then its threads.
     fn entry(&mut self, entry: Entry) -> Result<()> {
         ensure!(self.snapshot.is_open(), "an entry after the end");
-        self.take_in_silence(&entry);
+        self.take_in_silence(&entry)?;
         self.take_in_what_came_just_before(&entry);
         for event in &entry.events {
             if self.ahead.is_empty() && !self.has_no_room(event) {
+                ensure!(event.at <= entry.at, "it is later than its entry: {event:?}");
                 let stimulus = self.stimulus(event, &entry);
-                // An answer that lay in its cell counts from before what was due when it was heard.
-                let from_cell =
-                    matches!(&stimulus, Stimulus::TaskAnswered { wait, .. } if self.answered.contains_key(&wait.turn));
-                self.step(stimulus, if from_cell { event.at } else { entry.at });
+                // What happened before it was written counts from before what was due when it was: the return of a call, an
+                // answer that lay in its cell. The end of the machine's own time is recorded as of that, whenever it is seen.
+                let is_late = matches!(event.detail, Detail::ExecutionTimedOut(_));
+                self.step(stimulus, if is_late { entry.at } else { event.at });
             }
             self.compare(event)?;
         }
@@ -183,22 +186,36 @@ impl<'m> Replay<'m> {
             let Phase::Task(attempt) = &frame.phase else { continue };
             let state = self.machine.state(asl::StateId(frame.state));
             self.turns.insert(frame.chain, frame.turn);
-            self.attempts.entry(frame.turn).or_insert_with(|| Tried {
+            let tried = self.attempts.entry(frame.turn).or_insert_with(|| Tried {
                 state: state.map(|state| state.name.to_string()).unwrap_or_default(),
                 arguments: attempt.arguments.text().to_owned(),
                 started: false,
+                owner: None,
                 ended: None,
                 settled_in: None,
             });
+            if let Some((owner, _)) = attempt.call.claim() {
+                tried.owner = Some(owner.to_owned());
+            }
         }
     }
 
-    /// What changed a thread without an event: heartbeats, and answers that came before their call returned.
-    fn take_in_silence(&mut self, entry: &Entry) {
+    /// What changed a thread without an event: heartbeats, answers that came before their call returned, and claims that
+    /// were released and made again, because their call had not been begun.
+    fn take_in_silence(&mut self, entry: &Entry) -> Result<()> {
         for (path, frame) in entry.threads() {
             let Some(frame) = frame else { continue };
             let Phase::Task(theirs) = frame.phase else { continue };
+            let own_time = |from: Timestamp| theirs.timeout.map(|seconds| from.plus_seconds(seconds));
+            let whole = theirs.call.is_free() || theirs.deadline >= own_time(entry.at);
+            let mut cut_short = false;
             self.change(path, frame.turn, |mine| {
+                let claims = [&mine.call, &theirs.call].iter().all(|call| matches!(call, Call::Claimed { .. }));
+                if claims && (&mine.call, mine.deadline) != (&theirs.call, theirs.deadline) {
+                    mine.call = theirs.call.clone();
+                    (mine.deadline, mine.beat) = (theirs.deadline, theirs.beat);
+                    cut_short = !whole;
+                }
                 if mine.call != Call::Unclaimed && mine.beat.is_some() {
                     mine.beat = theirs.beat;
                 }
@@ -209,27 +226,37 @@ impl<'m> Replay<'m> {
                     };
                 }
             });
+            ensure!(!cut_short, "an attempt that was claimed again has not its whole time: {path:?}");
         }
+        Ok(())
     }
 
     /// What left no trace but that an attempt whose time was over did not time out: it was answered before its call
-    /// returned, or there was a heartbeat, and then the commit ended it. Of its whole time only an answer in its cell can
+    /// returned, or there was a heartbeat, and then the commit ended it. Of its whole time only an answer with its token can
     /// come to be known when it is over.
     fn take_in_what_came_just_before(&mut self, entry: &Entry) {
+        self.take_in_what_was_released(entry);
         let mut overdue = Vec::new();
         for (path, frame) in self.snapshot.frames() {
             let Phase::Task(attempt) = &frame.phase else { continue };
             let late = attempt.deadline.is_some_and(|deadline| deadline <= entry.at);
-            if attempt.beat.is_some_and(|beat| beat <= entry.at) || (late && self.answered.contains_key(&frame.turn)) {
-                overdue.push((path.clone(), frame.turn, frame.chain, attempt.call == Call::Returned));
+            let missed = attempt.beat.is_some_and(|beat| beat <= entry.at);
+            if missed || late {
+                let silent = missed || self.answered.contains_key(&frame.turn);
+                overdue.push((path.clone(), frame.turn, frame.chain, attempt.call == Call::Returned, silent));
             }
         }
-        for (path, turn, chain, returned) in overdue {
+        for (path, turn, chain, returned, silent) in overdue {
             let next = |chain: u64| entry.events.iter().find(|event| event.previous == chain);
             let submitted = next(chain).filter(|next| matches!(next.detail, Detail::TaskSubmitted { .. }));
             let end = submitted.map_or(next(chain), |submitted| next(submitted.id)).map(|event| &event.detail);
+            let parked = submitted.is_none()
+                && !returned
+                && matches!(end,
+                Some(Detail::TaskSucceeded { on, .. } | Detail::TaskFailed { on, .. }) if by_token(on));
             let answer = match end {
                 Some(Detail::TaskTimedOut { .. }) => continue,
+                _ if !silent && !parked => continue,
                 Some(Detail::TaskSucceeded { output, .. }) => Some(Answer::Succeeded { output: output.clone() }),
                 Some(Detail::TaskFailed { failure, .. }) if !is_lost(failure) => Some(Answer::Failed(failure.clone())),
                 _ => None,
@@ -237,6 +264,30 @@ impl<'m> Replay<'m> {
             self.change(&path, turn, |attempt| match answer.filter(|_| !returned) {
                 Some(answer) => _ = attempt.parked.get_or_insert(answer),
                 None => attempt.beat = Some(entry.at.plus_millis(1)),
+            });
+        }
+    }
+
+    /// What left no trace but that nothing happened to a claim whose time was over: it was released, and its thread cut
+    /// short by another in the same commit, so that it does not stand in it.
+    fn take_in_what_was_released(&mut self, entry: &Entry) {
+        if entry.last_event >= self.snapshot.execution.limits.events {
+            // In a full history a timeout leaves no trace either.
+            return;
+        }
+        let is_over = |frame: &Frame<Payload>| frame.due().is_some_and(|due| due <= entry.at);
+        let goes_on = |chain: u64| entry.events.iter().any(|event| event.previous == chain && is_of_attempt(event));
+        let is_gone = |path: &ThreadPath| entry.threads().any(|(gone, frame)| gone == path && frame.is_none());
+        let over = self.snapshot.frames().filter(|(path, frame)| {
+            is_over(frame) && !goes_on(frame.chain) && (entry.closed.is_some() || is_gone(path))
+        });
+        let over: Vec<(ThreadPath, u64)> = over.map(|(path, frame)| (path.clone(), frame.turn)).collect();
+        for (path, turn) in over {
+            self.change(&path, turn, |attempt| {
+                if let Call::Claimed { released, .. } = &mut attempt.call {
+                    *released = true;
+                    (attempt.deadline, attempt.beat) = (None, None);
+                }
             });
         }
     }
@@ -261,7 +312,7 @@ impl<'m> Replay<'m> {
         match &event.detail {
             Detail::LambdaFunctionStarted | Detail::TaskStarted(_) => {
                 let (owner, lease) = claim_in(entry, &wait);
-                Stimulus::TaskClaimed { wait, owner, lease }
+                Stimulus::TaskClaimed { wait, owner, begins: event.at, lease }
             }
             Detail::LambdaFunctionSucceeded { output } | Detail::TaskSubmitted { output, .. } => {
                 Stimulus::TaskReturned { wait, answer: Answer::Succeeded { output: output.clone() } }
@@ -334,6 +385,8 @@ impl<'m> Replay<'m> {
     /// Whatever happens when there is no room for its event, the execution ends in the same way.
     fn run_full(&mut self, event: &Event<Payload>) {
         let task = |(path, frame): (&ThreadPath, &Frame<Payload>)| match &frame.phase {
+            // Nothing can happen to a claim that was released which would need an event.
+            Phase::Task(Attempt { call: Call::Claimed { released: true, .. }, .. }) => None,
             Phase::Task(attempt) => Some((Wait { path: path.clone(), turn: frame.turn }, attempt.call.clone())),
             _ => None,
         };
@@ -341,7 +394,7 @@ impl<'m> Replay<'m> {
         self.step(Stimulus::Looked, event.at);
         let Some((wait, call)) = any.filter(|_| self.ahead.is_empty()) else { return };
         let stimulus = match call {
-            Call::Unclaimed => Stimulus::TaskClaimed { wait, owner: String::new(), lease: event.at },
+            Call::Unclaimed => Stimulus::TaskClaimed { wait, owner: String::new(), begins: event.at, lease: event.at },
             Call::Claimed { .. } => Stimulus::TaskLost { wait },
             Call::Returned => Stimulus::TaskAnswered { wait, answer: Answer::Failed(Failure::default()) },
         };
@@ -410,11 +463,27 @@ fn without_payloads<P: Clone>(frame: Frame<P>, payloads: &mut Vec<P>) -> Frame<(
 
 fn claim_in(entry: &Entry, wait: &Wait) -> (String, Timestamp) {
     let claimed = entry.threads().find_map(|(path, frame)| match frame?.phase {
-        Phase::Task(Attempt { call: Call::Claimed { owner, lease }, .. }) if *path == wait.path => Some((owner, lease)),
+        Phase::Task(Attempt { call: Call::Claimed { owner, lease, .. }, .. }) if *path == wait.path => {
+            Some((owner, lease))
+        }
         _ => None,
     });
     // Without it the execution was over before the entry was.
     claimed.unwrap_or((String::new(), entry.at))
+}
+
+/// True when it says what became of a call.
+fn is_of_attempt(event: &Event<Payload>) -> bool {
+    matches!(
+        event.detail,
+        Detail::LambdaFunctionSucceeded { .. }
+            | Detail::LambdaFunctionFailed(_)
+            | Detail::LambdaFunctionTimedOut(_)
+            | Detail::TaskSubmitted { .. }
+            | Detail::TaskSucceeded { .. }
+            | Detail::TaskFailed { .. }
+            | Detail::TaskTimedOut { .. }
+    )
 }
 
 fn by_token(on: &TaskResource) -> bool {

@@ -7,7 +7,7 @@ use crate::drawn::{Less, Worlds};
 use crate::shrink;
 
 /// Worlds that are tried until one shows it.
-const WORLDS: u64 = 150;
+const WORLDS: u64 = 600;
 
 /// What is broken, and what is said of it; one of these is enough.
 const BROKEN: &[(Sabotage, &[&str])] = &[

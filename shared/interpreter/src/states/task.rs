@@ -34,16 +34,34 @@ pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, task: &
     Outcome::Wait(Phase::Task(attempt))
 }
 
-/// `owner` begins the call.
-pub(crate) fn claimed(run: &mut Run<'_>, wait: &Wait, task: &Task, owner: String, lease: Timestamp) {
-    let now = run.moment.now;
-    run.emit_on(&wait.path, started(&task.resource));
+/// `owner` begins the call. It was recorded as started if another had claimed it before and never began it.
+pub(crate) fn claimed(
+    run: &mut Run<'_>,
+    wait: &Wait,
+    task: &Task,
+    attempt: &Attempt<Payload>,
+    begins: Timestamp,
+    (owner, lease): (String, Timestamp),
+) {
+    if attempt.call == Call::Unclaimed {
+        run.emit_on(&wait.path, started(&task.resource));
+    }
     change_attempt(run, wait, |attempt| {
-        attempt.call = Call::Claimed { owner, lease };
-        attempt.deadline = attempt.timeout.map(|seconds| now.plus_seconds(seconds));
+        attempt.call = Call::Claimed { owner, lease, released: false };
+        attempt.deadline = attempt.timeout.map(|seconds| begins.plus_seconds(seconds));
         // AWS: a heartbeat is expected where somebody outside can send one.
         let beats = attempt.heartbeat.filter(|_| waits_for_token(&task.resource));
-        attempt.beat = beats.map(|seconds| now.plus_seconds(seconds));
+        attempt.beat = beats.map(|seconds| begins.plus_seconds(seconds));
+    });
+}
+
+/// The call that was claimed is not begun: no time runs until it is claimed again.
+pub(crate) fn released(run: &mut Run<'_>, wait: &Wait) {
+    change_attempt(run, wait, |attempt| {
+        if let Call::Claimed { released, .. } = &mut attempt.call {
+            *released = true;
+        }
+        (attempt.deadline, attempt.beat) = (None, None);
     });
 }
 

@@ -40,6 +40,7 @@ enum What {
     AnswerFailing,
     Beat,
     Lose,
+    Release,
     /// About a wait that never was.
     Nonsense(Vec<u32>, u64),
     Stop,
@@ -54,6 +55,7 @@ pub fn actions() -> impl Strategy<Value = Vec<Action>> {
         1 => Just(What::AnswerFailing),
         2 => Just(What::Beat),
         2 => Just(What::Lose),
+        3 => Just(What::Release),
         3 => Just(What::Look),
         1 => Just(What::Start),
         2 => (prop::collection::vec(0u32..4, 0..3), 0u64..20).prop_map(|(path, turn)| What::Nonsense(path, turn)),
@@ -147,6 +149,7 @@ impl Action {
             What::AnswerFailing => Stimulus::TaskAnswered { wait, answer: failing() },
             What::Beat => Stimulus::TaskHeartbeat { wait, at: now },
             What::Lose => Stimulus::TaskLost { wait },
+            What::Release => Stimulus::TaskReleased { wait, owner: OWNER.into() },
             What::Nonsense(path, turn) => {
                 // A number that has not been given yet may become real by what the step does first.
                 let given = seen.iter().any(|wait| wait.turn == *turn);
@@ -178,8 +181,11 @@ fn sensible(snapshot: &Snapshot, now: Timestamp) -> Option<Stimulus> {
     })
 }
 
+/// Who makes calls.
+const OWNER: &str = "somebody";
+
 fn claim(wait: Wait, now: Timestamp) -> Stimulus {
-    Stimulus::TaskClaimed { wait, owner: "somebody".into(), lease: now.plus_seconds(5) }
+    Stimulus::TaskClaimed { wait, owner: OWNER.into(), begins: now, lease: now.plus_seconds(5) }
 }
 
 fn succeeded() -> Answer<Payload> {

@@ -14,9 +14,9 @@ use super::Deliver;
 use super::rehearsal::Rehearsal;
 use crate::ports::{TaskAnswer, TaskCall, TaskRole};
 
-/// A call begins within this of its claim, or not at all: so its lease's end is known to be after its own. It is longer than
-/// a busy store's client waits for one answer; a commit that took more than one request may still come too late.
-const BEGINS_WITHIN_MS: i64 = 15_000;
+/// A call begins within this of its claim, and has at least half its time left then, or it is claimed again: a function that
+/// may take 15 minutes is not cut off because the store was slow. Longer than a busy store's client waits for one answer.
+const BEGINS_WITHIN: Duration = Duration::from_secs(15);
 /// How much longer than its own TimeoutSeconds a call may take before it is cut: the timeout is the workflow's to tell.
 const AFTER_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -25,7 +25,8 @@ pub(super) struct Claim {
     pub wait: Wait,
     pub call: TaskCall,
     pub lease: Timestamp,
-    made: Timestamp,
+    /// It begins by then, or is claimed again.
+    latest: Timestamp,
     permit: OwnedSemaphorePermit,
 }
 
@@ -45,7 +46,14 @@ pub(super) struct Calls {
     waits: Vec<(Wait, AbortHandle)>,
 }
 
-type Running = std::pin::Pin<Box<dyn Future<Output = (Wait, Option<TaskAnswer>)> + Send>>;
+type Running = std::pin::Pin<Box<dyn Future<Output = (Wait, Option<(Timestamp, TaskAnswer)>)> + Send>>;
+
+/// Something that happened, and when. It may be told later: the store is busy with something else, or does not answer.
+#[derive(Clone)]
+pub(super) struct Happened {
+    pub at: Timestamp,
+    pub stimulus: Stimulus,
+}
 
 impl Claim {
     /// A claim of an attempt, for as long as its state allows.
@@ -72,14 +80,24 @@ impl Claim {
             role,
             test: None,
         };
-        Some(Claim { wait, call, lease: Timestamp(i64::MAX), made: Timestamp(i64::MAX), permit })
+        let never = Timestamp(i64::MAX);
+        Some(Claim { wait, call, lease: never, latest: never, permit })
     }
 
-    /// Gives it a lease: from `now`, that long.
-    pub fn grant(&mut self, now: Timestamp, granted: Duration) {
-        self.call.timeout = granted;
-        self.made = now;
-        self.lease = now.plus_millis(i64::try_from(granted.as_millis()).unwrap_or(i64::MAX));
+    /// Gives it a lease: that long, from when its commit is through by `allowance` milliseconds. Answers from when.
+    pub fn grant(&mut self, now: Timestamp, allowance: i64, granted: Duration) -> Timestamp {
+        let after =
+            |begins: Timestamp, time: Duration| begins.plus_millis(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+        let begins = now.plus_millis(allowance);
+        self.lease = after(begins, granted);
+        self.latest = after(begins, BEGINS_WITHIN.min(granted / 2));
+        self.call.timeout = granted.saturating_add(Duration::from_millis(u64::try_from(allowance).unwrap_or(0)));
+        begins
+    }
+
+    /// True when its commit took so long that it is better claimed again.
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        now > self.latest
     }
 
     /// Counts the call, where the execution has a test case.
@@ -89,11 +107,10 @@ impl Claim {
 }
 
 /// What became of a call, for the log: names of errors, no payloads.
-fn outcome(answer: Option<&TaskAnswer>) -> &str {
+fn outcome(answer: &TaskAnswer) -> &str {
     match answer {
-        None => "not made",
-        Some(TaskAnswer::Failed { error, .. }) => error,
-        Some(TaskAnswer::Succeeded { .. } | TaskAnswer::Concluded { .. }) => "succeeded",
+        TaskAnswer::Failed { error, .. } => error,
+        TaskAnswer::Succeeded { .. } | TaskAnswer::Concluded { .. } => "succeeded",
     }
 }
 
@@ -115,38 +132,38 @@ impl Calls {
         self.waits.iter().any(|(made, _)| made == wait)
     }
 
-    /// Begins the call of a claim that is durable.
+    /// Begins the call of a claim that is durable: it is over by the lease's end.
     pub fn begin(&mut self, deliver: &Deliver, claim: Claim) {
-        let tasks = deliver.world.tasks.clone();
-        let took = deliver.world.clock.now().0.saturating_sub(claim.made.0);
+        let (tasks, clock) = (deliver.world.tasks.clone(), deliver.world.clock.clone());
+        let left = claim.lease.0.saturating_sub(clock.now().0);
         let Claim { wait, mut call, permit, .. } = claim;
-        call.timeout = call.timeout.saturating_sub(Duration::from_millis(u64::try_from(took).unwrap_or(0)));
+        call.timeout = call.timeout.min(Duration::from_millis(u64::try_from(left).unwrap_or(0)));
         let span = tracing::info_span!("task", execution = call.execution, state = call.state);
         let calling = async move {
-            let answer = if took <= BEGINS_WITHIN_MS { Some(tasks.call(call).await) } else { None };
-            tracing::debug!(outcome = outcome(answer.as_ref()), "a call returned");
+            let answer = tasks.call(call).await;
+            tracing::debug!(outcome = outcome(&answer), "a call returned");
             drop(permit);
-            answer
+            (clock.now(), answer)
         };
         // A task of its own: a panic in it is a lost attempt, not a lost execution.
-        let running: JoinHandle<Option<TaskAnswer>> = tokio::spawn(calling.instrument(span));
+        let running: JoinHandle<(Timestamp, TaskAnswer)> = tokio::spawn(calling.instrument(span));
         self.waits.push((wait.clone(), running.abort_handle()));
-        self.running.push(Box::pin(async move { (wait, running.await.ok().flatten()) }));
+        self.running.push(Box::pin(async move { (wait, running.await.ok()) }));
     }
 
     /// What the next call that returns leads to; never ends while there is none.
-    pub async fn next(&mut self) -> Vec<Stimulus> {
+    pub async fn next(&mut self, now: impl Fn() -> Timestamp) -> Vec<Happened> {
         match self.running.next().await {
-            Some(returned) => self.returned(returned),
+            Some(returned) => self.returned(returned, now()),
             None => std::future::pending().await,
         }
     }
 
     /// What else has returned already.
-    pub fn ready(&mut self) -> Vec<Stimulus> {
+    pub fn ready(&mut self, now: Timestamp) -> Vec<Happened> {
         let mut ready = Vec::new();
         while let Some(Some(returned)) = futures_util::FutureExt::now_or_never(self.running.next()) {
-            ready.extend(self.returned(returned));
+            ready.extend(self.returned(returned, now));
         }
         ready
     }
@@ -162,23 +179,30 @@ impl Calls {
         });
     }
 
-    fn returned(&mut self, (wait, answer): (Wait, Option<TaskAnswer>)) -> Vec<Stimulus> {
+    fn returned(&mut self, (wait, answer): (Wait, Option<(Timestamp, TaskAnswer)>), now: Timestamp) -> Vec<Happened> {
         self.waits.retain(|(open, _)| *open != wait);
-        let succeeded = |output| Answer::Succeeded { output: Payload::from_json_text(output) };
-        match answer {
-            None => vec![Stimulus::TaskLost { wait }],
-            Some(TaskAnswer::Failed { error, cause }) => {
-                vec![Stimulus::TaskReturned { wait, answer: Answer::Failed(Failure::of(Some(error), cause)) }]
-            }
-            Some(TaskAnswer::Succeeded { output }) => {
-                vec![Stimulus::TaskReturned { wait, answer: succeeded(output) }]
-            }
-            // An answer that is there before the call returns counts once it does.
-            Some(TaskAnswer::Concluded { output }) => {
-                let answer = succeeded(output);
-                let early = Stimulus::TaskAnswered { wait: wait.clone(), answer: answer.clone() };
-                vec![early, Stimulus::TaskReturned { wait, answer }]
-            }
+        let (at, answer) = answer.map_or((now, None), |(at, answer)| (at, Some(answer)));
+        let stimuli = returned(wait, answer);
+        stimuli.into_iter().map(|stimulus| Happened { at, stimulus }).collect()
+    }
+}
+
+/// What the return of a call leads to.
+fn returned(wait: Wait, answer: Option<TaskAnswer>) -> Vec<Stimulus> {
+    let succeeded = |output| Answer::Succeeded { output: Payload::from_json_text(output) };
+    match answer {
+        None => vec![Stimulus::TaskLost { wait }],
+        Some(TaskAnswer::Failed { error, cause }) => {
+            vec![Stimulus::TaskReturned { wait, answer: Answer::Failed(Failure::of(Some(error), cause)) }]
+        }
+        Some(TaskAnswer::Succeeded { output }) => {
+            vec![Stimulus::TaskReturned { wait, answer: succeeded(output) }]
+        }
+        // An answer that is there before the call returns counts once it does.
+        Some(TaskAnswer::Concluded { output }) => {
+            let answer = succeeded(output);
+            let early = Stimulus::TaskAnswered { wait: wait.clone(), answer: answer.clone() };
+            vec![early, Stimulus::TaskReturned { wait, answer }]
         }
     }
 }

@@ -3,9 +3,9 @@
 
 use asl::{Kind, StateId};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use interpreter::{Answer, Attempt, Call, Frame, LOST_AFTER_LEASE_MS, Payload, Phase, Stimulus, Timestamp, Wait};
+use interpreter::{Answer, Attempt, Frame, LOST_AFTER_LEASE_MS, Payload, Phase, Stimulus, Timestamp, Wait};
 
-use super::calls::waits_outside;
+use super::calls::{Happened, waits_outside};
 use super::hold::Holder;
 use super::ledger::{Held, nonce};
 use super::round::Round;
@@ -31,11 +31,8 @@ impl Held {
     /// What the cell of a wait that is due is closed over; `None` when a heartbeat in it came in time. A missed heartbeat
     /// is missed as of the last one that was seen; the end of the wait's time, or of its call, is the end.
     fn closes_over(&self, wait: &Wait, attempt: &Attempt<Payload>, now: Timestamp) -> Option<Over> {
-        let lost = match &attempt.call {
-            Call::Claimed { lease, .. } => lease.plus_millis(LOST_AFTER_LEASE_MS) <= now,
-            Call::Unclaimed | Call::Returned => false,
-        };
-        if lost || attempt.deadline.is_some_and(|deadline| deadline <= now) {
+        let lost = attempt.call.claim().map(|(_, lease)| lease.plus_millis(LOST_AFTER_LEASE_MS));
+        if lost.is_some_and(|lost| lost <= now) || attempt.deadline.is_some_and(|deadline| deadline <= now) {
             return Some(Over::Unfinished);
         }
         let seen = self.notes.iter().find(|note| note.wait == *wait);
@@ -124,8 +121,20 @@ impl Holder {
         }
         if counted.contains(&true) {
             self.deliver.world.queue.send(Notice::of(&self.held.head.arn, None)).await?;
+            // Somebody else may have written another answer into the journal since it was read: that one counts.
+            self.reload().await?;
+            for (letter, counted) in letters.iter().zip(&mut counted) {
+                *counted = *counted && !self.has_another_answer(&letter.said);
+            }
         }
         Ok(counted)
+    }
+
+    /// True when the journal holds an answer to the same wait that is not this one.
+    fn has_another_answer(&self, said: &Said) -> bool {
+        let Said::Answered(wait, answer) = said else { return false };
+        let parked = self.held.snapshot.attempt(wait).and_then(|(_, attempt)| attempt.parked.as_ref());
+        parked.is_some_and(|parked| parked != answer)
     }
 
     /// Writes heartbeats into the cells of their waits and answers them; gives back the other letters.
@@ -161,12 +170,7 @@ impl Holder {
     }
 
     /// Steps what cells say. Comes before any other step: with each, everything is done that is due.
-    pub(super) async fn hear_cells(
-        &mut self,
-        stimuli: &[Stimulus],
-        now: Timestamp,
-        round: &mut Round,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn hear_cells(&mut self, now: Timestamp, round: &mut Round) -> Result<(), StoreError> {
         if !self.has_cells() {
             return Ok(());
         }
@@ -174,7 +178,7 @@ impl Holder {
         if due {
             self.settle_due(now).await?;
         }
-        self.close_cells(self.failed_outside(stimuli), now).await?;
+        self.close_cells(self.failed_outside(), now).await?;
         if due || self.deliver.performs() {
             // Who only answers leaves it to the workers, unless time would overtake it.
             self.step_notes(now, due, round);
@@ -207,9 +211,8 @@ impl Holder {
                 Word::Beat => Stimulus::TaskHeartbeat { wait, at },
                 Word::Over => continue,
             };
-            // Before whatever is due: the others' cells have not been heard yet.
-            let first = self.held.snapshot.due().map_or(now, |due| due.plus_millis(-1));
-            self.step(stimulus, now.min(first).max(self.held.at), round);
+            // The others' cells have not been heard yet.
+            self.step(stimulus, self.before_what_is_due(now), round);
         }
     }
 
@@ -233,15 +236,15 @@ impl Holder {
 
     /// Waits for somebody outside whose call has failed or got lost, which ends them unless somebody was told the token and
     /// has answered in the cell.
-    fn failed_outside(&self, stimuli: &[Stimulus]) -> Vec<(Wait, Over)> {
-        let failed = stimuli.iter().filter_map(|stimulus| match stimulus {
+    fn failed_outside(&self) -> Vec<(Wait, Over)> {
+        let failed = self.brought.iter().filter_map(|happened| match &happened.stimulus {
             Stimulus::TaskReturned { wait, answer: Answer::Failed(_) } | Stimulus::TaskLost { wait } => Some(wait),
             _ => None,
         });
         // Of a call whose return could not be written down at once it is said, too, that it was lost.
         let returned = |wait: &Wait| {
-            let answered = |one: &Stimulus| matches!(one, Stimulus::TaskReturned { wait: of, answer: Answer::Succeeded { .. } } if of == wait);
-            stimuli.iter().any(answered)
+            let answered = |one: &Happened| matches!(&one.stimulus, Stimulus::TaskReturned { wait: of, answer: Answer::Succeeded { .. } } if of == wait);
+            self.brought.iter().any(answered)
         };
         let undecided = failed.filter(|wait| {
             let held = &self.held;
@@ -249,7 +252,7 @@ impl Holder {
             let state = held.machine.state(StateId(frame.state));
             let outside =
                 state.is_some_and(|state| matches!(&state.kind, Kind::Task(task) if waits_outside(&task.resource)));
-            let claimed = matches!(attempt.call, Call::Claimed { .. }) && !returned(wait);
+            let claimed = attempt.call.claim().is_some() && !returned(wait);
             outside && claimed && attempt.parked.is_none() && !held.is_settled_beside(wait)
         });
         undecided.map(|wait| (wait.clone(), Over::Unfinished)).collect()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use interpreter::{Closing, Event, Payload, Snapshot, Stimulus, Timestamp};
 use tracing::Instrument;
 
-use super::calls::Calls;
+use super::calls::{Calls, Happened};
 use super::ledger::status_of;
 use super::rehearsal::Rehearsal;
 use super::round::Round;
@@ -34,12 +34,12 @@ impl Deliver {
         let mut rehearsal = Rehearsal::of(&head, BTreeMap::new());
         let mut snapshot = Snapshot::begin(&machine, execution);
         let (mut round, mut calls, mut term) = (Round::default(), Calls::default(), Term::new(None));
-        let mut stimuli = vec![Stimulus::Started];
+        let mut stimuli = vec![Happened { at: head.started, stimulus: Stimulus::Started }];
         self.world.metrics.count(Happening::Started { machine: &head.machine_arn });
         loop {
             let now = self.world.clock.now();
-            for stimulus in stimuli.drain(..).chain([Stimulus::Looked]) {
-                self.step(&machine, &mut snapshot, stimulus, now, &mut round);
+            for happened in stimuli.drain(..).chain([Happened { at: now, stimulus: Stimulus::Looked }]) {
+                self.step(&machine, &mut snapshot, happened.stimulus, now, &mut round);
             }
             let claims = self.claim(&machine, &mut snapshot, &mut rehearsal, now, &mut term, &mut round).await;
             calls.cut_stale(&snapshot);
@@ -59,11 +59,11 @@ impl Deliver {
             tokio::select! {
                 // The same world gives the same run.
                 biased;
-                returned = calls.next() => stimuli.extend(returned),
+                returned = calls.next(|| self.world.clock.now()) => stimuli.extend(returned),
                 () = self.world.clock.sleep_until(snapshot.due().unwrap_or(now)) => {}
                 turn = self.turn(), if starved => round.turn = turn,
             }
-            stimuli.extend(calls.ready());
+            stimuli.extend(calls.ready(self.world.clock.now()));
         }
     }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 use interpreter::{Snapshot, Stimulus, Timestamp, Wait};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::calls::Calls;
+use super::calls::{Calls, Claim, Happened};
 use super::ledger::{Committed, Held};
 use super::round::Round;
 use super::term::Term;
+use super::unbegun::Unbegun;
 use super::watch::{has_beginnings, is_ahead, rests};
 use super::{Deliver, DeliverError, Delivered, Desk, Letter, Said, Start, Started};
 use crate::Role;
@@ -37,7 +38,8 @@ pub(super) async fn open(
 ) {
     let snapshot = Snapshot::begin(&start.machine, start.execution);
     let mut holder = Holder::new(deliver, Held::new(start.machine, snapshot, start.head), letters, None);
-    match holder.round(&[Stimulus::Started], &[]).await {
+    holder.brought.push(Happened { at: holder.now(), stimulus: Stimulus::Started });
+    match holder.round(&[]).await {
         Ok(Rounded::Durable(_)) => {
             let _gone = told.send(Ok(Started::New));
             holder.hold(&desk).await;
@@ -98,7 +100,10 @@ pub(super) struct Holder {
     pub(super) deliver: Arc<Deliver>,
     pub(super) held: Held,
     letters: mpsc::UnboundedReceiver<Letter>,
-    calls: Calls,
+    pub(super) calls: Calls,
+    /// What calls brought and no commit has written down yet: it must not be lost.
+    pub(super) brought: Vec<Happened>,
+    unbegun: Unbegun,
     term: Term,
     /// The right to one call that was waited for, until the next round.
     turn: Option<OwnedSemaphorePermit>,
@@ -116,27 +121,29 @@ impl Holder {
         until: Option<Timestamp>,
     ) -> Holder {
         let unwatched = until.is_none() && deliver.role == Role::Shares;
-        let (calls, term) = (Calls::default(), Term::new(until));
-        Holder { deliver, held, letters, calls, term, turn: None, unwatched, fresh: true }
+        let (calls, unbegun, term) = (Calls::default(), Unbegun::default(), Term::new(until));
+        let brought = Vec::new();
+        Holder { deliver, held, letters, calls, brought, unbegun, term, turn: None, unwatched, fresh: true }
     }
 
     /// Serves the execution until nothing needs a holder.
     async fn hold(mut self, desk: &Desk) {
         let mut fate = self.give_up_dead_claims().await;
         while fate.is_continue() {
-            let (mut letters, mut stimuli) = (Vec::new(), self.calls.ready());
+            let mut letters = Vec::new();
+            self.hear_calls();
             while let Ok(letter) = self.letters.try_recv() {
                 letters.push(letter);
             }
-            if letters.is_empty() && stimuli.is_empty() && !self.has_work() {
+            if letters.is_empty() && self.brought.is_empty() && !self.has_work() {
                 match self.wait(desk).await {
                     Woken::Letter(letter) => letters.push(letter),
-                    Woken::Returned(returned) => stimuli.extend(returned),
+                    Woken::Returned(returned) => self.brought.extend(returned),
                     Woken::Due => {}
                     Woken::Left => return,
                 }
             }
-            fate = self.deliver_round(letters, stimuli).await;
+            fate = self.deliver_round(letters).await;
         }
         if let ControlFlow::Break(error) = fate {
             let answer = self.deliver.without_reading(&desk.arn, error).await;
@@ -146,6 +153,9 @@ impl Holder {
 
     /// Something can be done at once.
     fn has_work(&self) -> bool {
+        if !self.unbegun.is_empty() {
+            return true;
+        }
         let (snapshot, now) = (&self.held.snapshot, self.now());
         if !self.deliver.performs() || !snapshot.is_open() || self.term.is_over(now) {
             return false;
@@ -169,11 +179,12 @@ impl Holder {
         }
         let wake = self.term.or_end(due).filter(|_| stays);
         let clock = self.deliver.world.clock.clone();
+        let at = || clock.now();
         tokio::select! {
             // The same world gives the same run.
             biased;
             Some(letter) = self.letters.recv() => Woken::Letter(letter),
-            returned = self.calls.next() => Woken::Returned(returned),
+            returned = self.calls.next(at) => Woken::Returned(returned),
             () = clock.sleep_until(wake.unwrap_or(Timestamp(i64::MAX))), if wake.is_some() => Woken::Due,
             turn = self.deliver.turn(), if starved => {
                 self.turn = turn;
@@ -216,20 +227,20 @@ impl Holder {
 
     /// Folds what came together into one commit, and answers the letters. Breaks when there is nothing to hold any more:
     /// what is stored is gone, or a newer version wrote it, or nobody can read it.
-    async fn deliver_round(&mut self, letters: Vec<Letter>, mut stimuli: Vec<Stimulus>) -> ControlFlow<DeliverError> {
+    async fn deliver_round(&mut self, letters: Vec<Letter>) -> ControlFlow<DeliverError> {
         let came = letters.len();
         let letters = self.keep_beats(letters).await;
-        if came > 0 && letters.is_empty() && stimuli.is_empty() {
+        if came > 0 && letters.is_empty() && self.brought.is_empty() {
             return ControlFlow::Continue(());
         }
-        let mut error = match self.try_round(&stimuli, &letters).await {
+        let mut error = match self.try_round(&letters).await {
             Ok(counted) => {
                 self.reply(letters, counted);
                 return ControlFlow::Continue(());
             }
             Err(error) => error,
         };
-        // What calls brought must not be lost: it is offered until the store takes it. Letters are told at once.
+        // What calls brought is offered until the store takes it. Letters are told at once.
         for letter in letters {
             let _gone = letter.reply.send(Err(error.clone()));
         }
@@ -240,11 +251,12 @@ impl Holder {
             // What is in hand was stepped and not written, or written without our knowing: the journal says what counts.
             error = match self.reload().await {
                 Ok(()) => {
-                    stimuli.extend(self.dead_claims());
-                    if stimuli.is_empty() {
+                    self.hear_calls();
+                    self.brought.extend(self.dead_claims());
+                    if self.brought.is_empty() {
                         return ControlFlow::Continue(());
                     }
-                    match self.try_round(&stimuli, &[]).await {
+                    match self.try_round(&[]).await {
                         Ok(_) => return ControlFlow::Continue(()),
                         Err(error) => error,
                     }
@@ -270,7 +282,7 @@ impl Holder {
     }
 
     /// Rounds until one is committed; after a lost race the others' entries are read first.
-    async fn try_round(&mut self, stimuli: &[Stimulus], letters: &[Letter]) -> Result<Vec<bool>, DeliverError> {
+    async fn try_round(&mut self, letters: &[Letter]) -> Result<Vec<bool>, DeliverError> {
         let fresh = std::mem::take(&mut self.fresh);
         if self.deliver.role != Role::Alone && letters.iter().any(|letter| self.misses(&letter.said)) {
             // Others may have written what it is about since this was read.
@@ -282,7 +294,7 @@ impl Holder {
             return self.leave_in_cells(letters).await;
         }
         for lost in 1..=LOST_RACES {
-            match self.round(stimuli, letters).await? {
+            match self.round(letters).await? {
                 Rounded::Durable(counted) => return Ok(counted),
                 Rounded::Taken(_) => self.reload().await?,
             }
@@ -308,21 +320,16 @@ impl Holder {
     }
 
     /// Steps, claims and commits once, then begins the claimed calls.
-    async fn round(&mut self, stimuli: &[Stimulus], letters: &[Letter]) -> Result<Rounded, StoreError> {
+    async fn round(&mut self, letters: &[Letter]) -> Result<Rounded, StoreError> {
         let now = self.now();
-        let mut round = Round { turn: self.turn.take(), ..Round::default() };
-        self.hear_cells(stimuli, now, &mut round).await?;
-        for stimulus in stimuli {
-            self.step(stimulus.clone(), now, &mut round);
+        self.hear_calls();
+        let allowance = self.unbegun.allowance(now);
+        let mut round = Round { turn: self.turn.take(), allowance, ..Round::default() };
+        for released in self.unbegun.released(&mut self.held, &self.deliver.owner) {
+            self.step(released, self.before_what_is_due(now), &mut round);
         }
-        let mut counted = Vec::with_capacity(letters.len());
-        for letter in letters {
-            let counts = self.counts(&letter.said);
-            if counts {
-                self.step(letter.said.stimulus(now), now, &mut round);
-            }
-            counted.push(counts);
-        }
+        self.hear_cells(now, &mut round).await?;
+        let counted = self.take_in(letters, now, &mut round);
         if self.held.sequence.is_some() {
             self.step(Stimulus::Looked, now, &mut round);
         }
@@ -334,27 +341,41 @@ impl Holder {
         };
         if round.events.is_empty() && round.changed.is_empty() && self.held.sequence.is_some() {
             self.calls.cut_stale(&self.held.snapshot);
+            self.unbegun.keep(Vec::new());
+            self.brought.clear();
             return Ok(Rounded::Durable(counted));
         }
         self.announce(now).await?;
+        self.unbegun.add(&claims, now);
         match self.held.commit(&self.deliver, &round, now).await? {
             Committed::Taken(winner) => return Ok(Rounded::Taken(winner)),
-            Committed::Durable => {}
+            Committed::Durable => self.brought.clear(),
         }
         // Who looks at an execution that rests leaves no message behind: the next calls need one again.
         self.unwatched = self.deliver.role == Role::Shares && self.term.is_endless() && rests(&self.held.snapshot);
         self.calls.cut_stale(&self.held.snapshot);
+        self.begin(claims);
+        if self.term.newly_full() && !self.calls.is_empty() {
+            self.hand_over().await;
+        }
+        self.tidy_cells(now).await;
+        Ok(Rounded::Durable(counted))
+    }
+
+    /// Begins the calls of claims that are durable now, but for those that it took too long for.
+    fn begin(&mut self, claims: Vec<Claim>) {
+        let now = self.now();
+        let (late, claims): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(|claim| claim.is_late(now));
         if !claims.is_empty() {
             self.term.claimed();
         }
         for claim in claims {
             self.calls.begin(&self.deliver, claim);
         }
-        if self.term.newly_full() && !self.calls.is_empty() {
-            self.hand_over().await;
+        if !late.is_empty() {
+            tracing::warn!(execution = self.held.head.arn, calls = late.len(), "a commit came too late for its calls");
         }
-        self.tidy_cells(now).await;
-        Ok(Rounded::Durable(counted))
+        self.unbegun.keep(late.into_iter().map(|claim| claim.wait).collect());
     }
 
     /// Tells others to look before writing what they will find, where nobody may be there when it is due.
@@ -409,24 +430,25 @@ impl Holder {
     }
 
     async fn give_up_dead_claims(&mut self) -> ControlFlow<DeliverError> {
-        let dead = self.dead_claims();
-        if dead.is_empty() { ControlFlow::Continue(()) } else { self.deliver_round(Vec::new(), dead).await }
+        self.brought.extend(self.dead_claims());
+        if self.brought.is_empty() { ControlFlow::Continue(()) } else { self.deliver_round(Vec::new()).await }
     }
 
-    /// Claims that nobody makes a call for. Those of its own without a call are from commits whose outcome a process did
-    /// not learn in time; alone on its store, it knows that those of others are a dead process's.
-    fn dead_claims(&self) -> Vec<Stimulus> {
-        let snapshot = &self.held.snapshot;
+    /// Claims that nobody makes a call for. Those of its own without a call, where it is not known that there was none, are
+    /// of a holder that panicked; alone on its store, a process knows that those of others are a dead one's.
+    fn dead_claims(&self) -> Vec<Happened> {
+        let (snapshot, at) = (&self.held.snapshot, self.now());
         let is_dead = |wait: &Wait, owner: &str| {
             let own = owner == self.deliver.owner;
+            let made = self.calls.makes(wait) || self.unbegun.contains(wait);
             match self.deliver.role {
                 Role::Answers => false,
-                Role::Shares => own && !self.calls.makes(wait),
-                Role::Alone => !own || !self.calls.makes(wait),
+                Role::Shares => own && !made,
+                Role::Alone => !own || !made,
             }
         };
         let dead = snapshot.claimed().filter(|(wait, owner)| is_dead(wait, owner));
-        dead.map(|(wait, _)| Stimulus::TaskLost { wait }).collect()
+        dead.map(|(wait, _)| Happened { at, stimulus: Stimulus::TaskLost { wait } }).collect()
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -444,7 +466,7 @@ enum Rounded {
 
 enum Woken {
     Letter(Letter),
-    Returned(Vec<Stimulus>),
+    Returned(Vec<Happened>),
     Due,
     Left,
 }

@@ -30,6 +30,13 @@ impl Rehearsal {
         TestCall { machine: self.machine.clone(), case: self.case.clone(), number }
     }
 
+    /// Does not count a call of `state` that was not made.
+    pub fn take_back(&mut self, state: &str) {
+        if let Some(calls) = self.calls.get_mut(state) {
+            *calls = calls.saturating_sub(1);
+        }
+    }
+
     pub fn calls(&self) -> &BTreeMap<String, u32> {
         &self.calls
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use asl::StateMachine;
-use interpreter::{Event, Moment, Payload, Snapshot, Stimulus, ThreadPath, Timestamp, Wait, step};
+use interpreter::{Call, Event, Moment, Payload, Snapshot, Stimulus, ThreadPath, Timestamp, Wait, step};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -17,8 +17,12 @@ use super::term::Term;
 pub(super) struct Round {
     pub events: Vec<Event<Payload>>,
     pub changed: BTreeSet<ThreadPath>,
+    /// The time of its last step: none is earlier than one before it.
+    pub at: Timestamp,
     /// The right to one call that was waited for.
     pub turn: Option<OwnedSemaphorePermit>,
+    /// How many milliseconds its commit may take where it claims what was released.
+    pub allowance: i64,
 }
 
 impl Deliver {
@@ -33,7 +37,8 @@ impl Deliver {
     ) {
         let execution = snapshot.execution.clone();
         let token = |wait: &Wait| self.seal.task_token(&execution.arn, wait);
-        let moment = Moment { now, seed: self.world.clock.seed(), token: &token };
+        round.at = round.at.max(now);
+        let moment = Moment { now: round.at, seed: self.world.clock.seed(), token: &token };
         let before = std::mem::replace(snapshot, Snapshot::bare(execution.clone(), 0));
         let work = || step(machine, before, stimulus, &moment);
         let step = if machine.evaluates_jsonata { beside_others(work) } else { work() };
@@ -58,11 +63,12 @@ impl Deliver {
             let Some(permit) = turn.take().or_else(|| self.calls.clone().try_acquire_owned().ok()) else { break };
             let Some(mut claim) = Claim::of(machine, snapshot, wait.clone(), permit) else { continue };
             let wanted = self.world.tasks.limit(&claim.call).await.min(claim.call.timeout);
-            let Some(granted) = term.grant(now, wanted) else { continue };
-            claim.grant(now, granted);
+            let allowance = if is_released(snapshot, &wait) { round.allowance } else { 0 };
+            let Some(granted) = term.grant(now.plus_millis(allowance), wanted) else { continue };
+            let begins = claim.grant(now, allowance, granted);
             claim.rehearse(rehearsal);
             let (owner, lease) = (self.owner.clone(), claim.lease);
-            self.step(machine, snapshot, Stimulus::TaskClaimed { wait, owner, lease }, now, round);
+            self.step(machine, snapshot, Stimulus::TaskClaimed { wait, owner, begins, lease }, now, round);
             claims.push(claim);
         }
         if !snapshot.is_open() {
@@ -71,6 +77,10 @@ impl Deliver {
         }
         claims
     }
+}
+
+fn is_released(snapshot: &Snapshot, wait: &Wait) -> bool {
+    snapshot.attempt(wait).is_some_and(|(_, attempt)| attempt.call != Call::Unclaimed)
 }
 
 /// Does work that may take seconds without holding up the other tasks of this thread.
