@@ -114,13 +114,14 @@ def watch(options, variables, processes):
         return [start(command + pairs, {}, processes)]
     watching = start(command + ["--only-lambda-apis"], {}, processes)
     until_open([watching], options.port)
-    # One process of each here, which does as many things at a time as there are pollers.
+    # One process of each here, which does as many things at a time as there are pollers; but for the clock, which the
+    # template keeps from being two at once.
     runtime = dict(variables, AWS_LAMBDA_FUNCTION_MEMORY_SIZE="512", AWS_LAMBDA_FUNCTION_VERSION="1",
-                   AWS_LAMBDA_LOG_GROUP_NAME="local", AWS_LAMBDA_LOG_STREAM_NAME="local",
-                   AWS_LAMBDA_MAX_CONCURRENCY=str(options.workers))
+                   AWS_LAMBDA_LOG_GROUP_NAME="local", AWS_LAMBDA_LOG_STREAM_NAME="local")
+    at_once = {name: {"AWS_LAMBDA_MAX_CONCURRENCY": str(options.workers)} for name in FUNCTIONS if name != "clock"}
     return [watching] + [
         start([str(options.programs / name)], dict(
-            runtime, AWS_LAMBDA_FUNCTION_NAME=name,
+            runtime, **at_once.get(name, {}), AWS_LAMBDA_FUNCTION_NAME=name,
             AWS_LAMBDA_RUNTIME_API="http://127.0.0.1:%d/.rt/%s" % (options.port, name)), processes)
         for name in FUNCTIONS]
 

@@ -3,8 +3,10 @@
 //!
 //! Time is tokio's, so tests begin with `start_paused = true`. A test is the queue: it takes what was sent
 //! ([`Cloud::sent`]), and delivers it late, twice, in another order or not at all. Or it leaves that to the queue in
-//! process and an event source ([`Cloud::bring`]), and says where workers die.
+//! process, an event source ([`Cloud::bring`]) and a schedule ([`Cloud::tick`]), and says where workers and clocks die.
 
+mod mortal;
+mod schedule;
 mod source;
 
 use std::io::{self, Write};
@@ -25,6 +27,7 @@ use crate::dynamo::{Dynamo, Request};
 use crate::simulation::{BEGIN, VirtualClock};
 use crate::sqs::Sqs;
 
+pub use schedule::Ticking;
 pub use source::{Bringing, Life};
 
 pub const TABLE: &str = "stepwell";
@@ -94,7 +97,12 @@ impl Cloud {
 
     /// A new process in this role.
     pub async fn process(&self, role: Role, tasks: Arc<dyn Tasks>) -> Result<Installation> {
-        self.joined((self.dynamodb.clone(), clients::sqs(&self.sqs.config())), role, tasks).await
+        self.process_beside(&self.sqs, role, tasks).await
+    }
+
+    /// The same with another SQS: what it sends arrives there.
+    pub async fn process_beside(&self, sqs: &Sqs, role: Role, tasks: Arc<dyn Tasks>) -> Result<Installation> {
+        self.joined((self.dynamodb.clone(), clients::sqs(&sqs.config())), role, tasks).await
     }
 
     async fn joined(

@@ -35,6 +35,8 @@ struct State {
     log: Vec<Request>,
     faults: VecDeque<(&'static str, Fault)>,
     takes: Duration,
+    /// Rows of an index that are told at a time, if these are fewer than who asks wants.
+    rows: Option<u64>,
 }
 
 /// A request that was made.
@@ -71,6 +73,11 @@ impl Dynamo {
     /// From now on an answer takes that long.
     pub fn takes(&self, time: Duration) {
         self.lock().takes = time;
+    }
+
+    /// From now on an index tells so many rows at a time, as if they were large.
+    pub fn tells_rows(&self, rows: u64) {
+        self.lock().rows = Some(rows);
     }
 
     /// The next request of that operation meets `fault`; those asked for before come first.
@@ -111,6 +118,10 @@ impl Dynamo {
         let logged = body.clone();
         if let Value::Object(members) = &mut body {
             members.insert("ReturnConsumedCapacity".into(), "TOTAL".into());
+            if let (Some(rows), true) = (self.lock().rows, members.contains_key("IndexName")) {
+                let wanted = members.get("Limit").and_then(Value::as_u64).unwrap_or(rows);
+                members.insert("Limit".into(), wanted.min(rows).into());
+            }
         }
         let (status, text) = match self.perform(operation, &body.to_string()) {
             Ok(text) => (200, text),
@@ -163,7 +174,8 @@ fn units(table: &Value) -> Option<f64> {
     table.get("CapacityUnits")?.as_f64()
 }
 
-fn response(status: u16, text: &str) -> Result<HttpResponse, ConnectorError> {
+/// An answer in AWS's JSON protocols.
+pub fn response(status: u16, text: &str) -> Result<HttpResponse, ConnectorError> {
     let status = StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
     let mut response = HttpResponse::new(status, SdkBody::from(text));
     response.headers_mut().insert("content-type", "application/x-amz-json-1.0");

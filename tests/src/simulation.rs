@@ -35,7 +35,7 @@ pub use disk::Disk;
 pub use faults::{Effect, Failing, Gate, Plan};
 pub use fleet::{Circumstances, Faults, Fleet, Tally, Telling, Trouble};
 pub use functions::{CallMade, Reply, Says};
-pub use installation::{BEGIN, Room};
+pub use installation::{BEGIN, Room, runtime};
 pub use ports::VirtualClock;
 pub use process::{Alone, Ended, Process, World};
 pub use records::{events, problems_of_history};

@@ -74,6 +74,16 @@ impl Sqs {
         self.lock().kept.receive(queue, most, hidden)
     }
 
+    /// Puts a message into a queue, as a request with these members would send it.
+    pub fn put(&self, queue: &str, message: &Value) {
+        self.lock().kept.send(queue, message);
+    }
+
+    /// The bodies of all messages of a queue, visible or not.
+    pub fn kept(&self, queue: &str) -> Vec<String> {
+        self.lock().kept.bodies(queue)
+    }
+
     /// Takes away a message by its last receipt.
     pub fn delete(&self, receipt: &str) {
         self.lock().kept.delete(receipt);

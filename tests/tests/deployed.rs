@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use aws::{Table, clients, layout};
+use aws::{Cursor, Table, clients, layout};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
 use service::SystemClock;
@@ -204,7 +204,7 @@ async fn the_clock_wakes_waits_of_more_than_twenty_minutes_on_its_own_schedule()
     for _ in 0..2 {
         let table = table(&installed, now).await;
         for execution in &executions {
-            table.move_cursor(layout::shard(execution), now).await?;
+            table.move_cursor(layout::shard(execution), &Cursor { after: now, place: None }).await?;
         }
         tokio::time::sleep(Duration::from_secs(8)).await;
     }

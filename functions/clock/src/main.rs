@@ -23,6 +23,7 @@ async fn main() -> Result<(), Error> {
         .withholding(&environment.own_names());
     let installation = environment.installation(Role::Shares, Arc::new(targets)).await?;
     let (installation, dead_letters) = (Arc::new(installation), environment.dead_letters.clone());
+    // Not `run_concurrent`: there is one at a time, as the template wants it.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         heed(installation.clone(), dead_letters.clone(), event)
     }))

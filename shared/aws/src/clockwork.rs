@@ -8,6 +8,7 @@ use interpreter::Timestamp;
 use serde::Serialize;
 use service::ports::{Notice, StoreError};
 
+use crate::wake::Cursor;
 use crate::{Installation, layout};
 
 /// How far ahead messages are sent: as far as a queue can delay them.
@@ -44,40 +45,41 @@ impl Installation {
     pub async fn tick(&self, dead_letters: Option<&str>, until: Timestamp) -> Result<Tally, StoreError> {
         let (mut tally, mut done) = (Tally::default(), Ok(()));
         for shard in 0..layout::SHARDS {
-            done = done.and(self.wake(shard).await.map(|woken| tally.woken += woken));
+            done = done.and(self.wake(shard, until).await.map(|woken| tally.woken += woken));
         }
         done = done.and(self.sweep(until, &mut tally).await);
         // Last: should a dead letter bring this process down too, the rest is done.
         if let Some(url) = dead_letters {
             done = done.and(self.bury(url, until, &mut tally).await);
         }
+        // What failed hides nothing of what was done, or found.
+        self.report(&tally);
         done.map(|()| tally)
     }
 
     /// Tells the operator what a minute was like.
-    pub fn report(&self, tally: &Tally) {
+    fn report(&self, tally: &Tally) {
+        let Tally { woken, swept, stuck, recalled, unreadable, stamped, buried, given_up, dead } = tally;
+        tracing::info!(woken, swept, stuck, recalled, unreadable, stamped, buried, given_up, dead, "a minute");
         self.metrics.flush(self.clock.now());
         self.metrics.minute(self.clock.now(), &self.table.name, tally);
     }
 
-    /// Sends a message for every row of a shard from where the clock was to a quarter of an hour from now.
-    async fn wake(&self, shard: u64) -> Result<usize, StoreError> {
+    /// Sends a message for every row of a shard from where the clock was to a quarter of an hour from now, page by page: a
+    /// clock whose time is over leaves the rest to the next one, however much comes due at once.
+    async fn wake(&self, shard: u64, until: Timestamp) -> Result<usize, StoreError> {
         let now = self.clock.now();
-        let until = now.plus_millis(AHEAD_MS);
-        let after = self.table.cursor(shard).await?.unwrap_or(Timestamp(now.0.saturating_sub(FIRST_LOOK_BACK_MS)));
-        let (mut page, mut woken) = (None, 0);
-        loop {
-            let rows = self.table.wakes(shard, (after, until), page.as_deref(), PAGE).await?;
+        let reach = now.plus_millis(AHEAD_MS);
+        let first = Cursor { after: Timestamp(now.0.saturating_sub(FIRST_LOOK_BACK_MS)), place: None };
+        let (mut cursor, mut woken) = (self.table.cursor(shard).await?.unwrap_or(first), 0);
+        while cursor.after < reach && self.clock.now() < until {
+            let rows = self.table.wakes(shard, (cursor.after, reach), cursor.place.as_deref(), PAGE).await?;
             woken += rows.due.len();
             let notices = rows.due.iter().map(|(due, execution)| Notice::of(execution, Some(*due)));
             self.queue.send_all(notices.collect()).await?;
-            page = rows.next;
-            if page.is_none() {
-                break;
-            }
-        }
-        if until > after {
-            self.table.move_cursor(shard, until).await?;
+            let after = if rows.next.is_some() { cursor.after } else { reach };
+            cursor = Cursor { after, place: rows.next };
+            self.table.move_cursor(shard, &cursor).await?;
         }
         Ok(woken)
     }

@@ -7,10 +7,13 @@
 use service::ports::StoreError;
 use service::tokens::Keys;
 
-use crate::failure::{damaged, refused};
+use crate::failure::{damaged, raced, refused};
 use crate::item::{Item, Reading, bytes, item_of, key, number};
 use crate::layout;
 use crate::table::{Condition, Put, Table};
+
+/// Tries of a change while others change them, too.
+const TRIES: u32 = 5;
 
 impl Table {
     /// The keys; `fresh` becomes the only one if there is none yet.
@@ -25,20 +28,27 @@ impl Table {
         }
     }
 
-    /// Changes the keys; as they are, or why they are not changed. By one process at a time.
+    /// Changes the keys; as they are, or why they are not changed. Written over what was read and nothing else: neither
+    /// another order at the same time nor a request that arrives late takes away a key that somebody seals with.
     pub(crate) async fn change_keys(
         &self,
-        change: impl FnOnce(Keys) -> Result<Keys, String>,
+        change: impl Fn(Keys) -> Result<Keys, String>,
     ) -> Result<Result<Keys, String>, StoreError> {
-        let stored = self.get(layout::KEY_PARTITION, layout::KEY_SORT).await?;
-        let before = read(&stored.ok_or_else(|| refused("there are no keys yet".to_owned()))?)?;
-        let changed = change(before.clone());
-        if let Ok(after) = &changed
-            && *after != before
-        {
-            self.put(item(after), Condition::None).await?;
+        for _ in 0..TRIES {
+            let stored = self.get(layout::KEY_PARTITION, layout::KEY_SORT).await?;
+            let before = read(&stored.ok_or_else(|| refused("there are no keys yet".to_owned()))?)?;
+            let after = match change(before.clone()) {
+                Ok(after) if after != before => after,
+                unchanged => return Ok(unchanged),
+            };
+            match self.put(item(&after), Condition::Body(&before.written())).await? {
+                Put::Done => return Ok(Ok(after)),
+                // The answer to the first try was lost.
+                Put::Refused(there) if read(&there)? == after => return Ok(Ok(after)),
+                Put::Refused(_) => {}
+            }
         }
-        Ok(changed)
+        Err(raced("others change the keys".to_owned()))
     }
 }
 

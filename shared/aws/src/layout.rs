@@ -10,7 +10,7 @@
 //! | `m/SHARD/c` | `k/NONCE/INDEX` | a piece of a machine's body | once, before the machine |
 //! | `d/HASH` | `d` | a revision of a definition | once |
 //! | `d/HASH` | `k/NONCE/INDEX` | a piece of a revision | once, before the revision |
-//! | `clock` | a shard's number | how far the clock has come in a shard of `wake` | by the clock |
+//! | `clock` | a shard's number | how far the clock has come in a shard of `wake`: until when, and to which place behind that | by the clock |
 //! | `clock` | `sweep` | the day of the last whole sweep, and where the current one stands | by the clock |
 //! | `key` | `k` | the installation's keys, which tokens are sealed with | once, and when the operator replaces one |
 //!

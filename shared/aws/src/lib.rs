@@ -63,4 +63,4 @@ pub use metrics::MetricLines;
 pub use queue::WorkQueue;
 pub use table::Table;
 pub use term::until;
-pub use wake::WakePage;
+pub use wake::{Cursor, WakePage};

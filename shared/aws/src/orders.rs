@@ -10,8 +10,8 @@
 //! | `{"drop-key": NAME}` | forgets it, and what it sealed | the names |
 //! | what makes no sense | | `refused`, and why |
 //!
-//! Asked of the clock because it has the rights, and because there is one at a time: whoever may invoke it may do this. No key
-//! ever leaves the table. Deliberately absent: that processes learn of a changed key; they read keys once (`keys.rs`).
+//! Asked of the clock because it has the rights: whoever may invoke it may do this. Who got no answer asks again: at worst there
+//! is a key too many. No key ever leaves the table. Deliberately absent: that processes learn of a changed key; they read keys once (`keys.rs`).
 
 use interpreter::Timestamp;
 use serde::Deserialize;
@@ -19,7 +19,6 @@ use serde_json::{Value, json};
 use service::ports::StoreError;
 
 use crate::Installation;
-use crate::clockwork::Tally;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -35,7 +34,7 @@ impl Installation {
     /// Does what an event asks for, given up when `until` is near; the answer.
     pub async fn heed(&self, event: &Value, dead_letters: Option<&str>, until: Timestamp) -> Result<Value, StoreError> {
         let Some(order) = event.get("order") else {
-            return self.minute(dead_letters, until).await.map(|_| Value::Null);
+            return self.tick(dead_letters, until).await.map(|_| Value::Null);
         };
         let order = match Order::deserialize(order) {
             Ok(order) => order,
@@ -44,11 +43,14 @@ impl Installation {
         let changed = match order {
             Order::Recover => {
                 self.sweep_anew().await?;
-                let tally = self.minute(dead_letters, until).await?;
+                let tally = self.tick(dead_letters, until).await?;
                 return Ok(json!({ "found": tally, "finished": self.is_swept().await? }));
             }
             Order::Keys => self.table.change_keys(Ok).await?,
-            Order::AddKey => self.table.change_keys(|keys| keys.with(self.clock.seed())).await?,
+            Order::AddKey => {
+                let fresh = self.clock.seed();
+                self.table.change_keys(|keys| keys.with(fresh)).await?
+            }
             Order::UseKey(name) => self.table.change_keys(|keys| keys.led_by(&name)).await?,
             Order::DropKey(name) => self.table.change_keys(|keys| keys.without(&name)).await?,
         };
@@ -59,15 +61,6 @@ impl Installation {
             }
             Err(why) => Ok(refusal(&why)),
         }
-    }
-
-    /// A minute's work, told to the operator.
-    async fn minute(&self, dead_letters: Option<&str>, until: Timestamp) -> Result<Tally, StoreError> {
-        let tally = self.tick(dead_letters, until).await?;
-        let Tally { woken, swept, stuck, recalled, unreadable, stamped, buried, given_up, dead } = tally;
-        tracing::info!(woken, swept, stuck, recalled, unreadable, stamped, buried, given_up, dead, "a minute");
-        self.report(&tally);
-        Ok(tally)
     }
 }
 

@@ -9,7 +9,7 @@ use interpreter::Timestamp;
 use service::ports::{Clock, Direction, StoreError};
 
 use crate::failure::store_error;
-use crate::item::{Item, item_of, key, number, text};
+use crate::item::{Item, bytes, item_of, key, number, text};
 use crate::layout;
 use crate::retention::Retention;
 
@@ -48,7 +48,7 @@ pub(crate) struct Page {
 
 /// What a put has to find.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Condition {
+pub(crate) enum Condition<'a> {
     /// Whatever is there is written over.
     None,
     /// Nothing.
@@ -59,6 +59,8 @@ pub(crate) enum Condition {
     Unfinished,
     /// What has that nonce.
     Nonce(u64),
+    /// What has that body, which is plain.
+    Body(&'a [u8]),
     /// A machine with that many writes.
     Writes(u64),
 }
@@ -69,7 +71,7 @@ impl Table {
         Table { client, name: name.into(), clock, retention: Retention { days: retention_days } }
     }
 
-    pub(crate) async fn put(&self, item: Item, condition: Condition) -> Result<Put, StoreError> {
+    pub(crate) async fn put(&self, item: Item, condition: Condition<'_>) -> Result<Put, StoreError> {
         let request = self
             .client
             .put_item()
@@ -90,6 +92,10 @@ impl Table {
             Condition::Nonce(nonce) => request
                 .condition_expression(format!("{} = :seen", layout::NONCE))
                 .expression_attribute_values(":seen", number(nonce)),
+            Condition::Body(body) => request
+                .condition_expression("#body = :seen")
+                .expression_attribute_names("#body", layout::BODY)
+                .expression_attribute_values(":seen", bytes(body.to_vec())),
             Condition::Writes(writes) => request
                 .condition_expression("#writes = :writes")
                 .expression_attribute_names("#writes", layout::WRITES)

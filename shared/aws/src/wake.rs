@@ -21,6 +21,15 @@ pub struct WakePage {
     pub next: Option<String>,
 }
 
+/// How far the clock has come in a shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// What is due until then has its message, …
+    pub after: Timestamp,
+    /// … and of what is due later, what comes before this place.
+    pub place: Option<String>,
+}
+
 impl Table {
     /// The due times in a shard (of [`layout::SHARDS`]) after `after`, up to `until` inclusive, at most `limit` of them.
     /// May miss what was written in the last seconds; that is due in 20 minutes at the earliest.
@@ -32,7 +41,9 @@ impl Table {
         limit: usize,
     ) -> Result<WakePage, StoreError> {
         let start = page.map(|token| start_of(shard, token)).transpose()?;
-        if after >= until {
+        let begins = start.as_ref().map(|start| Reading(start).number(layout::WAKE_AT)).transpose()?;
+        // A clock that was set back may find a place beyond the end, where DynamoDB refuses to begin.
+        if after >= until || begins.is_some_and(|begins: i64| begins > until.0) {
             return Ok(WakePage::default());
         }
         let request = self
@@ -59,15 +70,20 @@ impl Table {
     }
 
     /// How far the clock has come in a shard; `None` before its first time.
-    pub async fn cursor(&self, shard: u64) -> Result<Option<Timestamp>, StoreError> {
-        let item = self.get(layout::CLOCK_PARTITION, &shard.to_string()).await?;
-        item.map(|item| Ok(Timestamp(Reading(&item).known_format()?.number(layout::DUE)?))).transpose()
+    pub async fn cursor(&self, shard: u64) -> Result<Option<Cursor>, StoreError> {
+        let Some(item) = self.get(layout::CLOCK_PARTITION, &shard.to_string()).await? else { return Ok(None) };
+        let reading = Reading(&item).known_format()?;
+        let place = item.contains_key(layout::PLACE).then(|| reading.text(layout::PLACE)).transpose()?;
+        Ok(Some(Cursor { after: Timestamp(reading.number(layout::DUE)?), place: place.map(str::to_owned) }))
     }
 
     /// Remembers how far the clock has come. Two clocks at a time send messages twice, which does no harm.
-    pub async fn move_cursor(&self, shard: u64, to: Timestamp) -> Result<(), StoreError> {
+    pub async fn move_cursor(&self, shard: u64, to: &Cursor) -> Result<(), StoreError> {
         let mut item = item_of(key(layout::CLOCK_PARTITION, &shard.to_string()));
-        item.extend(item_of([(layout::FORMAT, number(layout::VERSION)), (layout::DUE, number(to.0))]));
+        item.extend(item_of([(layout::FORMAT, number(layout::VERSION)), (layout::DUE, number(to.after.0))]));
+        if let Some(place) = &to.place {
+            item.extend(item_of([(layout::PLACE, text(place.clone()))]));
+        }
         self.put(item, Condition::None).await.map(|_| ())
     }
 }

@@ -7,20 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use aws::{Delivery, Installation, clients};
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws::Delivery;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use service::Role;
-use service::ports::{TaskAnswer, TaskCall, Tasks};
+use service::ports::Tasks;
 use tokio::time::Instant;
 
+use super::mortal::Mortal;
 use super::{Cloud, QUEUE};
-use crate::dynamo::config;
-use crate::simulation::{Gate, Plan};
+use crate::simulation::Plan;
 
 /// The template's `VisibilityTimeout` and `BatchSize`.
 const HIDDEN: Duration = Duration::from_secs(900);
@@ -29,7 +23,7 @@ const BATCH: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(4 * 3_600);
 
 /// Between two looks at an empty queue.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How messages are brought.
 pub struct Bringing<'a> {
@@ -44,13 +38,6 @@ pub struct Life {
     pub points: u64,
     /// How many of them were over when it was brought a batch.
     pub brought: Vec<u64>,
-}
-
-/// A worker that may die, and the gate that all its calls go through.
-#[derive(Clone)]
-struct Mortal {
-    installation: Arc<Installation>,
-    gate: Arc<Gate>,
 }
 
 impl Cloud {
@@ -93,24 +80,6 @@ impl Cloud {
         Ok(Life { points: first.count(|counts| counts.points), brought })
     }
 
-    /// A process that works. One that dies before it is ready is dead and never called.
-    async fn begin(&self, tasks: &Arc<dyn Tasks>, plan: Plan) -> Result<Mortal> {
-        let mut gate = Arc::new(Gate::new(plan));
-        loop {
-            let mortal = GatedTasks { tasks: tasks.clone(), gate: gate.clone() };
-            let through = |client: SharedHttpConnector| config(Gated { client, gate: gate.clone() });
-            let dynamodb = clients::dynamodb(&through(SharedHttpConnector::new(self.dynamo.clone())));
-            let sqs = clients::sqs(&through(SharedHttpConnector::new(self.sqs.clone())));
-            let joined = self.joined((dynamodb, sqs), Role::Shares, Arc::new(mortal));
-            tokio::select! {
-                biased;
-                installation = joined => return Ok(Mortal { installation: Arc::new(installation?), gate }),
-                _ = gate.death() => {}
-            }
-            gate = Arc::new(Gate::new(Plan::default()));
-        }
-    }
-
     /// Brings a batch to a worker, and deletes what is done.
     async fn invoke(&self, worker: Mortal, batch: Vec<Delivery>) {
         let undone = tokio::select! {
@@ -121,55 +90,5 @@ impl Cloud {
         for done in batch.iter().filter(|delivery| !undone.contains(&delivery.id)) {
             self.sqs.delete(&done.receipt);
         }
-    }
-}
-
-/// What a process reaches of the world through its gate: nothing, once it is dead.
-#[derive(Clone)]
-struct Gated {
-    client: SharedHttpConnector,
-    gate: Arc<Gate>,
-}
-
-impl std::fmt::Debug for Gated {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Gated")
-    }
-}
-
-impl HttpConnector for Gated {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let Gated { client, gate } = self.clone();
-        HttpConnectorFuture::new(async move {
-            gate.point().await;
-            let answer = client.call(request).await;
-            gate.point().await;
-            answer
-        })
-    }
-}
-
-impl HttpClient for Gated {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
-struct GatedTasks {
-    tasks: Arc<dyn Tasks>,
-    gate: Arc<Gate>,
-}
-
-#[async_trait::async_trait]
-impl Tasks for GatedTasks {
-    async fn call(&self, call: TaskCall) -> TaskAnswer {
-        self.gate.point().await;
-        let answer = self.tasks.call(call).await;
-        self.gate.point().await;
-        answer
-    }
-
-    async fn limit(&self, call: &TaskCall) -> Duration {
-        self.tasks.limit(call).await
     }
 }

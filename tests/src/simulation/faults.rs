@@ -122,17 +122,14 @@ impl Gate {
     /// Goes through with a call of the store or the queue.
     pub async fn pass<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         self.point().await;
-        let number = self.count(|counts| {
-            counts.calls += 1;
-            counts.calls
-        });
-        let answer = match self.plan.failing.get(&number) {
+        let answer = match self.fault() {
             None => call.await,
             Some(Failing { effect, retryable }) => {
-                if *effect == Effect::Happened {
+                if effect == Effect::Happened {
                     let _the_caller_never_learns = call.await;
                 }
-                Err(StoreError { message: format!("planned for call {number}"), retryable: *retryable })
+                let number = self.count(|counts| counts.calls);
+                Err(StoreError { message: format!("planned for call {number}"), retryable })
             }
         };
         self.point().await;
@@ -165,6 +162,15 @@ impl Gate {
         let Some(latency) = &self.latency else { return 0 };
         let mut chance = latency.lock().unwrap_or_else(PoisonError::into_inner);
         if chance.up_to(SLOW_COMMITS) == 1 { chance.up_to(SLOWEST_MS) } else { 0 }
+    }
+
+    /// How the next call fails, if it does. To be asked once for each.
+    pub fn fault(&self) -> Option<Failing> {
+        let number = self.count(|counts| {
+            counts.calls += 1;
+            counts.calls
+        });
+        self.plan.failing.get(&number).copied()
     }
 
     /// A moment at which the process may die: then this never returns, nor does any later point.

@@ -9,6 +9,10 @@ use aws::Delivery;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+/// How long a message that was received by a request is kept from others: SQS's own time, which the template leaves to the
+/// queue of dead letters.
+const HIDDEN: Duration = Duration::from_secs(30);
+
 /// Messages of all queues.
 #[derive(Debug, Default)]
 pub struct Kept {
@@ -20,6 +24,7 @@ pub struct Kept {
 struct Message {
     queue: String,
     delivery: Delivery,
+    attributes: Value,
     visible: Instant,
 }
 
@@ -45,8 +50,34 @@ impl Kept {
                     |entry: &Value| json!({ "Id": id(entry), "SenderFault": true, "Code": "ReceiptHandleIsInvalid" });
                 Some(json!({ "Successful": changed, "Failed": failed.iter().map(refused).collect::<Vec<_>>() }))
             }
+            "ReceiveMessage" => {
+                let most = body.get("MaxNumberOfMessages").and_then(Value::as_u64).unwrap_or(1);
+                let received = self.receive(&queue, usize::try_from(most).unwrap_or(1), HIDDEN);
+                let message = |delivery: &Delivery| {
+                    json!({
+                        "MessageId": delivery.id, "ReceiptHandle": delivery.receipt, "Body": delivery.body,
+                        "MessageAttributes": self.attributes(&delivery.id),
+                    })
+                };
+                Some(json!({ "Messages": received.iter().map(message).collect::<Vec<_>>() }))
+            }
+            "DeleteMessage" => {
+                self.delete(&text(body, "ReceiptHandle"));
+                Some(json!({}))
+            }
             _ => None,
         }
+    }
+
+    /// The bodies of all messages of a queue, visible or not.
+    pub fn bodies(&self, queue: &str) -> Vec<String> {
+        let of = self.messages.iter().filter(|message| message.queue == queue);
+        of.map(|message| message.delivery.body.clone()).collect()
+    }
+
+    fn attributes(&self, id: &str) -> Value {
+        let of = self.messages.iter().find(|message| message.delivery.id == id);
+        of.map(|message| message.attributes.clone()).unwrap_or_default()
     }
 
     /// What is visible in a queue, as it is given to somebody who has it for that long.
@@ -78,12 +109,14 @@ impl Kept {
         self.messages.iter().filter(|message| message.queue == queue).map(|message| message.visible).min()
     }
 
-    fn send(&mut self, queue: &str, body: &Value) -> String {
+    /// Keeps what a request sends; its id.
+    pub fn send(&mut self, queue: &str, body: &Value) -> String {
         self.count += 1;
         let delay = Duration::from_secs(body.get("DelaySeconds").and_then(Value::as_u64).unwrap_or(0));
         let id = format!("message {}", self.count);
         let delivery = Delivery { id: id.clone(), body: text(body, "MessageBody"), ..Delivery::default() };
-        self.messages.push(Message { queue: queue.to_owned(), delivery, visible: Instant::now() + delay });
+        let attributes = body.get("MessageAttributes").cloned().unwrap_or_default();
+        self.messages.push(Message { queue: queue.to_owned(), delivery, attributes, visible: Instant::now() + delay });
         id
     }
 

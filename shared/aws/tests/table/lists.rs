@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use aws::Cursor;
 use aws::layout::{SHARDS, shard};
 use futures_util::future::try_join_all;
 use interpreter::Timestamp;
@@ -120,6 +121,9 @@ async fn the_clock_finds_what_is_due_in_its_window() -> Result<()> {
     let expected: Vec<_> =
         (31..=60).map(|number| (minutes(number), execution_arn(&format!("wait-{number:03}")))).collect();
     assert_eq!(found, expected, "after the window's begin, up to its end");
+    let place = stand.table.wakes(0, window, None, 1).await?.next.context("one of several")?;
+    let set_back = (minutes(29), minutes(30));
+    assert_eq!(stand.table.wakes(0, set_back, Some(&place), 10).await?, aws::WakePage::default());
     let empty = (minutes(60), minutes(60));
     assert_eq!(stand.table.wakes(0, empty, None, 10).await?, aws::WakePage::default());
     Ok(())
@@ -129,9 +133,12 @@ async fn the_clock_finds_what_is_due_in_its_window() -> Result<()> {
 async fn the_clock_remembers_how_far_it_came() -> Result<()> {
     let stand = Stand::new().await?;
     assert_eq!(stand.table.cursor(3).await?, None);
-    stand.table.move_cursor(3, Timestamp(5)).await?;
-    stand.table.move_cursor(3, Timestamp(7)).await?;
-    assert_eq!(stand.table.cursor(3).await?, Some(Timestamp(7)));
+    let on_its_way = Cursor { after: Timestamp(5), place: Some("a place".to_owned()) };
+    let there = Cursor { after: Timestamp(7), place: None };
+    for cursor in [on_its_way, there] {
+        stand.table.move_cursor(3, &cursor).await?;
+        assert_eq!(stand.table.cursor(3).await?, Some(cursor));
+    }
     assert_eq!(stand.table.cursor(4).await?, None);
     Ok(())
 }
