@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
-use stepwell_tests::modes::number_in;
+use stepwell_tests::modes::{Progress, number_in};
 use stepwell_tests::simulation::{Tally, Telling};
 
 use drawn::{Less, Worlds};
@@ -43,7 +43,7 @@ fn any_world_keeps_every_promise() -> Result<()> {
     let from = number_in("STEPWELL_FROM").unwrap_or(1);
     let next = AtomicU64::new(from);
     let (deaths, cells, asked) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    let broken = Mutex::new(Vec::new());
+    let (broken, progress) = (Mutex::new(Vec::new()), Mutex::new(Progress::new("random worlds", count)));
     let live = || -> Result<()> {
         let worlds = Worlds::new()?;
         loop {
@@ -51,6 +51,7 @@ fn any_world_keeps_every_promise() -> Result<()> {
             if seed >= from + count || broken.lock().unwrap_or_else(PoisonError::into_inner).len() >= 20 {
                 return Ok(());
             }
+            progress.lock().unwrap_or_else(PoisonError::into_inner).at(seed - from);
             match shrink::live(&worlds, seed, &Less::default(), None, Telling::Nothing) {
                 Ok(tally) => {
                     deaths.fetch_add(tally.deaths, Ordering::Relaxed);
