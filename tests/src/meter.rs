@@ -139,10 +139,11 @@ impl Meter {
                 return Ok(());
             }
             // Somebody waits for longer than a queue can delay: a tick of the clock, whose messages count. What it
-            // reads does not, since it does that whether or not anybody waits.
+            // reads and tells of its minute does not, since it does that whether or not anybody waits.
             tokio::time::sleep(TICK).await;
             self.worker.tick(None, self.clock.now().plus_millis(TERM_MS)).await?;
             self.dynamo.requests();
+            self.logged.take();
             self.collect();
         }
         anyhow::bail!("the executions do not end")
