@@ -58,7 +58,10 @@ fn any_world_keeps_every_promise() -> Result<()> {
                     cells.fetch_add(tally.cells, Ordering::Relaxed);
                     asked.fetch_max(tally.asked, Ordering::Relaxed);
                 }
-                Err(_) => broken.lock().unwrap_or_else(PoisonError::into_inner).push(seed),
+                Err(_) => {
+                    println!("the world of seed {seed} is broken");
+                    broken.lock().unwrap_or_else(PoisonError::into_inner).push(seed);
+                }
             }
         }
     };

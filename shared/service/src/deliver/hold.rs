@@ -314,7 +314,12 @@ impl Holder {
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), DeliverError> {
+        let before = self.held.sequence;
         self.held = Held::load(&self.deliver, &self.held.head.arn).await?;
+        if self.held.sequence != before {
+            // Whoever wrote meanwhile was brought the message that watched over what is in hand.
+            self.unwatched = self.deliver.role == Role::Shares && self.term.is_endless();
+        }
         self.fresh = true;
         Ok(())
     }
