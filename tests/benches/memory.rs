@@ -184,10 +184,7 @@ impl Installation {
 /// An object of about as many bytes, unlike all before.
 fn payload(bytes: usize) -> Value {
     static MADE: AtomicU64 = AtomicU64::new(1);
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut chance = Chance::new(MADE.fetch_add(1, Ordering::Relaxed));
-    let digit = |_| DIGITS.get((chance.draw() % 64) as usize).copied().map_or('.', char::from);
-    json!({ "text": (0..bytes).map(digit).collect::<String>() })
+    json!({ "text": Chance::new(MADE.fetch_add(1, Ordering::Relaxed)).text(bytes) })
 }
 
 fn text(value: &Value, name: &str) -> Result<String> {

@@ -35,6 +35,7 @@ pub use disk::Disk;
 pub use faults::{Effect, Failing, Gate, Plan};
 pub use fleet::{Circumstances, Faults, Fleet, Tally, Telling, Trouble};
 pub use functions::{CallMade, Reply, Says};
+pub use inquiry::pages;
 pub use installation::{BEGIN, Room, runtime};
 pub use ports::VirtualClock;
 pub use process::{Alone, Ended, Process, World};
@@ -63,5 +64,12 @@ impl Chance {
     /// A number from 1 to `most`.
     pub fn up_to(&mut self, most: u64) -> u64 {
         1 + self.draw() % most.max(1)
+    }
+
+    /// So many letters, which do not compress to much less.
+    pub fn text(&mut self, letters: usize) -> String {
+        const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let letter = |_| LETTERS.get((self.draw() % 64) as usize).copied().map_or('.', char::from);
+        (0..letters).map(letter).collect()
     }
 }

@@ -27,9 +27,8 @@ const INPUT: usize = 20 << 10;
 /// What the server may take for all of that.
 const LARGEST_MIB: u64 = 768;
 /// While a call of somebody else waits for its answer, the server mostly answers fewer of the flood's: each of its clients
-/// once, and most of them once more, since their next calls come while it waits. In answers, since what they take in seconds
-/// is the machine's, and mostly, since single ones depend on its mood.
-const FAIR: usize = 2 * CLIENTS;
+/// once. In answers, since what they take in seconds is the machine's, and mostly, since single ones depend on its mood.
+const FAIR: usize = CLIENTS;
 const SETTLE: Duration = Duration::from_secs(120);
 
 /// What the clients were told.

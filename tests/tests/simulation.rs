@@ -15,6 +15,12 @@ fn through(scenario: &Scenario, seed: u64, plans: &[Plan]) -> Result<World> {
     Ok(world)
 }
 
+/// The same, and looks whether what is promised was kept.
+fn keeps(scenario: &Scenario, seed: u64, plans: &[Plan]) -> Result<()> {
+    let kept = through(scenario, seed, plans).and_then(|world| world.kept());
+    kept.with_context(|| format!("seed {seed}: {plans:?}"))
+}
+
 fn each_scenario(test: impl Fn(&Scenario) -> Result<()>) -> Result<()> {
     Scenario::all()?.iter().try_for_each(|scenario| test(scenario).with_context(|| scenario.name.clone()))
 }
@@ -27,10 +33,7 @@ fn measured(scenario: &Scenario) -> Result<(u64, u64)> {
 
 #[test]
 fn every_reference_scenario_ends_as_expected_when_nothing_fails() -> Result<()> {
-    each_scenario(|scenario| {
-        let world = through(scenario, 0, &[])?;
-        world.kept()
-    })
+    each_scenario(|scenario| keeps(scenario, 0, &[]))
 }
 
 #[test]
@@ -58,8 +61,7 @@ fn crashes_upon_crashes_lose_nothing_and_start_nothing_twice() -> Result<()> {
         for seed in 1..=40 {
             let mut chance = Chance::new(seed);
             let plans: Vec<Plan> = (0..4).map(|_| Plan::crash_at(chance.up_to(points))).collect();
-            let world = through(scenario, seed, &plans).with_context(|| format!("seed {seed}: {plans:?}"))?;
-            world.kept().with_context(|| format!("seed {seed}: {plans:?}"))?;
+            keeps(scenario, seed, &plans)?;
         }
         Ok(())
     })
@@ -72,9 +74,7 @@ fn a_store_that_fails_or_whose_answers_get_lost_loses_nothing() -> Result<()> {
         for seed in 1..=60 {
             let failing = Plan::failing_calls(&mut Chance::new(seed), calls, 4);
             let plan = Plan { failing, ..Plan::default() };
-            let world =
-                through(scenario, seed, slice::from_ref(&plan)).with_context(|| format!("seed {seed}: {plan:?}"))?;
-            world.kept().with_context(|| format!("seed {seed}: {plan:?}"))?;
+            keeps(scenario, seed, &[plan])?;
         }
         Ok(())
     })
@@ -88,9 +88,7 @@ fn a_failing_store_and_a_crash_together_lose_nothing() -> Result<()> {
             let mut chance = Chance::new(seed);
             let failing = Plan::failing_calls(&mut chance, calls, 2);
             let plan = Plan { failing, ..Plan::crash_at(chance.up_to(points)) };
-            let world =
-                through(scenario, seed, slice::from_ref(&plan)).with_context(|| format!("seed {seed}: {plan:?}"))?;
-            world.kept().with_context(|| format!("seed {seed}: {plan:?}"))?;
+            keeps(scenario, seed, &[plan])?;
         }
         Ok(())
     })
@@ -110,9 +108,7 @@ fn a_store_that_takes_twenty_seconds_for_commits_fails_nothing() -> Result<()> {
         let usual = commits(scenario)?;
         // One of them, some in a row, and all that there are.
         for (from, how_many) in (1..=usual).flat_map(|from| [(from, 1), (from, 3)]).chain([(1, 10 * usual)]) {
-            let plan = Plan::slow_from(from, how_many, SLOW_MS);
-            let world = through(scenario, 0, slice::from_ref(&plan)).with_context(|| format!("{plan:?}"))?;
-            world.kept().with_context(|| format!("{plan:?}"))?;
+            keeps(scenario, 0, &[Plan::slow_from(from, how_many, SLOW_MS)])?;
         }
         Ok(())
     })
@@ -124,9 +120,7 @@ fn a_crash_beside_slow_commits_loses_nothing_and_starts_nothing_twice() -> Resul
         let slow = Plan::slow_from(2, 3, SLOW_MS);
         let points = World::new(scenario, 0)?.run(slow.clone())?.counts.points;
         for point in 1..=points {
-            let plan = Plan { crash_at: Some(point), ..slow.clone() };
-            let world = through(scenario, 0, slice::from_ref(&plan)).with_context(|| format!("{plan:?}"))?;
-            world.kept().with_context(|| format!("{plan:?}"))?;
+            keeps(scenario, 0, &[Plan { crash_at: Some(point), ..slow.clone() }])?;
         }
         Ok(())
     })
@@ -140,9 +134,7 @@ fn messages_that_get_lost_or_come_twice_change_nothing() -> Result<()> {
             let lost = (1..=40).filter(|_| chance.up_to(3) == 1).collect();
             let doubled = (1..=40).filter(|_| chance.up_to(2) == 1).collect();
             let plan = Plan { lost, doubled, ..Plan::default() };
-            let world =
-                through(scenario, seed, slice::from_ref(&plan)).with_context(|| format!("seed {seed}: {plan:?}"))?;
-            world.kept().with_context(|| format!("seed {seed}: {plan:?}"))?;
+            keeps(scenario, seed, &[plan])?;
         }
         Ok(())
     })

@@ -226,6 +226,30 @@ fn a_process_that_answers_and_dies_at_any_port_call_loses_nothing_that_it_acknow
     })
 }
 
+/// It is busy with the only call that it may make, so what it starts besides comes to a worker at once; what is answered then
+/// loses a race to that worker, and the message that was sent for both is done with.
+#[test]
+fn a_process_that_answers_and_performs_too_loses_no_answer_wherever_it_dies_after_a_lost_race() -> Result<()> {
+    const SCENARIO: &str = "a_token_of_a_later_state_is_answered_soon";
+    let token = Scenario::all()?.into_iter().find(|one| one.name == SCENARIO).context(SCENARIO)?;
+    let retry = json!({ "End": true, "Retry": [{ "ErrorEquals": ["States.ALL"], "MaxAttempts": 9 }] });
+    let states: Map<String, Value> = [task("Work0", retry)].into_iter().collect();
+    let (_, functions) = row(1, 30_000);
+    let busy = costs(json!({ "StartAt": "Work0", "States": states }), functions);
+    let of = Circumstances {
+        workers: 1,
+        fronts: 1,
+        fronts_are: Role::Shares,
+        room: Room { calls: 1, ..Room::AMPLE },
+        ..calm(Faults::None)
+    };
+    // It is there before the worker is.
+    let points = at_every_point(&of, &[busy, token], Role::Shares, Plan::crash_at)?;
+    println!("{points} points");
+    ensure!(points > 8, "nothing happens in {points} points");
+    Ok(())
+}
+
 /// Longer than a message waits for its commit, and than some states have time.
 fn stalls(point: u64) -> Plan {
     Plan::stalls_at(point, 4_000)

@@ -88,7 +88,7 @@ async fn history(service: &Arc<Service>, execution: &str, reference: &Reference)
 }
 
 /// Every item of an action that answers in pages.
-async fn pages(service: &Arc<Service>, action: &str, items: &str, mut body: Value) -> Result<Vec<Value>> {
+pub async fn pages(service: &Arc<Service>, action: &str, items: &str, mut body: Value) -> Result<Vec<Value>> {
     let mut found = Vec::new();
     loop {
         let mut page = ask(service, action, &body).await?;

@@ -249,7 +249,10 @@ impl<'m> Replay<'m> {
         for (path, turn, chain, returned, silent) in overdue {
             let next = |chain: u64| entry.events.iter().find(|event| event.previous == chain);
             let submitted = next(chain).filter(|next| matches!(next.detail, Detail::TaskSubmitted { .. }));
-            let end = submitted.map_or(next(chain), |submitted| next(submitted.id)).map(|event| &event.detail);
+            let end = submitted.map_or(next(chain), |submitted| next(submitted.id));
+            // An answer that comes some events after the submission was said after it, too.
+            let after = submitted.zip(end).is_some_and(|(submitted, end)| end.id > submitted.id + 1);
+            let end = end.map(|event| &event.detail);
             let parked = submitted.is_none()
                 && !returned
                 && matches!(end,
@@ -257,6 +260,7 @@ impl<'m> Replay<'m> {
             let answer = match end {
                 Some(Detail::TaskTimedOut { .. }) => continue,
                 _ if !silent && !parked => continue,
+                _ if after => None,
                 Some(Detail::TaskSucceeded { output, .. }) => Some(Answer::Succeeded { output: output.clone() }),
                 Some(Detail::TaskFailed { failure, .. }) if !is_lost(failure) => Some(Answer::Failed(failure.clone())),
                 _ => None,
