@@ -10,7 +10,7 @@ const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:work";
 
 /// Runs a definition to its end and says what that took.
 fn cost(definition: Value, input: Value) -> Result<Process> {
-    let reply = Reply { after_ms: 100, says: Says::Echoes, then_somebody: None, beats_every_ms: None, again: None };
+    let reply = Reply::after(100, Says::Echoes);
     let names = ["Work".to_owned()].into_iter().chain((0..64).map(|number| format!("Work{number}")));
     let scenario = Scenario {
         name: "costs".into(),

@@ -96,7 +96,7 @@ fn row(tasks: usize, after_ms: u64) -> (Value, Functions) {
     let name = |place: usize| format!("Work{place}");
     let next = |place| if place + 1 < tasks { json!({ "Next": name(place + 1) }) } else { json!({ "End": true }) };
     let states: Map<String, Value> = (0..tasks).map(|place| task(&name(place), next(place))).collect();
-    let reply = Reply { after_ms, says: Says::Echoes, then_somebody: None, beats_every_ms: None, again: None };
+    let reply = Reply::after(after_ms, Says::Echoes);
     let functions = (0..tasks).map(|place| (name(place), reply.clone())).collect();
     (json!({ "StartAt": name(0), "States": states }), functions)
 }
@@ -146,15 +146,8 @@ fn kept_alive() -> (Value, Reply) {
         "ResultPath": null,
         "End": true,
     });
-    let beats_every_ms = Some(5_000);
-    let somebody = Reply { after_ms: 1_200_000, says: Says::Echoes, then_somebody: None, beats_every_ms, again: None };
-    let reply = Reply {
-        after_ms: 20,
-        says: Says::Returns(Value::Null),
-        then_somebody: Some(Box::new(somebody)),
-        beats_every_ms: None,
-        again: None,
-    };
+    let somebody = Reply { beats_every_ms: Some(5_000), ..Reply::after(1_200_000, Says::Echoes) };
+    let reply = Reply { then_somebody: Some(Box::new(somebody)), ..Reply::after(20, Says::Returns(Value::Null)) };
     (json!({ "StartAt": "Ask", "States": { "Ask": ask } }), reply)
 }
 

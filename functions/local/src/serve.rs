@@ -97,6 +97,7 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         role: Role::Alone,
         calls: CALLS,
         hands: HANDS,
+        commit_bytes: Settings::COMMIT_BYTES,
         events: options.max_events,
         wait_millionths: options.wait_time_scale,
     };

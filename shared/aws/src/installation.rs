@@ -125,6 +125,7 @@ impl Environment {
             calls: CALLS,
             // The event source mapping bounds what comes in.
             hands: usize::MAX,
+            commit_bytes: Settings::COMMIT_BYTES,
             events: interpreter::Limits::STANDARD.events,
             wait_millionths: interpreter::Limits::STANDARD.wait_millionths,
         };

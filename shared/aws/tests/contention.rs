@@ -18,6 +18,7 @@ use service::worker::{Message, Worker};
 use service::{Role, entry};
 use stepwell_tests::cloud::{Cloud, call, create_machine, start};
 use stepwell_tests::dynamo::{Dynamo, Fault};
+use stepwell_tests::simulation::Chance;
 
 /// Functions that hand their task token to somebody outside.
 struct Outside {
@@ -116,8 +117,20 @@ impl World {
     }
 
     async fn succeed(&self, (item, token): &(u64, String)) -> Result<Value> {
-        let output = json!(item * 10).to_string();
-        self.ask_alone("SendTaskSuccess", json!({ "taskToken": token, "output": output })).await
+        self.succeed_with(token, json!(item * 10)).await
+    }
+
+    async fn succeed_with(&self, token: &str, output: Value) -> Result<Value> {
+        self.ask_alone("SendTaskSuccess", json!({ "taskToken": token, "output": output.to_string() })).await
+    }
+
+    /// What came out in the end, item by item.
+    async fn came_to(&self) -> Result<Vec<u64>> {
+        self.cloud.deliver_all(&self.worker, 1).await?;
+        let described = self.described().await?;
+        assert_eq!(described["status"], "SUCCEEDED", "{described}");
+        let output: Vec<Vec<u64>> = serde_json::from_str(described["output"].as_str().unwrap_or_default())?;
+        Ok(output.concat())
     }
 
     async fn described(&self) -> Result<Value> {
@@ -140,16 +153,31 @@ async fn two_hundred_answers_at_once_all_succeed_and_count_once() -> Result<()> 
     let failed: Vec<String> =
         answers.iter().filter_map(|answer| answer.as_ref().err().map(ToString::to_string)).collect();
     assert_eq!(failed, [""; 0], "{} of {WAITS} failed", failed.len());
-    world.cloud.deliver_all(&world.worker, 1).await?;
-    let described = world.described().await?;
-    assert_eq!(described["status"], "SUCCEEDED", "{described}");
-    let output: Vec<Vec<u64>> = serde_json::from_str(described["output"].as_str().unwrap_or_default())?;
-    assert_eq!(output.concat(), (0..WAITS).map(|item| item * 10).collect::<Vec<_>>());
+    assert_eq!(world.came_to().await?, (0..WAITS).map(|item| item * 10).collect::<Vec<_>>());
     let again = join_all(tokens.iter().take(3).map(|token| world.succeed(token))).await;
     for answer in again {
         let error = answer.expect_err("it was answered");
         assert!(error.to_string().contains("TaskTimedOut"), "{error}");
     }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_three_answers_to_a_token_at_once_the_one_that_counts_is_acknowledged_and_no_other() -> Result<()> {
+    const WAITS: usize = 60;
+    let world = World::waiting_for(WAITS, json!({})).await?;
+    let tokens = world.outside.tokens();
+    let told = tokens.iter().flat_map(|(item, token)| (1..=3).map(move |said| (token, item * 10 + said)));
+    let told: Vec<(&String, u64)> = told.collect();
+    let answers = join_all(told.iter().map(|(token, output)| world.succeed_with(token, json!(output)))).await;
+    let mut acknowledged = Vec::new();
+    for ((_, output), answer) in told.iter().zip(answers) {
+        match answer {
+            Ok(_) => acknowledged.push(*output),
+            Err(error) => assert!(error.to_string().contains("TaskTimedOut"), "{error}"),
+        }
+    }
+    assert_eq!(world.came_to().await?, acknowledged);
     Ok(())
 }
 
@@ -187,21 +215,34 @@ async fn heartbeats_every_second_leave_the_journal_as_it_is_until_one_is_due() -
     Ok(())
 }
 
-/// An answer in the cell of a wait, whose writer died before it could tell anybody.
-async fn answer_beside(world: &World, turn: u64) -> Result<Put> {
+/// An answer in the cell of an item's wait, whose writer died before it could tell anybody.
+async fn answer_beside(world: &World, item: u32, output: Value) -> Result<Put> {
     let (head, _) = world.api.table.ends(&world.execution).await?.context("no records")?;
     let started = entry::decode(0, &head.body)?.head.context("no head")?.0.started;
-    // The first iteration of the first Map within a Map.
-    let wait = Wait { path: ThreadPath(vec![0, 0]), turn };
-    let word = Word::Answered(Answer::Succeeded { output: Payload::from_json_text("7") });
-    let cell = cells::encode((&world.execution, started), (&wait, started), &word, 99)?;
+    // An iteration of a Map within a Map.
+    let wait = Wait { path: ThreadPath(vec![item / 40, item % 40]), turn: u64::from(item) + 1 };
+    let word = Word::Answered(Answer::Succeeded { output: Payload::from_json_text(output.to_string()) });
+    let cell = cells::encode((&world.execution, started), (&wait, started), &word, 99 + u64::from(item))?;
     Ok(world.api.table.put_cell(cell, Over::Unfinished).await?)
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_large_answers_in_cells_than_one_record_can_hold_are_all_heard() -> Result<()> {
+    const WAITS: u32 = 240;
+    let world = World::waiting_for(WAITS as usize, json!({ "ResultPath": null })).await?;
+    for item in 0..WAITS {
+        let large = json!(Chance::new(item.into()).text(261_000));
+        assert_eq!(answer_beside(&world, item, large).await?, Put::Written);
+    }
+    world.look().await?;
+    assert_eq!(world.came_to().await?, (0..WAITS).map(u64::from).collect::<Vec<_>>());
+    Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_in_a_cell_is_heard_before_its_wait_times_out() -> Result<()> {
     let world = World::waiting_for(1, json!({ "TimeoutSeconds": 100 })).await?;
-    assert_eq!(answer_beside(&world, 1).await?, Put::Written);
+    assert_eq!(answer_beside(&world, 0, json!(7)).await?, Put::Written);
     let late = world.succeed(&world.outside.tokens()[0]).await.expect_err("another was first");
     assert!(late.to_string().contains("TaskTimedOut"), "{late}");
     tokio::time::sleep(Duration::from_secs(101)).await;
@@ -217,7 +258,7 @@ async fn an_answer_in_a_cell_is_heard_although_its_message_is_lost() -> Result<(
     let clock = world.cloud.process(Role::Shares, world.outside.clone()).await?;
     clock.tick(None, world.cloud.until()).await?;
     world.cloud.sent()?;
-    assert_eq!(answer_beside(&world, 1).await?, Put::Written);
+    assert_eq!(answer_beside(&world, 0, json!(7)).await?, Put::Written);
     for _ in 0..10 {
         tokio::time::sleep(Duration::from_secs(60)).await;
         clock.tick(None, world.cloud.until()).await?;
@@ -244,6 +285,6 @@ async fn nobody_answers_into_the_cell_of_a_wait_that_is_over() -> Result<()> {
     tokio::time::sleep(Duration::from_secs(101)).await;
     world.look().await?;
     assert_eq!(world.described().await?["error"], "States.Timeout");
-    assert!(matches!(answer_beside(&world, 1).await?, Put::Refused(_)));
+    assert!(matches!(answer_beside(&world, 0, json!(7)).await?, Put::Refused(_)));
     Ok(())
 }

@@ -202,22 +202,31 @@ fn much(_: &TaskCall) -> String {
     json!(Chance::new(MADE.fetch_add(1, Ordering::Relaxed)).text(261_000)).to_string()
 }
 
-#[tokio::test(start_paused = true)]
-async fn ten_maps_of_forty_large_results_lose_nothing_on_a_slow_table() -> Result<()> {
+/// Ten Maps of forty tasks at a time, beside each other.
+fn ten_maps_of_forty(result_path: &Value) -> Value {
     let map = |map: usize| {
         let name = |state: &str| format!("{state} {map}");
-        let each = work(json!({ "Parameters": { "item.$": "$" }, "End": true }));
+        let each = work(json!({ "Parameters": { "item.$": "$" }, "ResultPath": result_path, "End": true }));
         let each = json!({ "StartAt": name("Each"), "States": { name("Each"): each } });
-        let items: Vec<String> = (0..40).map(|item| format!("{map}/{item}")).collect();
+        let items: Vec<Value> = (0..40).map(|item| json!({ "of": format!("{map}/{item}") })).collect();
         json!({ "StartAt": name("Items"), "States": {
             name("Items"): { "Type": "Pass", "Result": items, "Next": name("Map") },
             name("Map"): { "Type": "Map", "ItemProcessor": each, "ResultPath": null, "End": true },
         } })
     };
     let branches: Vec<Value> = (0..10).map(map).collect();
-    let definition = json!({ "StartAt": "First", "States": {
-        "First": work(json!({ "Next": "All" })),
-        "All": { "Type": "Parallel", "Branches": branches, "ResultPath": null, "End": true },
-    } });
-    ended(&definition, &[], much).await?.well(401)
+    json!({ "Type": "Parallel", "Branches": branches, "ResultPath": null, "End": true })
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_maps_of_forty_large_results_lose_nothing_on_a_slow_table() -> Result<()> {
+    let states = json!({ "First": work(json!({ "Next": "All" })), "All": ten_maps_of_forty(&Value::Null) });
+    ended(&json!({ "StartAt": "First", "States": states }), &[], much).await?.well(401)
+}
+
+/// All that can be called at a time returns at once, and each result is written twice: as such, and within its state's output.
+#[tokio::test(start_paused = true)]
+async fn more_results_at_once_than_one_record_can_hold_are_written_one_after_another() -> Result<()> {
+    let states = json!({ "All": ten_maps_of_forty(&json!("$.result")) });
+    ended(&json!({ "StartAt": "All", "States": states }), &[], much).await?.well(400)
 }

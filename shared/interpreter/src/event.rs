@@ -1,10 +1,10 @@
 //! History events, in AWS's words.
 //!
-//! `P` is how payloads are held: [`crate::Payload`] in memory, a slot of the entry's table when stored.
+//! `P` is how payloads are held: [`Payload`] in memory, a slot of the entry's table when stored.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, Timestamp};
+use crate::{Failure, Payload, Timestamp};
 
 /// One event of an execution's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,6 +141,26 @@ impl<P> Event<P> {
     /// The same event with its payloads held another way; the first error ends it.
     pub fn try_map<Q, E>(self, f: &mut dyn FnMut(P) -> Result<Q, E>) -> Result<Event<Q>, E> {
         Ok(Event { id: self.id, previous: self.previous, at: self.at, detail: self.detail.try_map(f)? })
+    }
+}
+
+impl Event<Payload> {
+    /// The bytes of its payloads.
+    pub fn bytes(&self) -> usize {
+        match &self.detail {
+            Detail::StateExited { output, assigned, .. } => {
+                output.bytes() + assigned.as_ref().map_or(0, Payload::bytes)
+            }
+            Detail::ExecutionStarted { input: payload, .. }
+            | Detail::StateEntered { input: payload, .. }
+            | Detail::LambdaFunctionScheduled { input: payload, .. }
+            | Detail::TaskScheduled { parameters: payload, .. }
+            | Detail::ExecutionSucceeded { output: payload }
+            | Detail::LambdaFunctionSucceeded { output: payload }
+            | Detail::TaskSubmitted { output: payload, .. }
+            | Detail::TaskSucceeded { output: payload, .. } => payload.bytes(),
+            _ => 0,
+        }
     }
 }
 

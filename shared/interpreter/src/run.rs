@@ -18,7 +18,7 @@ use crate::{
 
 /// Events and bytes of events after which a long run is cut into another step.
 const BUDGET_EVENTS: usize = 1_000;
-const BUDGET_BYTES: usize = 4 << 20;
+const BUDGET_BYTES: usize = 8 << 20;
 /// JSONata payloads and expressions likewise: each may take seconds, and the execution hears nothing meanwhile.
 const BUDGET_EVALUATIONS: u32 = 250;
 
@@ -257,12 +257,9 @@ impl<'a> Run<'a> {
     fn record(&mut self, previous: u64, at: Timestamp, detail: Detail<Payload>) -> u64 {
         self.snapshot.last_event += 1;
         let id = self.snapshot.last_event;
-        self.bytes += match &detail {
-            Detail::StateEntered { input, .. } => input.bytes(),
-            Detail::StateExited { output, .. } => output.bytes(),
-            _ => 0,
-        };
-        self.events.push(Event { id, previous, at, detail });
+        let event = Event { id, previous, at, detail };
+        self.bytes += event.bytes();
+        self.events.push(event);
         id
     }
 

@@ -16,8 +16,7 @@
 //! | `Over` | by who has taken an answer into the journal | that answer |
 //!
 //! A cell stays for a quarter of an hour after its wait: longer than any call of the API that saw the wait open can last.
-//! Two answers for the same wait at the same instant, one by the journal and one by the cell, are both acknowledged, and
-//! the journal's counts.
+//! Of an answer by the journal and another by the cell, the journal's counts, and the other is refused (`deliver/left.rs`).
 
 use interpreter::{Answer, Payload, ThreadPath, Timestamp, Wait};
 use serde::{Deserialize, Serialize};

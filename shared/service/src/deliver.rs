@@ -14,6 +14,7 @@ mod contention;
 mod express;
 mod hold;
 mod ledger;
+mod left;
 mod news;
 mod rehearsal;
 mod round;
@@ -51,6 +52,8 @@ pub struct Deliver {
     calls: Arc<Semaphore>,
     /// Executions that may be in hand.
     hands: Arc<Semaphore>,
+    /// See [`Settings::commit_bytes`].
+    commit_bytes: usize,
     desks: Mutex<HashMap<String, mpsc::UnboundedSender<Letter>>>,
     definitions: crate::definitions::Definitions,
     watches: watch::Watches,
@@ -147,6 +150,7 @@ impl Deliver {
             owner,
             calls: Arc::new(Semaphore::new(settings.calls)),
             hands: Arc::new(Semaphore::new(settings.hands.min(Semaphore::MAX_PERMITS))),
+            commit_bytes: settings.commit_bytes,
             desks: Mutex::new(HashMap::new()),
             watches: watch::Watches::default(),
         })
@@ -215,6 +219,11 @@ impl Deliver {
         let (reply, hears) = oneshot::channel();
         self.post(arn, self.letter(Said::Look, reply), None, hand);
         hears.await.unwrap_or(Err(DeliverError::Lost))
+    }
+
+    /// A message came that was to be told at `due`.
+    pub(crate) fn told(&self, arn: &str, due: Timestamp) {
+        self.watches.told(arn, due);
     }
 
     /// Looks at an execution, and returns when nothing of it is in this process's hands any more, which is before

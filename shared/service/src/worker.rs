@@ -69,6 +69,9 @@ impl Worker {
                 Message::Start(body) => starts.push((place, body)),
                 Message::Look(notice) if notice.due.is_some_and(|due| due > soon) => early.push((place, notice)),
                 Message::Look(notice) => {
+                    if let Some(due) = notice.due {
+                        self.service.deliver().told(&notice.execution, due);
+                    }
                     let group = executions.entry(notice.execution).or_default();
                     group.announced = group.announced.max(notice.announces);
                     group.places.push(place);

@@ -33,10 +33,18 @@ pub struct Settings {
     /// Executions in hand at a time, about: more starts are throttled. Each counts once, and once more for every 16 KiB of
     /// its input.
     pub hands: usize,
+    /// Bytes of events with which a commit takes in nothing more that has happened. With the longest step behind them they
+    /// are far from what a store takes as one record.
+    pub commit_bytes: usize,
     /// Events of a history at most, in Standard executions that start from now on.
     pub events: u64,
     /// What share of its delay a Wait waits in executions that start from now on, in millionths.
     pub wait_millionths: u64,
+}
+
+impl Settings {
+    /// What `commit_bytes` is where nobody has a reason for less.
+    pub const COMMIT_BYTES: usize = 8 << 20;
 }
 
 /// What this process does besides answering.

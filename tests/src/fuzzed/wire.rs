@@ -56,6 +56,7 @@ impl Desk {
             role: Role::Shares,
             calls: 4,
             hands: usize::MAX,
+            commit_bytes: Settings::COMMIT_BYTES,
             events: interpreter::Limits::STANDARD.events,
             wait_millionths: Limits::STANDARD.wait_millionths,
         };

@@ -177,6 +177,7 @@ impl Reopened {
             role: Role::Alone,
             calls: 1_000,
             hands: 10_000,
+            commit_bytes: Settings::COMMIT_BYTES,
             events: Limits::STANDARD.events,
             wait_millionths: Limits::STANDARD.wait_millionths,
         };

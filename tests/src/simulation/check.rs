@@ -109,7 +109,7 @@ fn check_said(installation: &Installation, execution: &str, reference: &Referenc
     for (turn, tried) in &reference.attempts {
         let Some(Ending::Answered(answer)) = &tried.ended else { continue };
         let mut given = outside.given.iter().filter(|given| given.execution == execution && given.wait.turn == *turn);
-        if given.any(|given| given.answer == *answer || given.again.as_ref() == Some(answer)) {
+        if given.any(|given| given.has(answer)) {
             continue;
         }
         let said = said.entry((&tried.state, &tried.arguments)).or_default();

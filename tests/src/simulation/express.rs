@@ -44,7 +44,7 @@ pub struct Express {
 
 impl Express {
     pub fn new(count: u64, script: &mut Script) -> Express {
-        let reply = Reply { after_ms: 300, says: Says::Echoes, then_somebody: None, beats_every_ms: None, again: None };
+        let reply = Reply::after(300, Says::Echoes);
         let states = ["First", "Last"].map(|state| (state.to_owned(), vec![reply.clone()]));
         script.replies.insert(MACHINE.to_owned(), BTreeMap::from(states));
         Express { count, started: AtomicU64::new(0), overdue: Arc::default() }

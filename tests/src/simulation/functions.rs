@@ -35,6 +35,16 @@ pub struct Reply {
     /// Once they have answered, they say this as well.
     #[serde(default)]
     pub again: Option<Box<Says>>,
+    /// Somebody else who got the token says this, at the same time as they.
+    #[serde(default)]
+    pub rival: Option<Box<Says>>,
+}
+
+impl Reply {
+    /// Says that after so long, and nobody else says anything.
+    pub fn after(after_ms: u64, says: Says) -> Reply {
+        Reply { after_ms, says, then_somebody: None, beats_every_ms: None, again: None, rival: None }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -91,6 +101,15 @@ pub struct PendingAnswer {
     pub beats_every_ms: Option<u64>,
     /// Said after it, for nothing.
     pub again: Option<Answer<Payload>>,
+    /// Said beside it: one of both counts.
+    pub rival: Option<Answer<Payload>>,
+}
+
+impl PendingAnswer {
+    /// Whether somebody was about to say this.
+    pub fn has(&self, answer: &Answer<Payload>) -> bool {
+        [Some(&self.answer), self.again.as_ref(), self.rival.as_ref()].contains(&Some(answer))
+    }
 }
 
 /// Shared by everyone who lives outside.
@@ -178,10 +197,11 @@ impl Functions {
         let Some(wait) = records::wait_of(&self.disk, &call.execution, &call.arguments) else { return };
         let Some(token) = argument(arguments, "token").and_then(Value::as_str).map(str::to_owned) else { return };
         let answer = as_answer(spoken(&reply.says, arguments));
-        let again = reply.again.as_ref().map(|says| as_answer(spoken(says, arguments)));
+        let other = |says: &Option<Box<Says>>| says.as_ref().map(|says| as_answer(spoken(says, arguments)));
+        let (again, rival) = (other(&reply.again), other(&reply.rival));
         let at = self.clock.now().plus_millis(i64::try_from(reply.after_ms).unwrap_or(i64::MAX));
         let (execution, beats_every_ms) = (call.execution.clone(), reply.beats_every_ms);
-        let pending = PendingAnswer { at, execution, wait, token, answer, beats_every_ms, again };
+        let pending = PendingAnswer { at, execution, wait, token, answer, beats_every_ms, again, rival };
         let mut outside = self.outside.lock();
         outside.given.push(pending.clone());
         outside.answers.push(pending);

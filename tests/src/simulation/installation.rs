@@ -34,12 +34,14 @@ pub struct Room {
     pub calls: usize,
     /// Executions, more or less.
     pub hands: usize,
+    /// Bytes of events in a commit, more or less.
+    pub commit_bytes: usize,
 }
 
 impl Room {
-    pub const AMPLE: Room = Room { calls: 16, hands: usize::MAX };
+    pub const AMPLE: Room = Room { calls: 16, hands: usize::MAX, commit_bytes: Settings::COMMIT_BYTES };
     /// Whoever wants more has to wait for it.
-    pub const NARROW: Room = Room { calls: 1, hands: 1 };
+    pub const NARROW: Room = Room { calls: 1, hands: 1, commit_bytes: 1 };
 
     /// Often so little that executions have to wait for each other.
     pub fn drawn(chance: &mut Chance) -> Room {
@@ -49,7 +51,8 @@ impl Room {
             let place = usize::try_from(chance.up_to(numbers.len() as u64) - 1).unwrap_or(0);
             numbers.get(place).copied().unwrap_or(1)
         };
-        Room { calls: one_of(&calls), hands: one_of(&hands) }
+        let bytes = [1, 100, 400, Room::AMPLE.commit_bytes, Room::AMPLE.commit_bytes];
+        Room { calls: one_of(&calls), hands: one_of(&hands), commit_bytes: one_of(&bytes) }
     }
 }
 
@@ -211,6 +214,7 @@ fn settings(role: Role, room: Room) -> Settings {
         role,
         calls: room.calls,
         hands: room.hands,
+        commit_bytes: room.commit_bytes,
         events: Limits::STANDARD.events,
         wait_millionths: Limits::STANDARD.wait_millionths,
     }

@@ -132,23 +132,35 @@ impl People {
             () = self.clock.sleep_until(pending.at) => {}
             () = self.beat(&pending) => {}
         }
-        let counted = self.say(&pending.token, &pending.answer).await;
-        let now = self.installation.disk.now();
-        self.installation
-            .log
-            .say(|| format!("people: {} is answered {:?}: {counted}", pending.execution, pending.wait));
-        if let Some(again) = &pending.again
-            && self.say(&pending.token, again).await
-        {
-            let twice = PendingAnswer { answer: again.clone(), ..pending.clone() };
-            self.installation.outside.lock().counted.push(twice);
-        }
+        let rival = async {
+            if let Some(rival) = &pending.rival {
+                self.tell(&pending, rival).await;
+            }
+        };
+        let first = async {
+            self.tell(&pending, &pending.answer).await;
+            if let Some(again) = &pending.again {
+                self.tell(&pending, again).await;
+            }
+        };
+        tokio::join!(first, rival);
         let mut outside = self.installation.outside.lock();
         outside.answers.retain(|other| other.execution != pending.execution || other.wait != pending.wait);
+    }
+
+    /// Gives one of the answers that somebody has, and remembers what became of it.
+    async fn tell(&self, pending: &PendingAnswer, answer: &Answer<Payload>) {
+        let counted = self.say(&pending.token, answer).await;
+        let now = self.installation.disk.now();
+        let told =
+            || format!("people: {} is answered {:?} with {answer:?}: {counted}", pending.execution, pending.wait);
+        self.installation.log.say(told);
+        let given = PendingAnswer { answer: answer.clone(), ..pending.clone() };
+        let mut outside = self.installation.outside.lock();
         if counted {
-            outside.counted.push(pending);
+            outside.counted.push(given);
         } else {
-            outside.refused.push((pending, now));
+            outside.refused.push((given, now));
         }
     }
 

@@ -275,15 +275,21 @@ impl<'m> Replay<'m> {
     /// What left no trace but that nothing happened to a claim whose time was over: it was released, and its thread cut
     /// short by another in the same commit, so that it does not stand in it.
     fn take_in_what_was_released(&mut self, entry: &Entry) {
-        if entry.last_event >= self.snapshot.execution.limits.events {
-            // In a full history a timeout leaves no trace either.
-            return;
-        }
         let is_over = |frame: &Frame<Payload>| frame.due().is_some_and(|due| due <= entry.at);
         let goes_on = |chain: u64| entry.events.iter().any(|event| event.previous == chain && is_of_attempt(event));
         let is_gone = |path: &ThreadPath| entry.threads().any(|(gone, frame)| gone == path && frame.is_none());
+        let is_full = entry.last_event >= self.snapshot.execution.limits.events;
+        let is_told = |frame: &Frame<Payload>| entry.events.iter().any(|event| event.previous == frame.chain);
+        // In a full history a timeout leaves no trace either, unless there was room for what was due after it.
+        let has_room = |path: &ThreadPath, frame: &Frame<Payload>| {
+            let later = |(of, other): (&ThreadPath, &Frame<Payload>)| {
+                is_over(other) && is_told(other) && (other.due(), of) > (frame.due(), path)
+            };
+            !is_full || self.snapshot.frames().any(later)
+        };
         let over = self.snapshot.frames().filter(|(path, frame)| {
-            is_over(frame) && !goes_on(frame.chain) && (entry.closed.is_some() || is_gone(path))
+            let without_trace = !goes_on(frame.chain) && (entry.closed.is_some() || is_gone(path));
+            is_over(frame) && without_trace && has_room(path, frame)
         });
         let over: Vec<(ThreadPath, u64)> = over.map(|(path, frame)| (path.clone(), frame.turn)).collect();
         for (path, turn) in over {

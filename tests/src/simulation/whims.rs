@@ -1,5 +1,5 @@
 //! What functions and people do when chance says it instead of a script: they answer soon, late or never, with results or
-//! errors; people besides may overtake the call that told them, send heartbeats, or answer twice.
+//! errors; people besides may overtake the call that told them, send heartbeats, answer twice, or contradict each other.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -36,7 +36,7 @@ impl Whims {
             _ => 40,
         };
         let after_ms = drawn.chance.up_to(after_ms);
-        Reply { after_ms, says, then_somebody, beats_every_ms: None, again: None }
+        Reply { then_somebody, ..Reply::after(after_ms, says) }
     }
 }
 
@@ -60,6 +60,7 @@ impl Drawn {
         };
         let beats_every_ms = (self.chance.up_to(2) == 1).then(|| 700 + self.chance.up_to(2_500));
         let again = (self.chance.up_to(3) == 1).then(|| Box::new(self.says()));
-        Reply { after_ms: self.chance.up_to(most), says: self.says(), then_somebody: None, beats_every_ms, again }
+        let rival = (self.chance.up_to(4) == 1).then(|| Box::new(self.says()));
+        Reply { beats_every_ms, again, rival, ..Reply::after(self.chance.up_to(most), self.says()) }
     }
 }

@@ -1,29 +1,33 @@
 //! Random machines in one process after another, as in `serve`: crashed at every port call, and with a failing store.
 //! Several of them, and express executions, share the calls that it may make.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::{Context, Result, ensure};
-use stepwell_tests::modes::count;
+use stepwell_tests::modes::{Progress, count};
 use stepwell_tests::simulation::{Alone, Chance, Ended, Plan, Sabotage, Scenario, World};
 
 use crate::drawn::Worlds;
+use crate::on_every_core;
 
 /// Points of one world that are tried at most: beyond that every second one, every third, and so on.
 const POINTS: u64 = 40;
 
 #[test]
 fn random_machines_survive_a_crash_at_any_port_call() -> Result<()> {
-    let (worlds, mut tried) = (Worlds::new()?, 0);
-    for seed in 1..=count("STEPWELL_MACHINES", 60, 20_000) {
-        tried += crashed_everywhere(&worlds, seed, None)?;
-    }
-    println!("{tried} crashes");
+    let tried = AtomicU64::new(0);
+    each_world("crashed machines", |worlds, seed| {
+        tried.fetch_add(crashed_everywhere(worlds, seed, None)?, Ordering::Relaxed);
+        Ok(())
+    })?;
+    println!("{} crashes", tried.into_inner());
     Ok(())
 }
 
 #[test]
 fn random_machines_survive_a_failing_store_and_crashes_together() -> Result<()> {
-    let worlds = Worlds::new()?;
-    for seed in 1..=count("STEPWELL_MACHINES", 60, 20_000) {
+    each_world("machines on a failing store", |worlds, seed| {
         let (of, executions) = worlds.draw_alone(seed)?;
         let counts = World::of(&of, &executions)?.run(Plan::default())?.counts;
         let mut chance = Chance::new(seed);
@@ -32,9 +36,26 @@ fn random_machines_survive_a_failing_store_and_crashes_together() -> Result<()> 
             Plan { failing, ..Plan::crash_at(chance.up_to(counts.points)) }
         };
         let plans = [plan(), plan(), plan()];
-        through(&of, &executions, &plans).with_context(|| shown(&of, &executions, &plans))?;
-    }
-    Ok(())
+        through(&of, &executions, &plans).with_context(|| shown(&of, &executions, &plans))
+    })
+}
+
+/// Does that to as many worlds as the mode says.
+fn each_world(what: &'static str, test: impl Fn(&Worlds, u64) -> Result<()> + Sync) -> Result<()> {
+    let count = count("STEPWELL_MACHINES", 60, 20_000);
+    let (next, progress) = (AtomicU64::new(1), Mutex::new(Progress::new(what, count)));
+    on_every_core(|| {
+        let worlds = Worlds::new()?;
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed > count {
+                return Ok(());
+            }
+            progress.lock().unwrap_or_else(PoisonError::into_inner).at(seed - 1);
+            // Nobody goes on after the first that fails.
+            test(&worlds, seed).inspect_err(|_| next.store(count + 1, Ordering::Relaxed))?;
+        }
+    })
 }
 
 #[test]

@@ -22,6 +22,7 @@ use super::request::Request;
 use super::start::{Order, answer};
 use super::{Service, epoch, names};
 use crate::Role;
+use crate::definitions::Missing;
 use crate::deliver::{ExpressEnd, Start, status_of};
 use crate::entry::{Head, Unreadable};
 use crate::ports::Starts;
@@ -110,7 +111,8 @@ impl Service {
         Ok(Value::Object(answer))
     }
 
-    /// Runs what was started and had not ended when the process did.
+    /// Runs what was started and had not ended when the process did. What nobody can read is told and passed by; a store that
+    /// does not answer is an error, after which this is to be called again.
     pub async fn resume_express(self: &Arc<Self>) -> Result<usize, ApiError> {
         let mut resumed = 0;
         for (arn, body) in self.world.starts.pending().await? {
@@ -119,7 +121,10 @@ impl Service {
                     self.spawn_express(start);
                     resumed += 1;
                 }
-                Err(error) => tracing::error!(execution = arn, ?error, "an express execution cannot be taken up"),
+                Err(Missing::Store(error)) => return Err(error.into()),
+                Err(Missing::Unreadable(error)) => {
+                    tracing::error!(execution = arn, %error, "an express execution cannot be taken up");
+                }
             }
         }
         Ok(resumed)
@@ -154,10 +159,11 @@ impl Service {
         Ok(Start { machine, execution, head })
     }
 
-    async fn resumed(&self, body: &str) -> Result<Start, ApiError> {
-        let kept: Kept = serde_json::from_str(body).map_err(|error| Unreadable::of("a start", &error))?;
+    async fn resumed(&self, body: &str) -> Result<Start, Missing> {
+        let unreadable = |error| Missing::Unreadable(Unreadable::of("a start", &error));
+        let kept: Kept = serde_json::from_str(body).map_err(unreadable)?;
         if kept.v > FORMAT {
-            return Err(Unreadable::Newer(format!("the start has format {}", kept.v)).into());
+            return Err(Missing::Unreadable(Unreadable::Newer(format!("the start has format {}", kept.v))));
         }
         let machine = self.deliver.definitions().get(&kept.head.revision).await?;
         let input = Payload::from_json_text(Box::<str>::from(kept.input));

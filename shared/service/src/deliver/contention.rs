@@ -1,5 +1,6 @@
-//! What a holder has to do with cells ([`crate::cells`]): leaves answers and heartbeats there, hears them, and lets no
-//! wait pass its time without closing its cell. A process that is alone on its store hears everybody, and has none.
+//! What a holder has to do with cells ([`crate::cells`]): leaves heartbeats there, hears them and the answers that others
+//! left ([`super::left`]), and lets no wait pass its time without closing its cell. A process that is alone on its store
+//! hears everybody, and has none.
 
 use asl::{Kind, StateId};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -13,7 +14,7 @@ use super::{Deliver, DeliverError, Delivered, Letter, Said};
 use crate::Role;
 use crate::cells::{self, Note, Word};
 use crate::entry::Unreadable;
-use crate::ports::{Notice, Over, Put, StoreError};
+use crate::ports::{Over, Put, StoreError};
 
 /// A cell is removed this long after it was written, when its wait is over.
 const KEPT_MS: i64 = 15 * 60 * 1_000;
@@ -26,6 +27,12 @@ impl Held {
     /// True when a wait has its answer, or its end, in its cell.
     pub fn is_settled_beside(&self, wait: &Wait) -> bool {
         self.notes.iter().any(|note| note.wait == *wait && note.word != Word::Beat)
+    }
+
+    /// True when answers are in cells that the journal knows nothing of.
+    pub fn has_unheard_answers(&self) -> bool {
+        let is_answer = |note: &Note| matches!(note.word, Word::Answered(_));
+        self.notes.iter().any(|note| is_answer(note) && self.snapshot.awaits(&note.wait))
     }
 
     /// What the cell of a wait that is due is closed over; `None` when a heartbeat in it came in time. A missed heartbeat
@@ -56,7 +63,7 @@ impl Held {
     }
 
     /// Writes a cell; what is there instead, when that stays.
-    async fn write(
+    pub(super) async fn write(
         &self,
         deliver: &Deliver,
         (wait, at): (&Wait, Timestamp),
@@ -81,60 +88,10 @@ impl Holder {
         }
     }
 
-    /// True when these letters need no turn to append.
-    pub(super) fn may_use_cells(&self, letters: &[Letter]) -> bool {
-        let is_answer = |letter: &Letter| matches!(letter.said, Said::Answered(..));
-        self.deliver.role == Role::Answers && !letters.is_empty() && letters.iter().all(is_answer)
-    }
-
-    /// True when the cell of a letter's wait has an answer already: perhaps its own, of a call that nobody heard the end of.
-    pub(super) fn is_beside(&self, letters: &[Letter]) -> bool {
-        let settled = |letter: &Letter| match &letter.said {
-            Said::Answered(wait, _) => self.held.is_settled_beside(wait),
-            Said::Look | Said::Stop(_) | Said::Heartbeat(_) => false,
-        };
-        letters.iter().any(settled)
-    }
-
     /// A message came while the execution was in hand: it may be about a cell.
     pub(super) async fn look_again(&mut self, letters: &[Letter]) -> Result<(), DeliverError> {
         let looks = letters.iter().any(|letter| matches!(letter.said, Said::Look));
         if self.deliver.role == Role::Shares && looks { self.held.read_cells(&self.deliver).await } else { Ok(()) }
-    }
-
-    /// Writes answers into the cells of their waits, and tells the workers.
-    pub(super) async fn leave_in_cells(&mut self, letters: &[Letter]) -> Result<Vec<bool>, DeliverError> {
-        let (mut counted, now) = (Vec::with_capacity(letters.len()), self.now());
-        for letter in letters {
-            let counts = match &letter.said {
-                Said::Answered(wait, answer) if self.held.snapshot.awaits(wait) => {
-                    let word = Word::Answered(answer.clone());
-                    match self.held.write(&self.deliver, (wait, now), word.clone(), Over::Unfinished).await? {
-                        None => true,
-                        // Its own, if the call was made again because nobody heard the answer.
-                        Some(there) => there.word == word,
-                    }
-                }
-                _ => false,
-            };
-            counted.push(counts);
-        }
-        if counted.contains(&true) {
-            self.deliver.world.queue.send(Notice::of(&self.held.head.arn, None)).await?;
-            // Somebody else may have written another answer into the journal since it was read: that one counts.
-            self.reload().await?;
-            for (letter, counted) in letters.iter().zip(&mut counted) {
-                *counted = *counted && !self.has_another_answer(&letter.said);
-            }
-        }
-        Ok(counted)
-    }
-
-    /// True when the journal holds an answer to the same wait that is not this one.
-    fn has_another_answer(&self, said: &Said) -> bool {
-        let Said::Answered(wait, answer) = said else { return false };
-        let parked = self.held.snapshot.attempt(wait).and_then(|(_, attempt)| attempt.parked.as_ref());
-        parked.is_some_and(|parked| parked != answer)
     }
 
     /// Writes heartbeats into the cells of their waits and answers them; gives back the other letters.
@@ -179,10 +136,7 @@ impl Holder {
             self.settle_due(now).await?;
         }
         self.close_cells(self.failed_outside(), now).await?;
-        if due || self.deliver.performs() {
-            // Who only answers leaves it to the workers, unless time would overtake it.
-            self.step_notes(now, due, round);
-        }
+        self.step_notes(now, due, round);
         Ok(())
     }
 
@@ -198,7 +152,7 @@ impl Holder {
         Err(StoreError { message: format!("{} has too many heartbeats", self.held.head.arn), retryable: true })
     }
 
-    /// Steps answers and, when something is due, heartbeats: all of them are then written down together.
+    /// Steps answers and, when something is due, heartbeats: all of them, or as many as one commit takes.
     fn step_notes(&mut self, now: Timestamp, due: bool, round: &mut Round) {
         let snapshot = &self.held.snapshot;
         let due_at = |note: &Note| snapshot.frame(&note.wait.path).and_then(Frame::due);
@@ -206,6 +160,9 @@ impl Holder {
         let mut heard: Vec<Note> = open.filter(|note| due || note.word != Word::Beat).cloned().collect();
         heard.sort_by_key(|note| due_at(note).unwrap_or(Timestamp(i64::MAX)));
         for Note { wait, at, word, .. } in heard {
+            if self.is_full(round) {
+                return;
+            }
             let stimulus = match word {
                 Word::Answered(answer) => Stimulus::TaskAnswered { wait, answer },
                 Word::Beat => Stimulus::TaskHeartbeat { wait, at },

@@ -12,13 +12,13 @@ use super::ledger::{Committed, Held};
 use super::round::Round;
 use super::term::Term;
 use super::unbegun::Unbegun;
-use super::watch::{has_beginnings, is_ahead, rests};
+use super::watch::rests;
 use super::{Deliver, DeliverError, Delivered, Desk, Letter, Said, Start, Started};
 use crate::Role;
-use crate::ports::{Notice, Record, StoreError};
+use crate::ports::{Record, StoreError};
 
 /// Due times nearer than this are waited for in hand.
-const NEAR_MS: i64 = 1_000;
+pub(super) const NEAR_MS: i64 = 1_000;
 /// Rounds lost against other writers before the letters are told that the store is busy.
 const LOST_RACES: u32 = 32;
 /// Rounds that an answer loses before it goes into the cell of its wait.
@@ -103,12 +103,14 @@ pub(super) struct Holder {
     pub(super) calls: Calls,
     /// What calls brought and no commit has written down yet: it must not be lost.
     pub(super) brought: Vec<Happened>,
+    /// Letters that found no place in a full round.
+    postponed: Vec<Letter>,
     unbegun: Unbegun,
     term: Term,
     /// The right to one call that was waited for, until the next round.
     turn: Option<OwnedSemaphorePermit>,
     /// No message stays behind when this process dies: it was a call of the API that made it take the execution up.
-    unwatched: bool,
+    pub(super) unwatched: bool,
     /// What is in hand has just been read.
     fresh: bool,
 }
@@ -122,15 +124,15 @@ impl Holder {
     ) -> Holder {
         let unwatched = until.is_none() && deliver.role == Role::Shares;
         let (calls, unbegun, term) = (Calls::default(), Unbegun::default(), Term::new(until));
-        let brought = Vec::new();
-        Holder { deliver, held, letters, calls, brought, unbegun, term, turn: None, unwatched, fresh: true }
+        let (brought, postponed) = (Vec::new(), Vec::new());
+        Holder { deliver, held, letters, calls, brought, postponed, unbegun, term, turn: None, unwatched, fresh: true }
     }
 
     /// Serves the execution until nothing needs a holder.
     async fn hold(mut self, desk: &Desk) {
         let mut fate = self.give_up_dead_claims().await;
         while fate.is_continue() {
-            let mut letters = Vec::new();
+            let mut letters = std::mem::take(&mut self.postponed);
             self.hear_calls();
             while let Ok(letter) = self.letters.try_recv() {
                 letters.push(letter);
@@ -163,7 +165,8 @@ impl Holder {
         let due = snapshot.due().is_some_and(|due| due <= now);
         let may_call = self.turn.is_some() || self.deliver.calls.available_permits() > 0;
         let claimable = !self.term.is_full() && may_call;
-        snapshot.ready().next().is_some() || due || (claimable && snapshot.unclaimed().next().is_some())
+        let said_beside = self.held.has_unheard_answers();
+        said_beside || snapshot.ready().next().is_some() || due || (claimable && snapshot.unclaimed().next().is_some())
     }
 
     /// Waits for the next thing to do, or lets go.
@@ -208,21 +211,6 @@ impl Holder {
             Some(letter) => Woken::Letter(letter),
             None => Woken::Left,
         }
-    }
-
-    /// When others have to look: at once when something could be begun that is left to them.
-    fn notice(&self, due: Timestamp) -> Notice {
-        let at_once = has_beginnings(&self.held.snapshot);
-        Notice::of(&self.held.head.arn, Some(due).filter(|_| !at_once))
-    }
-
-    /// True when a message is on its way to whoever looks at `due`, or before.
-    fn is_watched(&self, due: Timestamp, now: Timestamp) -> bool {
-        let snapshot = &self.held.snapshot;
-        if has_beginnings(snapshot) {
-            return false;
-        }
-        (rests(snapshot) && is_ahead(due, now)) || self.deliver.watches.cover(&self.held.head.arn, due, now)
     }
 
     /// Folds what came together into one commit, and answers the letters. Breaks when there is nothing to hold any more:
@@ -273,16 +261,21 @@ impl Holder {
         }
     }
 
-    fn reply(&self, letters: Vec<Letter>, counted: Vec<bool>) {
+    fn reply(&mut self, letters: Vec<Letter>, counted: Vec<Option<bool>>) {
         let closed = self.held.snapshot.closed.as_ref().map(|(_, at)| *at);
         for (letter, counted) in letters.into_iter().zip(counted) {
+            let Some(counted) = counted else {
+                self.postponed.push(letter);
+                continue;
+            };
             let sequence = self.held.sequence.unwrap_or(0);
             let _gone = letter.reply.send(Ok(Delivered { counted, closed, sequence }));
         }
     }
 
-    /// Rounds until one is committed; after a lost race the others' entries are read first.
-    async fn try_round(&mut self, letters: &[Letter]) -> Result<Vec<bool>, DeliverError> {
+    /// Rounds until one is committed; after a lost race the others' entries are read first. Answers which letters counted,
+    /// where they had their turn.
+    async fn try_round(&mut self, letters: &[Letter]) -> Result<Vec<Option<bool>>, DeliverError> {
         let fresh = std::mem::take(&mut self.fresh);
         if self.deliver.role != Role::Alone && letters.iter().any(|letter| self.misses(&letter.said)) {
             // Others may have written what it is about since this was read.
@@ -325,7 +318,7 @@ impl Holder {
     }
 
     /// Steps, claims and commits once, then begins the claimed calls.
-    async fn round(&mut self, letters: &[Letter]) -> Result<Rounded, StoreError> {
+    pub(super) async fn round(&mut self, letters: &[Letter]) -> Result<Rounded, StoreError> {
         let now = self.now();
         self.hear_calls();
         let allowance = self.unbegun.allowance(now);
@@ -335,10 +328,10 @@ impl Holder {
         }
         self.hear_cells(now, &mut round).await?;
         let counted = self.take_in(letters, now, &mut round);
-        if self.held.sequence.is_some() {
+        if self.held.sequence.is_some() && !self.is_full(&round) {
             self.step(Stimulus::Looked, now, &mut round);
         }
-        let claims = if self.deliver.performs() {
+        let claims = if self.deliver.performs() && !self.is_full(&round) {
             let Held { machine, snapshot, rehearsal, .. } = &mut self.held;
             self.deliver.claim(machine, snapshot, rehearsal, now, &mut self.term, &mut round).await
         } else {
@@ -347,14 +340,17 @@ impl Holder {
         if round.events.is_empty() && round.changed.is_empty() && self.held.sequence.is_some() {
             self.calls.cut_stale(&self.held.snapshot);
             self.unbegun.keep(Vec::new());
-            self.brought.clear();
+            self.brought.drain(..round.taken);
+            self.tidy_cells(now).await;
             return Ok(Rounded::Durable(counted));
         }
         self.announce(now).await?;
         self.unbegun.add(&claims, now);
-        match self.held.commit(&self.deliver, &round, now).await? {
+        // Whatever is due by the time of an entry has been done in it.
+        let at = if self.is_full(&round) { round.at } else { now };
+        match self.held.commit(&self.deliver, &round, at).await? {
             Committed::Taken(winner) => return Ok(Rounded::Taken(winner)),
-            Committed::Durable => self.brought.clear(),
+            Committed::Durable => _ = self.brought.drain(..round.taken),
         }
         // Who looks at an execution that rests leaves no message behind: the next calls need one again.
         self.unwatched = self.deliver.role == Role::Shares && self.term.is_endless() && rests(&self.held.snapshot);
@@ -383,42 +379,6 @@ impl Holder {
         self.unbegun.keep(late.into_iter().map(|claim| claim.wait).collect());
     }
 
-    /// Tells others to look before writing what they will find, where nobody may be there when it is due.
-    async fn announce(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let snapshot = &self.held.snapshot;
-        let Some(due) = snapshot.due() else { return Ok(()) };
-        if self.deliver.performs() && rests(snapshot) {
-            let stays = due.0.saturating_sub(now.0) <= NEAR_MS;
-            return if stays && !self.unwatched { Ok(()) } else { self.arm(due, now).await };
-        }
-        if self.deliver.performs() && !self.unwatched {
-            return Ok(());
-        }
-        let announces = Some(self.held.sequence.map_or(0, |last| last + 1));
-        let notice = Notice { announces, ..self.notice(due) };
-        self.deliver.world.queue.send(notice).await
-    }
-
-    /// Sends a message to whoever looks at `due`.
-    async fn arm(&mut self, due: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        let notice = self.notice(due);
-        let watched = notice.due;
-        self.deliver.world.queue.send(notice).await?;
-        if let Some(due) = watched {
-            self.deliver.watches.sent(&self.held.head.arn, due, now);
-        }
-        Ok(())
-    }
-
-    /// The time is too short for something that could begin: others are told of it now, not when all calls are back.
-    async fn hand_over(&mut self) {
-        let notice = self.notice(self.now());
-        if let Err(error) = self.deliver.world.queue.send(notice).await {
-            // They are told when the calls are back.
-            tracing::warn!(execution = self.held.head.arn, %error, "others could not be told of what is left to them");
-        }
-    }
-
     /// Whether a letter would still change something.
     pub(super) fn counts(&self, said: &Said) -> bool {
         match said {
@@ -428,6 +388,11 @@ impl Holder {
                 self.held.snapshot.awaits(wait) && !self.held.is_settled_beside(wait)
             }
         }
+    }
+
+    /// It is enough for one commit: what else happened is left to the next, and nothing that is due is done before that.
+    pub(super) fn is_full(&self, round: &Round) -> bool {
+        round.bytes >= self.deliver.commit_bytes
     }
 
     pub(super) fn step(&mut self, stimulus: Stimulus, now: Timestamp, round: &mut Round) {
@@ -462,9 +427,9 @@ impl Holder {
 }
 
 /// What became of a round.
-enum Rounded {
-    /// For each letter, whether it changed something.
-    Durable(Vec<bool>),
+pub(super) enum Rounded {
+    /// For each letter, whether it changed something; `None` when the round was full before its turn.
+    Durable(Vec<Option<bool>>),
     /// Another writer was first; this is its entry.
     Taken(Box<Record>),
 }

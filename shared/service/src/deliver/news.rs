@@ -26,27 +26,38 @@ impl Holder {
         self.brought.extend(self.calls.ready(now));
     }
 
-    /// Steps what calls brought and what letters say. Answers which letters changed something.
-    pub(super) fn take_in(&mut self, letters: &[Letter], now: Timestamp, round: &mut Round) -> Vec<bool> {
+    /// Steps what calls brought and what letters say, until the round is full. Answers which letters changed something,
+    /// where they had their turn.
+    pub(super) fn take_in(&mut self, letters: &[Letter], now: Timestamp, round: &mut Round) -> Vec<Option<bool>> {
+        self.brought.sort_by_key(|one| one.at);
         let brought = self.brought.clone();
         let returned = brought.iter().map(|one| (one.at, News::Brought(&one.stimulus)));
         let said = letters.iter().enumerate().map(|(place, letter)| (letter.at, News::Said(place, &letter.said)));
         let mut happened: Vec<(Timestamp, News<'_>)> = returned.chain(said).collect();
         happened.sort_by_key(|(at, _)| *at);
-        let mut counted = vec![false; letters.len()];
+        let mut counted = vec![None; letters.len()];
         for (at, news) in happened {
             let at = at.min(now).max(self.held.at);
-            if self.is_news(news) && self.held.snapshot.due().is_some_and(|due| due <= at) {
+            let due = self.held.snapshot.due().is_some_and(|due| due <= at);
+            if due && !self.is_full(round) && self.is_news(news) {
                 self.step(Stimulus::Looked, at, round);
             }
-            if !self.is_news(news) {
-                continue;
+            if self.is_full(round) {
+                break;
             }
+            let is_news = self.is_news(news);
             match news {
-                News::Brought(stimulus) => self.step(stimulus.clone(), at, round),
+                News::Brought(stimulus) => {
+                    round.taken += 1;
+                    if is_news {
+                        self.step(stimulus.clone(), at, round);
+                    }
+                }
                 News::Said(place, said) => {
-                    self.step(said.stimulus(at), at, round);
-                    counted.get_mut(place).into_iter().for_each(|counted| *counted = true);
+                    counted.get_mut(place).into_iter().for_each(|counted| *counted = Some(is_news));
+                    if is_news {
+                        self.step(said.stimulus(at), at, round);
+                    }
                 }
             }
         }

@@ -19,6 +19,10 @@ pub(super) struct Round {
     pub changed: BTreeSet<ThreadPath>,
     /// The time of its last step: none is earlier than one before it.
     pub at: Timestamp,
+    /// How much of what calls brought it took in.
+    pub taken: usize,
+    /// Bytes of its events.
+    pub bytes: usize,
     /// The right to one call that was waited for.
     pub turn: Option<OwnedSemaphorePermit>,
     /// How many milliseconds its commit may take where it claims what was released.
@@ -43,6 +47,7 @@ impl Deliver {
         let work = || step(machine, before, stimulus, &moment);
         let step = if machine.evaluates_jsonata { beside_others(work) } else { work() };
         *snapshot = step.snapshot;
+        round.bytes += step.events.iter().map(Event::bytes).sum::<usize>();
         round.events.extend(step.events);
         round.changed.extend(step.changed);
     }

@@ -13,6 +13,9 @@ use std::sync::{Mutex, PoisonError};
 
 use interpreter::{Snapshot, Timestamp};
 
+use super::hold::{Holder, NEAR_MS};
+use crate::ports::{Notice, StoreError};
+
 /// A message of somebody else that is due sooner than this may have been told already, since his clock is ahead.
 const AHEAD_MS: i64 = 3_000;
 /// A message that comes earlier than this before its time is one that its queue could not delay for longer. One that is due
@@ -44,10 +47,74 @@ impl Watches {
         sent.insert(execution.to_owned(), due);
     }
 
+    /// One that was sent to be told at `due` has been told: nobody waits for it any more, even if the clock is set back now.
+    pub fn told(&self, execution: &str, due: Timestamp) {
+        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if sent.get(execution) == Some(&due) {
+            sent.remove(execution);
+        }
+    }
+
     /// True when such a message comes at `due` or before, and has not been told yet.
     pub fn cover(&self, execution: &str, due: Timestamp, now: Timestamp) -> bool {
         let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sent.get(execution).is_some_and(|sent| *sent <= due && *sent > now.plus_millis(EARLY_MS))
+    }
+}
+
+impl Holder {
+    /// When others have to look: at once when something could be begun, or heard, that is left to them.
+    fn notice(&self, due: Timestamp) -> Notice {
+        Notice::of(&self.held.head.arn, Some(due).filter(|_| !self.leaves_something()))
+    }
+
+    fn leaves_something(&self) -> bool {
+        has_beginnings(&self.held.snapshot) || self.held.has_unheard_answers()
+    }
+
+    /// True when a message is on its way to whoever looks at `due`, or before.
+    pub(super) fn is_watched(&self, due: Timestamp, now: Timestamp) -> bool {
+        let snapshot = &self.held.snapshot;
+        if self.leaves_something() {
+            return false;
+        }
+        (rests(snapshot) && is_ahead(due, now)) || self.deliver.watches.cover(&self.held.head.arn, due, now)
+    }
+
+    /// Tells others to look before writing what they will find, where nobody may be there when it is due.
+    pub(super) async fn announce(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let snapshot = &self.held.snapshot;
+        let Some(due) = snapshot.due() else { return Ok(()) };
+        if self.deliver.performs() && rests(snapshot) {
+            let stays = due.0.saturating_sub(now.0) <= NEAR_MS;
+            return if stays && !self.unwatched { Ok(()) } else { self.arm(due, now).await };
+        }
+        if self.deliver.performs() && !self.unwatched {
+            return Ok(());
+        }
+        let announces = Some(self.held.sequence.map_or(0, |last| last + 1));
+        let notice = Notice { announces, ..self.notice(due) };
+        self.deliver.world.queue.send(notice).await
+    }
+
+    /// Sends a message to whoever looks at `due`.
+    pub(super) async fn arm(&mut self, due: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        let notice = self.notice(due);
+        let watched = notice.due;
+        self.deliver.world.queue.send(notice).await?;
+        if let Some(due) = watched {
+            self.deliver.watches.sent(&self.held.head.arn, due, now);
+        }
+        Ok(())
+    }
+
+    /// The time is too short for something that could begin: others are told of it now, not when all calls are back.
+    pub(super) async fn hand_over(&mut self) {
+        let notice = self.notice(self.now());
+        if let Err(error) = self.deliver.world.queue.send(notice).await {
+            // They are told when the calls are back.
+            tracing::warn!(execution = self.held.head.arn, %error, "others could not be told of what is left to them");
+        }
     }
 }
 
@@ -79,5 +146,9 @@ mod tests {
         }
         assert!(!watches.cover("one", now.plus_millis(59_999), now), "it comes later than that");
         assert!(!watches.cover("another", now.plus_millis(60_000), now));
+        watches.told("one", now.plus_millis(59_999));
+        assert!(watches.cover("one", now.plus_millis(60_000), now), "that was another");
+        watches.told("one", now.plus_millis(60_000));
+        assert!(!watches.cover("one", now.plus_millis(60_000), now));
     }
 }
