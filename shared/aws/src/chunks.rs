@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::failure::{damaged, raced, refused, store_error};
 use crate::item::{Attribute, Item, Reading, bytes, item_of, key, number};
 use crate::layout;
-use crate::pack::{Packed, known, pack, unpack};
+use crate::pack::{LONGEST, Packed, known, pack, unpack};
 use crate::table::{Condition, Range, Table};
 
 /// Chunks on their way at a time.
@@ -43,7 +43,7 @@ impl Table {
             return Ok(attributes);
         }
         let count = packed.len().div_ceil(layout::CHUNK);
-        if count > layout::MOST_CHUNKS {
+        if count > layout::MOST_CHUNKS || body.len() > LONGEST {
             return Err(refused(format!("{} has {} bytes to store, which is too much", at.partition, packed.len())));
         }
         let mut puts = Vec::with_capacity(count);

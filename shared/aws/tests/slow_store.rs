@@ -202,8 +202,8 @@ fn much(_: &TaskCall) -> String {
     json!(Chance::new(MADE.fetch_add(1, Ordering::Relaxed)).text(261_000)).to_string()
 }
 
-/// Ten Maps of forty tasks at a time, beside each other.
-fn ten_maps_of_forty(result_path: &Value) -> Value {
+/// Maps of forty tasks at a time, beside each other.
+fn maps_of_forty(maps: usize, result_path: &Value) -> Value {
     let map = |map: usize| {
         let name = |state: &str| format!("{state} {map}");
         let each = work(json!({ "Parameters": { "item.$": "$" }, "ResultPath": result_path, "End": true }));
@@ -214,19 +214,38 @@ fn ten_maps_of_forty(result_path: &Value) -> Value {
             name("Map"): { "Type": "Map", "ItemProcessor": each, "ResultPath": null, "End": true },
         } })
     };
-    let branches: Vec<Value> = (0..10).map(map).collect();
+    let branches: Vec<Value> = (0..maps).map(map).collect();
     json!({ "Type": "Parallel", "Branches": branches, "ResultPath": null, "End": true })
 }
 
 #[tokio::test(start_paused = true)]
 async fn ten_maps_of_forty_large_results_lose_nothing_on_a_slow_table() -> Result<()> {
-    let states = json!({ "First": work(json!({ "Next": "All" })), "All": ten_maps_of_forty(&Value::Null) });
+    let states = json!({ "First": work(json!({ "Next": "All" })), "All": maps_of_forty(10, &Value::Null) });
     ended(&json!({ "StartAt": "First", "States": states }), &[], much).await?.well(401)
+}
+
+/// Hundreds of threads begin at once, each with a large input of its own.
+#[tokio::test(start_paused = true)]
+async fn more_inputs_at_once_than_one_record_can_hold_are_written_one_after_another() -> Result<()> {
+    let map = |numbers: Value, each: &Value| {
+        let item = json!({ "text.$": "$.text", "items.$": "$.items", "numbers": numbers });
+        json!({ "Type": "Map", "ItemsPath": "$.items", "ItemSelector": item, "ItemProcessor": each, "End": true })
+    };
+    let nothing =
+        json!({ "StartAt": "Nothing", "States": { "Nothing": { "Type": "Pass", "Result": 0, "End": true } } });
+    let inner = map(json!({ "outer.$": "$.numbers.outer", "inner.$": "$$.Map.Item.Index" }), &nothing);
+    let outer = json!({ "StartAt": "Inner", "States": { "Inner": inner } });
+    let input = json!({ "text": Chance::new(1).text(250_000), "items": (0..16).collect::<Vec<u32>>() });
+    let definition = json!({ "StartAt": "Text", "States": {
+        "Text": { "Type": "Pass", "Result": input, "Next": "Outer" },
+        "Outer": map(json!({ "outer.$": "$$.Map.Item.Index" }), &outer),
+    } });
+    ended(&definition, &[], |_| String::new()).await?.well(0)
 }
 
 /// All that can be called at a time returns at once, and each result is written twice: as such, and within its state's output.
 #[tokio::test(start_paused = true)]
 async fn more_results_at_once_than_one_record_can_hold_are_written_one_after_another() -> Result<()> {
-    let states = json!({ "All": ten_maps_of_forty(&json!("$.result")) });
-    ended(&json!({ "StartAt": "All", "States": states }), &[], much).await?.well(400)
+    let states = json!({ "All": maps_of_forty(4, &json!("$.result")) });
+    ended(&json!({ "StartAt": "All", "States": states }), &[], much).await?.well(160)
 }

@@ -16,7 +16,7 @@ use crate::{
     states,
 };
 
-/// Events and bytes of events after which a long run is cut into another step.
+/// Events and bytes of payloads after which a long run is cut into another step.
 const BUDGET_EVENTS: usize = 1_000;
 const BUDGET_BYTES: usize = 8 << 20;
 /// JSONata payloads and expressions likewise: each may take seconds, and the execution hears nothing meanwhile.
@@ -46,7 +46,8 @@ pub(crate) struct Run<'a> {
     pub evaluations: Cell<u32>,
     /// The thread that is entering a JSONata state, and its last event before.
     entering: Option<(ThreadPath, u64)>,
-    bytes: usize,
+    /// Bytes of the events' payloads, of the new threads', and of answers that no event tells yet.
+    pub bytes: usize,
     /// The history is full: nothing more is recorded but the end.
     full: bool,
 }
@@ -173,6 +174,7 @@ impl<'a> Run<'a> {
 
     /// Starts a thread inside another.
     pub fn spawn(&mut self, path: ThreadPath, frame: Frame<Payload>) {
+        self.bytes += frame.input.bytes();
         self.put(&path, frame);
         self.ready.push_back(path);
     }

@@ -15,6 +15,8 @@ pub struct Step {
     pub events: Vec<Event<Payload>>,
     /// Threads that are new, changed or gone; nothing once the execution is closed.
     pub changed: Vec<ThreadPath>,
+    /// Bytes of payloads that are new, about: what it takes to write the step down.
+    pub bytes: usize,
 }
 
 /// Applies `stimulus`, then runs every state that needs nothing from outside until all threads wait.
@@ -28,7 +30,8 @@ pub fn step(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, mome
         apply(&mut run, stimulus);
         run.settle();
     }
-    Step { snapshot: run.snapshot, events: run.events, changed: run.changed.into_iter().collect() }
+    let changed = run.changed.into_iter().collect();
+    Step { snapshot: run.snapshot, events: run.events, changed, bytes: run.bytes }
 }
 
 fn apply(run: &mut Run<'_>, stimulus: Stimulus) {

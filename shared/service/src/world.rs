@@ -33,7 +33,7 @@ pub struct Settings {
     /// Executions in hand at a time, about: more starts are throttled. Each counts once, and once more for every 16 KiB of
     /// its input.
     pub hands: usize,
-    /// Bytes of events with which a commit takes in nothing more that has happened. With the longest step behind them they
+    /// Bytes of payloads with which a commit takes in nothing more that has happened. With the longest step behind them they
     /// are far from what a store takes as one record.
     pub commit_bytes: usize,
     /// Events of a history at most, in Standard executions that start from now on.

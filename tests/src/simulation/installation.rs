@@ -34,7 +34,7 @@ pub struct Room {
     pub calls: usize,
     /// Executions, more or less.
     pub hands: usize,
-    /// Bytes of events in a commit, more or less.
+    /// Bytes of payloads in a commit, more or less.
     pub commit_bytes: usize,
 }
 

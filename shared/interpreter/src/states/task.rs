@@ -98,6 +98,9 @@ pub(crate) fn answered(
     match attempt.call {
         Call::Returned => settle(run, &wait.path, task, answer),
         Call::Unclaimed | Call::Claimed { .. } => {
+            if let Answer::Succeeded { output } = &answer {
+                run.bytes += output.bytes();
+            }
             change_attempt(run, wait, |attempt| attempt.parked = Some(answer));
             Outcome::Done
         }

@@ -21,7 +21,7 @@ pub(super) struct Round {
     pub at: Timestamp,
     /// How much of what calls brought it took in.
     pub taken: usize,
-    /// Bytes of its events.
+    /// Bytes of what is new in it.
     pub bytes: usize,
     /// The right to one call that was waited for.
     pub turn: Option<OwnedSemaphorePermit>,
@@ -47,7 +47,7 @@ impl Deliver {
         let work = || step(machine, before, stimulus, &moment);
         let step = if machine.evaluates_jsonata { beside_others(work) } else { work() };
         *snapshot = step.snapshot;
-        round.bytes += step.events.iter().map(Event::bytes).sum::<usize>();
+        round.bytes += step.bytes;
         round.events.extend(step.events);
         round.changed.extend(step.changed);
     }
