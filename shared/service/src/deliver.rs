@@ -1,12 +1,13 @@
 //! The deliver loop: load -> step -> commit -> dispatch. Nothing else writes an execution.
 //!
 //! Whoever has something to say to an execution writes it a letter. While letters, calls in flight or short waits keep it
-//! busy, one *holder* per process and execution folds what came together into one commit, answers the letters once that
-//! is durable, and begins the calls whose claims were in it. A holder that has nothing left to do arms one message for
-//! the earliest due time, unless there is one ([`watch`]), and lets go. Two processes that hold the same execution race on the conditional append: the
-//! loser reads the winner's entries and applies its letters behind them. A process that only answers ([`Role::Answers`])
-//! sends its message before it commits and lets go at once; one whose time is short ([`Deliver::drive`]) begins no call
-//! that outlasts it, and leaves the rest to a message.
+//! busy, one *holder* per process and execution folds what came together into one commit, as far as that takes it in
+//! ([`Settings::commit_bytes`]), answers the letters once that is durable, and begins the calls whose claims were in it. A
+//! holder that has nothing left to do arms one message for the earliest due time, unless there is one ([`watch`]), and lets
+//! go. Two processes that hold the same execution race on the conditional append: the loser reads the winner's entries and
+//! applies its letters behind them. A process that only answers ([`Role::Answers`]) sends its message before it commits and
+//! lets go at once; one whose time is short ([`Deliver::drive`]) begins no call that outlasts it, and leaves the rest to a
+//! message.
 
 mod burial;
 mod calls;
