@@ -226,6 +226,7 @@ impl Run<'_> {
         if assigned.bytes() > most || variables.bytes() > ALL_VARIABLES {
             return Err(Raised::variables_too_large(&state.name));
         }
+        self.bytes += variables.bytes();
         self.change(path, |frame| frame.variables = Some(variables));
         Ok(())
     }

@@ -46,7 +46,7 @@ pub(crate) struct Run<'a> {
     pub evaluations: Cell<u32>,
     /// The thread that is entering a JSONata state, and its last event before.
     entering: Option<(ThreadPath, u64)>,
-    /// Bytes of the events' payloads, of the new threads', and of answers that no event tells yet.
+    /// Bytes of the payloads of events and new threads, of variables, and of answers that no event tells yet.
     pub bytes: usize,
     /// The history is full: nothing more is recorded but the end.
     full: bool,

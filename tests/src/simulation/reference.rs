@@ -130,6 +130,9 @@ impl<'m> Replay<'m> {
         ensure!(self.snapshot.is_open(), "an entry after the end");
         self.take_in_silence(&entry)?;
         self.take_in_what_came_just_before(&entry);
+        let late_by = |due: Timestamp| entry.at.0.saturating_sub(due.0);
+        let late = self.snapshot.frames().filter_map(|(path, frame)| Some((path.clone(), late_by(frame.due()?))));
+        let late: BTreeMap<ThreadPath, i64> = late.collect();
         for event in &entry.events {
             if self.ahead.is_empty() && !self.has_no_room(event) {
                 ensure!(event.at <= entry.at, "it is later than its entry: {event:?}");
@@ -153,6 +156,7 @@ impl<'m> Replay<'m> {
             entry.closed,
             self.snapshot.closed
         );
+        self.take_in_pauses(&entry, &late);
         for (path, frame) in entry.threads() {
             self.compare_thread(path, frame)?;
         }
@@ -250,8 +254,11 @@ impl<'m> Replay<'m> {
             let next = |chain: u64| entry.events.iter().find(|event| event.previous == chain);
             let submitted = next(chain).filter(|next| matches!(next.detail, Detail::TaskSubmitted { .. }));
             let end = submitted.map_or(next(chain), |submitted| next(submitted.id));
-            // An answer that comes some events after the submission was said after it, too.
-            let after = submitted.zip(end).is_some_and(|(submitted, end)| end.id > submitted.id + 1);
+            // An answer that comes some events after the submission, or later, was said after it, too.
+            let is_after = |(submitted, end): (&Event<Payload>, &Event<Payload>)| {
+                end.id > submitted.id + 1 || end.at > submitted.at
+            };
+            let after = submitted.zip(end).is_some_and(is_after);
             let end = end.map(|event| &event.detail);
             let parked = submitted.is_none()
                 && !returned
@@ -443,6 +450,22 @@ impl<'m> Replay<'m> {
     }
 
     /// A thread as the commit holds it, and as the reference does.
+    /// A state that failed again on its way in, without an event, did so at a time of this entry that nothing says: its next
+    /// pause does. `late` is how long before the entry something of a thread was due.
+    fn take_in_pauses(&mut self, entry: &Entry, late: &BTreeMap<ThreadPath, i64>) {
+        for (path, theirs) in entry.threads() {
+            let (Some(theirs), Some(mut mine)) = (theirs, self.snapshot.frame(path).cloned()) else { continue };
+            let (Phase::Retrying { until: theirs }, Phase::Retrying { until }) = (theirs.phase, &mut mine.phase) else {
+                continue;
+            };
+            let earlier = until.0.saturating_sub(theirs.0);
+            if late.get(path).is_some_and(|late| (1..=*late).contains(&earlier)) {
+                *until = theirs;
+                self.snapshot.put(path.clone(), mine);
+            }
+        }
+    }
+
     fn compare_thread(&self, path: &ThreadPath, theirs: Option<Frame<Option<Payload>>>) -> Result<()> {
         let (Some(theirs), Some(mine)) = (&theirs, self.snapshot.frame(path)) else {
             let gone = (theirs.is_none(), self.snapshot.frame(path).is_none());

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use interpreter::{Closing, Payload, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ use crate::ports::Starts;
 
 /// Asynchronous executions that run at a time; more starts are throttled, and what was started before waits its turn.
 const AT_A_TIME: usize = 10_000;
+
+/// What could not be read of a kept start is read again after this.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// The asynchronous executions of this process.
 pub(super) struct Express {
@@ -111,23 +115,30 @@ impl Service {
         Ok(Value::Object(answer))
     }
 
-    /// Runs what was started and had not ended when the process did. What nobody can read is told and passed by; a store that
-    /// does not answer is an error, after which this is to be called again.
+    /// Runs what was started and had not ended when the process did; how many executions that are.
     pub async fn resume_express(self: &Arc<Self>) -> Result<usize, ApiError> {
-        let mut resumed = 0;
-        for (arn, body) in self.world.starts.pending().await? {
+        let pending = self.world.starts.pending().await?;
+        let count = pending.len();
+        for (arn, body) in pending {
+            tokio::spawn(self.clone().take_up(arn, body));
+        }
+        Ok(count)
+    }
+
+    /// Runs a kept start, as soon as the store lets it be read.
+    async fn take_up(self: Arc<Self>, execution: String, body: String) {
+        loop {
             match self.resumed(&body).await {
-                Ok(start) => {
-                    self.spawn_express(start);
-                    resumed += 1;
-                }
-                Err(Missing::Store(error)) => return Err(error.into()),
+                Ok(start) => return self.spawn_express(start),
                 Err(Missing::Unreadable(error)) => {
-                    tracing::error!(execution = arn, %error, "an express execution cannot be taken up");
+                    return tracing::error!(execution, %error, "an express execution cannot be taken up");
+                }
+                Err(Missing::Store(error)) => {
+                    tracing::error!(execution, %error, "an express execution cannot be taken up yet; trying again");
                 }
             }
+            tokio::time::sleep(AGAIN).await;
         }
-        Ok(resumed)
     }
 
     /// Runs a kept start to its end: what a worker does with the message.

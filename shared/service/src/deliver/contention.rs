@@ -32,7 +32,18 @@ impl Held {
     /// True when answers are in cells that the journal knows nothing of.
     pub fn has_unheard_answers(&self) -> bool {
         let is_answer = |note: &Note| matches!(note.word, Word::Answered(_));
-        self.notes.iter().any(|note| is_answer(note) && self.snapshot.awaits(&note.wait))
+        self.notes.iter().any(|note| is_answer(note) && self.is_open_outside(&note.wait))
+    }
+
+    /// True while somebody outside may answer a wait.
+    pub fn is_open_outside(&self, wait: &Wait) -> bool {
+        let waits = |(frame, _): (&Frame<Payload>, &Attempt<Payload>)| self.is_outside(frame);
+        self.snapshot.awaits(wait) && self.snapshot.attempt(wait).is_some_and(waits)
+    }
+
+    fn is_outside(&self, frame: &Frame<Payload>) -> bool {
+        let state = self.machine.state(StateId(frame.state));
+        state.is_some_and(|state| matches!(&state.kind, Kind::Task(task) if waits_outside(&task.resource)))
     }
 
     /// What the cell of a wait that is due is closed over; `None` when a heartbeat in it came in time. A missed heartbeat
@@ -136,7 +147,10 @@ impl Holder {
             self.settle_due(now).await?;
         }
         self.close_cells(self.failed_outside(), now).await?;
-        self.step_notes(now, due, round);
+        if due || self.deliver.performs() {
+            // Who only answers leaves it to the workers, unless time would overtake it.
+            self.step_notes(now, due, round);
+        }
         Ok(())
     }
 
@@ -156,7 +170,7 @@ impl Holder {
     fn step_notes(&mut self, now: Timestamp, due: bool, round: &mut Round) {
         let snapshot = &self.held.snapshot;
         let due_at = |note: &Note| snapshot.frame(&note.wait.path).and_then(Frame::due);
-        let open = self.held.notes.iter().filter(|note| snapshot.awaits(&note.wait));
+        let open = self.held.notes.iter().filter(|note| self.held.is_open_outside(&note.wait));
         let mut heard: Vec<Note> = open.filter(|note| due || note.word != Word::Beat).cloned().collect();
         heard.sort_by_key(|note| due_at(note).unwrap_or(Timestamp(i64::MAX)));
         for Note { wait, at, word, .. } in heard {
@@ -179,12 +193,9 @@ impl Holder {
         let held = &self.held;
         let passed = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
         let due = held.snapshot.frames().filter(|(_, frame)| passed(frame.due())).filter_map(|(path, frame)| {
-            let (Phase::Task(attempt), Some(state)) = (&frame.phase, held.machine.state(StateId(frame.state))) else {
-                return None;
-            };
-            let outside = matches!(&state.kind, Kind::Task(task) if waits_outside(&task.resource));
+            let Phase::Task(attempt) = &frame.phase else { return None };
             let wait = Wait { path: path.clone(), turn: frame.turn };
-            let open = outside && attempt.parked.is_none() && !held.is_settled_beside(&wait);
+            let open = held.is_outside(frame) && attempt.parked.is_none() && !held.is_settled_beside(&wait);
             let over = if open { held.closes_over(&wait, attempt, now) } else { None };
             over.map(|over| (wait, over))
         });
@@ -206,11 +217,8 @@ impl Holder {
         let undecided = failed.filter(|wait| {
             let held = &self.held;
             let Some((frame, attempt)) = held.snapshot.attempt(wait) else { return false };
-            let state = held.machine.state(StateId(frame.state));
-            let outside =
-                state.is_some_and(|state| matches!(&state.kind, Kind::Task(task) if waits_outside(&task.resource)));
             let claimed = attempt.call.claim().is_some() && !returned(wait);
-            outside && claimed && attempt.parked.is_none() && !held.is_settled_beside(wait)
+            held.is_outside(frame) && claimed && attempt.parked.is_none() && !held.is_settled_beside(wait)
         });
         undecided.map(|wait| (wait.clone(), Over::Unfinished)).collect()
     }
@@ -238,9 +246,10 @@ impl Holder {
         if self.deliver.role != Role::Shares {
             return;
         }
-        let notes = std::mem::take(&mut self.held.notes);
-        let (open, done): (Vec<Note>, Vec<Note>) =
-            notes.into_iter().partition(|note| self.held.snapshot.awaits(&note.wait));
+        let (notes, snapshot) = (std::mem::take(&mut self.held.notes), &self.held.snapshot);
+        // Cells are read behind the journal: one may be of a wait that began since.
+        let is_open = |note: &Note| snapshot.awaits(&note.wait) || note.wait.turn > snapshot.last_turn;
+        let (open, done): (Vec<Note>, Vec<Note>) = notes.into_iter().partition(is_open);
         self.held.notes = open;
         let (held, deliver) = (&self.held, &*self.deliver);
         let mut tidying = Vec::with_capacity(done.len());

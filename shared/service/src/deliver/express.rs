@@ -41,6 +41,8 @@ impl Deliver {
             for happened in stimuli.drain(..).chain([Happened { at: now, stimulus: Stimulus::Looked }]) {
                 self.step(&machine, &mut snapshot, happened.stimulus, now, &mut round);
             }
+            // Nothing is written down, so nothing is too much.
+            round.bytes = 0;
             let claims = self.claim(&machine, &mut snapshot, &mut rehearsal, now, &mut term, &mut round).await;
             calls.cut_stale(&snapshot);
             for claim in claims {

@@ -106,7 +106,7 @@ pub(super) struct Holder {
     /// Letters that found no place in a full round.
     postponed: Vec<Letter>,
     unbegun: Unbegun,
-    term: Term,
+    pub(super) term: Term,
     /// The right to one call that was waited for, until the next round.
     turn: Option<OwnedSemaphorePermit>,
     /// No message stays behind when this process dies: it was a call of the API that made it take the execution up.
@@ -328,10 +328,13 @@ impl Holder {
         }
         self.hear_cells(now, &mut round).await?;
         let counted = self.take_in(letters, now, &mut round);
-        if self.held.sequence.is_some() && !self.is_full(&round) {
+        let full = self.is_full(&round);
+        // What a full one left behind may have happened before what is due by now: its time is that of its last step.
+        let at = if full { round.at } else { now };
+        if self.held.sequence.is_some() && !full {
             self.step(Stimulus::Looked, now, &mut round);
         }
-        let claims = if self.deliver.performs() && !self.is_full(&round) {
+        let claims = if self.deliver.performs() && !full {
             let Held { machine, snapshot, rehearsal, .. } = &mut self.held;
             self.deliver.claim(machine, snapshot, rehearsal, now, &mut self.term, &mut round).await
         } else {
@@ -346,8 +349,6 @@ impl Holder {
         }
         self.announce(now).await?;
         self.unbegun.add(&claims, now);
-        // Whatever is due by the time of an entry has been done in it.
-        let at = if self.is_full(&round) { round.at } else { now };
         match self.held.commit(&self.deliver, &round, at).await? {
             Committed::Taken(winner) => return Ok(Rounded::Taken(winner)),
             Committed::Durable => _ = self.brought.drain(..round.taken),
@@ -385,12 +386,12 @@ impl Holder {
             Said::Look => false,
             Said::Stop(_) => self.held.snapshot.is_open(),
             Said::Answered(wait, _) | Said::Heartbeat(wait) => {
-                self.held.snapshot.awaits(wait) && !self.held.is_settled_beside(wait)
+                self.held.is_open_outside(wait) && !self.held.is_settled_beside(wait)
             }
         }
     }
 
-    /// It is enough for one commit: what else happened is left to the next, and nothing that is due is done before that.
+    /// It is enough for one commit: what else happened is left to the next, and what comes due after that, too.
     pub(super) fn is_full(&self, round: &Round) -> bool {
         round.bytes >= self.deliver.commit_bytes
     }

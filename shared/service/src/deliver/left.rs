@@ -3,10 +3,11 @@
 //! Of two answers to one wait, one by the journal and one by its cell, one must be refused. The cell is read with the
 //! journal, so nobody who reads it later writes another answer. Who read both earlier may still write one, but only as
 //! the entry after what he read. So an answer in a cell counts once there is such an entry behind it, this holder's own or
-//! anybody's, and no other answer up to there.
+//! anybody's, and no other answer up to there; or once the journal has it.
 
-use interpreter::{Answer, Detail, Event, Payload, Timestamp, Wait};
+use interpreter::{Answer, Detail, Event, Payload, Stimulus, Timestamp, Wait};
 
+use super::calls::Happened;
 use super::hold::{Holder, Rounded};
 use super::{DeliverError, Letter, Said};
 use crate::Role;
@@ -16,6 +17,7 @@ use crate::ports::{Direction, Notice, Over};
 
 /// An answer that is in the cell of its wait.
 struct Left {
+    at: Timestamp,
     wait: Wait,
     answer: Answer<Payload>,
     /// The last event of the attempt before.
@@ -50,7 +52,7 @@ impl Holder {
         self.deliver.world.queue.send(Notice::of(&self.held.head.arn, None)).await?;
         let known = self.held.sequence;
         self.reload().await?;
-        if let Rounded::Taken(_) = self.round(&[]).await? {
+        if !self.writes_down(&all_left).await? {
             self.reload().await?;
         }
         let since = self.events_since(known).await?;
@@ -58,12 +60,27 @@ impl Holder {
         Ok(all_left.iter().map(|left| Some(counted(left))).collect())
     }
 
+    /// Tries once to take answers out of their cells into the journal; false when others had written the next entry, or
+    /// nothing is to be written any more.
+    async fn writes_down(&mut self, all_left: &[Option<Left>]) -> Result<bool, DeliverError> {
+        let open = |left: &&Left| self.held.is_open_outside(&left.wait);
+        let heard = all_left.iter().flatten().filter(open).map(|left| {
+            let (wait, answer) = (left.wait.clone(), left.answer.clone());
+            Happened { at: left.at, stimulus: Stimulus::TaskAnswered { wait, answer } }
+        });
+        self.brought.extend(heard.collect::<Vec<_>>());
+        let before = self.held.sequence;
+        let rounded = self.round(&[]).await;
+        self.brought.clear();
+        Ok(matches!(rounded?, Rounded::Durable(_)) && self.held.sequence != before)
+    }
+
     /// Writes an answer into the cell of its wait; `None` when it cannot count any more.
     async fn leave_in_cell(&mut self, said: &Said, now: Timestamp) -> Result<Option<Left>, DeliverError> {
         let Said::Answered(wait, answer) = said else { return Ok(None) };
-        let snapshot = &self.held.snapshot;
-        let Some((frame, _)) = snapshot.attempt(wait).filter(|_| snapshot.awaits(wait)) else { return Ok(None) };
-        let left = Left { wait: wait.clone(), answer: answer.clone(), chain: frame.chain };
+        let open = self.held.snapshot.attempt(wait).filter(|_| self.held.is_open_outside(wait));
+        let Some((frame, _)) = open else { return Ok(None) };
+        let left = Left { at: now, wait: wait.clone(), answer: answer.clone(), chain: frame.chain };
         let word = Word::Answered(answer.clone());
         let there = self.held.write(&self.deliver, (wait, now), word.clone(), Over::Unfinished).await?;
         // Its own, if the call was made again because nobody heard the answer.
@@ -91,8 +108,7 @@ impl Holder {
     }
 }
 
-/// Whether an attempt that is over, and whose last event was `chain` before these events, ended with this answer, or with
-/// none because something cut it short.
+/// Whether an attempt that is over, and whose last event was `chain` before these events, ended with this answer.
 fn ended_with(answer: &Answer<Payload>, mut chain: u64, events: &[Event<Payload>]) -> bool {
     for event in events {
         if event.previous != chain {
@@ -105,7 +121,8 @@ fn ended_with(answer: &Answer<Payload>, mut chain: u64, events: &[Event<Payload>
             _ => chain = event.id,
         }
     }
-    true
+    // It was cut short, and no answer counted.
+    false
 }
 
 #[cfg(test)]
@@ -132,6 +149,6 @@ mod tests {
         assert!(!ends(Detail::TaskFailed { on: on(), failure: failure() }));
         assert!(!ends(Detail::TaskTimedOut { on: on(), failure: failure() }));
         assert!(ended_with(&no, 7, &[event(8, 7, Detail::TaskFailed { on: on(), failure: failure() })]));
-        assert!(ended_with(&no, 7, &[submitted(), other()]), "it was cut short");
+        assert!(!ended_with(&no, 7, &[submitted(), other()]), "it was cut short");
     }
 }

@@ -65,6 +65,9 @@ impl Deliver {
         let (mut claims, mut turn) = (Vec::new(), round.turn.take());
         let open: Vec<Wait> = snapshot.unclaimed().collect();
         for wait in open {
+            if round.bytes >= self.commit_bytes {
+                break;
+            }
             let Some(permit) = turn.take().or_else(|| self.calls.clone().try_acquire_owned().ok()) else { break };
             let Some(mut claim) = Claim::of(machine, snapshot, wait.clone(), permit) else { continue };
             let wanted = self.world.tasks.limit(&claim.call).await.min(claim.call.timeout);

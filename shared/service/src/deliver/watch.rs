@@ -86,7 +86,8 @@ impl Holder {
         let snapshot = &self.held.snapshot;
         let Some(due) = snapshot.due() else { return Ok(()) };
         if self.deliver.performs() && rests(snapshot) {
-            let stays = due.0.saturating_sub(now.0) <= NEAR_MS;
+            let near = due.0.saturating_sub(now.0) <= NEAR_MS;
+            let stays = near || (self.held.has_unheard_answers() && !self.term.is_over(now));
             return if stays && !self.unwatched { Ok(()) } else { self.arm(due, now).await };
         }
         if self.deliver.performs() && !self.unwatched {
