@@ -99,10 +99,15 @@ impl Holder {
         }
     }
 
-    /// A message came while the execution was in hand: it may be about a cell.
+    /// Looks at the cells again while the execution is in hand: a message that came may be about one, and who answers writes
+    /// one entry, and no more, of what he read (see [`super::left`]).
     pub(super) async fn look_again(&mut self, letters: &[Letter]) -> Result<(), DeliverError> {
-        let looks = letters.iter().any(|letter| matches!(letter.said, Said::Look));
-        if self.deliver.role == Role::Shares && looks { self.held.read_cells(&self.deliver).await } else { Ok(()) }
+        let looks = letters.iter().any(|letter| match self.deliver.role {
+            Role::Shares => matches!(letter.said, Said::Look),
+            Role::Answers => matches!(letter.said, Said::Answered(..)),
+            Role::Alone => false,
+        });
+        if looks { self.held.read_cells(&self.deliver).await } else { Ok(()) }
     }
 
     /// Writes heartbeats into the cells of their waits and answers them; gives back the other letters.

@@ -2,8 +2,8 @@
 //!
 //! Of two answers to one wait, one by the journal and one by its cell, one must be refused. The cell is read with the
 //! journal, so nobody who reads it later writes another answer. Who read both earlier may still write one, but only as
-//! the entry after what he read. So an answer in a cell counts once there is such an entry behind it, this holder's own or
-//! anybody's, and no other answer up to there; or once the journal has it.
+//! the entry after what he read: before he writes the next he reads again. So an answer in a cell counts once there is
+//! such an entry behind it, this holder's own or anybody's, and no other answer up to there; or once the journal has it.
 
 use interpreter::{Answer, Detail, Event, Payload, Stimulus, Timestamp, Wait};
 
