@@ -273,15 +273,17 @@ const SLOW_MS: u64 = 8;
 fn an_answer_that_loses_every_race_counts_from_its_cell_whoever_dies_or_stands_still() -> Result<()> {
     const SCENARIO: &str = "tokens_with_little_time_beside_a_row_of_tasks";
     let scenario = Scenario::all()?.into_iter().find(|one| one.name == SCENARIO).context(SCENARIO)?;
-    for workers in [1, 2] {
+    // What a commit takes in: all that there is, or the next to nothing.
+    let rooms = [Room::AMPLE, Room { commit_bytes: 1, ..Room::AMPLE }];
+    for (workers, room) in [1, 2].into_iter().flat_map(|workers| rooms.map(|room| (workers, room))) {
         let slow = vec![(Role::Answers, Plan::slower_by(SLOW_MS))];
-        let of = Circumstances { workers, fronts: 1, ..calm(Faults::First(slow)) };
+        let of = Circumstances { workers, room, fronts: 1, ..calm(Faults::First(slow)) };
         let cells = live(&of, slice::from_ref(&scenario))?.cells;
         ensure!(cells > 0, "{cells} answers were left in cells");
         for first in [Role::Shares, Role::Answers] {
             for fault in [Plan::crash_at, stalls] {
                 let points = at_every_point(&of, slice::from_ref(&scenario), first, fault)?;
-                println!("{workers} workers: {points} points of the first that {first:?}");
+                println!("{workers} workers, {room:?}: {points} points of the first that {first:?}");
             }
         }
     }

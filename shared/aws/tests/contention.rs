@@ -12,13 +12,14 @@ use aws::Installation;
 use futures_util::future::{join_all, try_join_all};
 use interpreter::{Answer, Payload, ThreadPath, Wait};
 use serde_json::{Value, json};
+use service::api::Service;
 use service::cells::{self, Word};
 use service::ports::{Journal, Notice, Over, Put, TaskAnswer, TaskCall, Tasks};
 use service::worker::{Message, Worker};
 use service::{Role, entry};
 use stepwell_tests::cloud::{Cloud, call, create_machine, start};
 use stepwell_tests::dynamo::{Dynamo, Fault};
-use stepwell_tests::simulation::Chance;
+use stepwell_tests::simulation::{Chance, pages};
 
 /// Functions that hand their task token to somebody outside.
 struct Outside {
@@ -117,11 +118,8 @@ impl World {
     }
 
     async fn succeed(&self, (item, token): &(u64, String)) -> Result<Value> {
-        self.succeed_with(token, json!(item * 10)).await
-    }
-
-    async fn succeed_with(&self, token: &str, output: Value) -> Result<Value> {
-        self.ask_alone("SendTaskSuccess", json!({ "taskToken": token, "output": output.to_string() })).await
+        let output = json!(item * 10).to_string();
+        self.ask_alone("SendTaskSuccess", json!({ "taskToken": token, "output": output })).await
     }
 
     /// What came out in the end, item by item.
@@ -165,11 +163,15 @@ async fn two_hundred_answers_at_once_all_succeed_and_count_once() -> Result<()> 
 #[tokio::test(start_paused = true)]
 async fn of_three_answers_to_a_token_at_once_the_one_that_counts_is_acknowledged_and_no_other() -> Result<()> {
     const WAITS: usize = 60;
-    let world = World::waiting_for(WAITS, json!({})).await?;
+    let world = &World::waiting_for(WAITS, json!({})).await?;
     let tokens = world.outside.tokens();
     let told = tokens.iter().flat_map(|(item, token)| (1..=3).map(move |said| (token, item * 10 + said)));
     let told: Vec<(&String, u64)> = told.collect();
-    let answers = join_all(told.iter().map(|(token, output)| world.succeed_with(token, json!(output)))).await;
+    let answer = |token: &String, output: u64| {
+        let body = json!({ "taskToken": token, "output": output.to_string() });
+        world.ask_alone("SendTaskSuccess", body)
+    };
+    let answers = join_all(told.iter().map(|(token, output)| answer(token, *output))).await;
     let mut acknowledged = Vec::new();
     for ((_, output), answer) in told.iter().zip(answers) {
         match answer {
@@ -234,8 +236,103 @@ async fn more_large_answers_in_cells_than_one_record_can_hold_are_all_heard() ->
         let large = json!(Chance::new(item.into()).text(261_000));
         assert_eq!(answer_beside(&world, item, large).await?, Put::Written);
     }
+    world.cloud.sent()?;
+    let before = world.records().await?;
     world.look().await?;
     assert_eq!(world.came_to().await?, (0..WAITS).map(u64::from).collect::<Vec<_>>());
+    let written = world.records().await? - before;
+    assert!((6..=12).contains(&written), "{written} records");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hears_many_answers_one_commit_after_another_calls_nobody_else() -> Result<()> {
+    const WAITS: u32 = 200;
+    // Somebody else is still to answer, so that it rests.
+    let world = World::waiting_for(WAITS as usize + 1, json!({ "ResultPath": null })).await?;
+    for item in 0..WAITS {
+        answer_beside(&world, item, json!(Chance::new(item.into()).text(261_000))).await?;
+    }
+    world.cloud.sent()?;
+    let before = world.records().await?;
+    world.look().await?;
+    let (messages, written) = (world.cloud.sent()?.len(), world.records().await? - before);
+    assert!(written > 4 && messages <= 1, "{messages} messages for {written} records");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_only_answers_writes_his_own_answer_and_leaves_those_in_cells_to_the_workers() -> Result<()> {
+    let world = World::waiting_for(3, json!({})).await?;
+    assert_eq!(answer_beside(&world, 1, json!(7)).await?, Put::Written);
+    world.succeed(&world.outside.tokens()[0]).await?;
+    let asked = json!({ "executionArn": world.execution, "maxResults": 1000 });
+    let events = pages(&world.api.service, "GetExecutionHistory", "events", asked).await?;
+    let succeeded = events.iter().filter(|event| event["type"] == "TaskSucceeded").count();
+    assert_eq!(succeeded, 1);
+    world.succeed(&world.outside.tokens()[2]).await?;
+    assert_eq!(world.came_to().await?, [0, 7, 20]);
+    Ok(())
+}
+
+/// It loses a race, reads again and writes its entry; meanwhile the wait of its next answer is answered in its cell.
+#[tokio::test(start_paused = true)]
+async fn who_answers_again_reads_again_before_the_next_entry() -> Result<()> {
+    let world = &World::waiting_for(3, json!({})).await?;
+    let tokens = &world.outside.tokens();
+    let other = world.cloud.process(Role::Answers, world.outside.clone()).await?;
+    // What is asked happens at once, and is told a tenth of a second later.
+    world.cloud.dynamo.takes(Duration::from_millis(100));
+    let say = |service: Arc<Service>, after_ms: u64, item: usize| async move {
+        tokio::time::sleep(Duration::from_millis(after_ms)).await;
+        call(&service, "SendTaskSuccess", json!({ "taskToken": tokens[item].1, "output": "1" })).await
+    };
+    let beside = async {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        answer_beside(world, 1, json!(7)).await
+    };
+    // The other process has to read the definition first, so that this one's entry comes before its own.
+    let (first, second, beside, late) = tokio::join!(
+        say(world.api.service.clone(), 50, 0),
+        say(other.service.clone(), 0, 2),
+        beside,
+        say(other.service.clone(), 450, 1),
+    );
+    first?;
+    second?;
+    assert_eq!(beside?, Put::Written);
+    let late = late.expect_err("another was first");
+    assert!(late.to_string().contains("TaskTimedOut"), "{late}");
+    world.cloud.dynamo.takes(Duration::ZERO);
+    assert_eq!(world.came_to().await?, [1, 7, 1]);
+    Ok(())
+}
+
+/// Whoever reads cells behind the journal may find one of a wait that began since.
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_a_wait_that_is_not_known_yet_stays_in_its_cell() -> Result<()> {
+    let world = World::waiting_for(2, json!({})).await?;
+    assert_eq!(answer_beside(&world, 2, json!(7)).await?, Put::Written);
+    world.look().await?;
+    let cells = world.api.table.cells(&world.execution).await?;
+    let words = cells.iter().map(|cell| cells::decode(cell).map(|note| note.word)).collect::<Result<Vec<_>, _>>()?;
+    assert!(matches!(words[..], [Word::Answered(_)]), "{words:?}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_answers_for_a_task_that_gives_no_token() -> Result<()> {
+    let world = World::waiting_for(1, json!({})).await?;
+    let task = json!({ "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "End": true });
+    let definition = json!({ "StartAt": "Task", "States": { "Task": task } });
+    let machine = create_machine(&world.api.service, "plain", "STANDARD", &definition).await?;
+    let execution = start(&world.api.service, &machine, "one", &json!({})).await?;
+    let wait = Wait { path: ThreadPath::root(), turn: 1 };
+    let answer = Answer::Succeeded { output: Payload::from_json_text("7") };
+    // As a token of an earlier execution of its name might.
+    let deliver = world.api.service.deliver();
+    let said = deliver.answer(&execution, wait, answer).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    assert!(!said.counted);
     Ok(())
 }
 

@@ -182,6 +182,26 @@ async fn who_lost_a_message_to_somebody_else_says_no_more_about_it() -> Result<(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_while_a_message_is_dealt_with_loses_nothing() -> Result<()> {
+    let world = World::new().await?;
+    let (worker, execution) = (world.worker().await?, world.start("one").await?);
+    let begin = world.cloud.sent()?.into_iter().map(|sent| sent.message).collect();
+    ensure!(worker.handle(begin, world.cloud.until()).await.is_empty());
+    let wake = world.cloud.sent()?.pop().context("nobody wakes it")?;
+    tokio::time::sleep_until(wake.visible).await;
+    world.cloud.dynamo.takes(Duration::from_millis(500));
+    let set_back = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        world.cloud.clock.jump_to(&world.cloud.clock.beside(-2_000, 1));
+    };
+    let (undone, ()) = tokio::join!(worker.handle(vec![wake.message], world.cloud.until()), set_back);
+    world.cloud.dynamo.takes(Duration::ZERO);
+    ensure!(undone.is_empty(), "{undone:?}");
+    world.cloud.deliver_all(&worker, 1).await?;
+    world.all_is_well(&[execution], 5).await
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_purged_queue_is_made_good_by_the_sweep() -> Result<()> {
     const EXECUTIONS: usize = 60;
     let world = World::new().await?;

@@ -146,7 +146,7 @@ impl<P> Event<P> {
 
 impl Event<Payload> {
     /// The bytes of its payloads.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         match &self.detail {
             Detail::StateExited { output, assigned, .. } => {
                 output.bytes() + assigned.as_ref().map_or(0, Payload::bytes)

@@ -164,3 +164,45 @@ fn a_long_run_of_evaluations_is_cut_and_goes_on() {
     let Some(Detail::ExecutionSucceeded { output }) = end.map(|event| event.detail) else { panic!("it failed") };
     assert_eq!(output.text(), "300");
 }
+
+#[test]
+fn a_step_says_what_new_threads_variables_and_answers_weigh() {
+    let text = "x".repeat(1_000);
+    let input = || format!(r#"{{"text":"{text}","items":[0,1,2,3,4,5,6,7]}}"#);
+    let weighs = |definition: &str| {
+        let machine = asl::parse(definition, MachineType::Standard).machine.unwrap();
+        tell(&machine, begin(&machine, input(), Limits::STANDARD), Stimulus::Started).bytes
+    };
+    let map = |selector: &str| {
+        weighs(&format!(
+            r#"{{"StartAt":"M","States":{{"M":{{"Type":"Map","ItemsPath":"$.items","ItemSelector":{selector},"End":true,
+            "ItemProcessor":{{"StartAt":"P","States":{{"P":{{"Type":"Pass","Result":0,"End":true}}}}}}}}}}}}"#
+        ))
+    };
+    // Each of eight threads begins with it, and is then entered with it.
+    let more = map(r#"{"text.$":"$.text"}"#) - map("{}");
+    assert!(more >= 16 * text.len(), "{more}");
+    let pass = |assign: &str| {
+        weighs(&format!(
+            r#"{{"StartAt":"P","States":{{"P":{{"Type":"Pass","Assign":{assign},"Next":"Q"}},
+            "Q":{{"Type":"Pass","Assign":{{"more":1}},"End":true}}}}}}"#
+        ))
+    };
+    // It is told once, and written down with all variables twice.
+    let more = pass(r#"{"text.$":"$.text"}"#) - pass("{}");
+    assert!(more >= 3 * text.len(), "{more}");
+}
+
+#[test]
+fn a_step_says_what_an_answer_weighs_that_came_before_its_call_returned() {
+    let machine = asl::parse(ONE_TOKEN, MachineType::Standard).machine.unwrap();
+    let started = tell(&machine, begin(&machine, "{}".into(), Limits::STANDARD), Stimulus::Started).snapshot;
+    let wait = started.unclaimed().next().unwrap();
+    let output = Payload::from_json_text(format!("\"{}\"", "x".repeat(1_000)));
+    let step = tell(&machine, started, Stimulus::TaskAnswered { wait, answer: Answer::Succeeded { output } });
+    assert_eq!((step.events.len(), step.bytes), (0, 1_002));
+}
+
+const ONE_TOKEN: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Task","End":true,
+    "Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken",
+    "Parameters":{"FunctionName":"f","Payload":{"token.$":"$$.Task.Token"}}}}}"#;

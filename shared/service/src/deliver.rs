@@ -32,7 +32,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::Instrument;
 
 use crate::entry::{Head, Unreadable};
-use crate::ports::{Record, StoreError};
+use crate::ports::{Notice, Record, StoreError};
 use crate::tokens::Seal;
 use crate::{Role, Settings, World};
 
@@ -222,9 +222,11 @@ impl Deliver {
         hears.await.unwrap_or(Err(DeliverError::Lost))
     }
 
-    /// A message came that was to be told at `due`.
-    pub(crate) fn told(&self, arn: &str, due: Timestamp) {
-        self.watches.told(arn, due);
+    /// A message came whose time it is.
+    pub(crate) fn told(&self, notice: &Notice) {
+        if let Some(due) = notice.due {
+            self.watches.told(&notice.execution, due);
+        }
     }
 
     /// Looks at an execution, and returns when nothing of it is in this process's hands any more, which is before

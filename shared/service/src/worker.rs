@@ -69,9 +69,7 @@ impl Worker {
                 Message::Start(body) => starts.push((place, body)),
                 Message::Look(notice) if notice.due.is_some_and(|due| due > soon) => early.push((place, notice)),
                 Message::Look(notice) => {
-                    if let Some(due) = notice.due {
-                        self.service.deliver().told(&notice.execution, due);
-                    }
+                    self.service.deliver().told(&notice);
                     let group = executions.entry(notice.execution).or_default();
                     group.announced = group.announced.max(notice.announces);
                     group.places.push(place);
@@ -94,6 +92,7 @@ impl Worker {
             self.service.queue().send(notice).await?;
             return Ok(Buried::Done);
         }
+        self.service.deliver().told(&notice);
         let why = match self.drive(&notice.execution, notice.announces, now).await {
             Ok(()) => return Ok(Buried::Done),
             Err(DeliverError::Unreadable(Unreadable::Damaged(what))) => what,

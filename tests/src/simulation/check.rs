@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use interpreter::{Answer, Closing, Payload};
-use service::ports::ExecutionStatus;
+use interpreter::{Answer, Closing, Detail, Payload};
+use service::entry;
+use service::ports::{ExecutionStatus, Record};
 
 use super::functions::as_answer;
 use super::installation::Installation;
@@ -29,6 +30,7 @@ pub fn check(installation: &Installation, execution: &str, scenario: &Scenario, 
     let decided = installation.disk.decided(execution);
     let reference = Reference::of(installation.definition(&scenario.name)?, &records, &decided)
         .context("not what a run without faults comes to")?;
+    check_commits(installation, &records)?;
     check_calls(installation, execution, &reference)?;
     check_lost(installation, execution, &reference)?;
     check_said(installation, execution, &reference)?;
@@ -47,6 +49,20 @@ pub fn check(installation: &Installation, execution: &str, scenario: &Scenario, 
     }
     check_end(scenario, status, &reference)?;
     Ok(reference)
+}
+
+/// A commit that is full claims nothing more.
+fn check_commits(installation: &Installation, records: &[Record]) -> Result<()> {
+    for record in records {
+        let mut bytes = 0;
+        for event in entry::decode(record.sequence, &record.body)?.events {
+            let claims = matches!(event.detail, Detail::TaskStarted(_) | Detail::LambdaFunctionStarted);
+            let full = bytes >= installation.room.commit_bytes;
+            ensure!(!claims || !full, "record {} goes on with {bytes} bytes: {event:?}", record.sequence);
+            bytes += event.bytes();
+        }
+    }
+    Ok(())
 }
 
 /// It ended as its scenario says.

@@ -20,6 +20,7 @@ mod one_process;
 #[cfg(test)]
 mod shrink;
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -31,6 +32,8 @@ use drawn::{Less, Worlds};
 
 /// Worlds in which somebody dies, ends badly and so on are there if there are this many.
 const MANY: u64 = 500;
+/// Broken worlds after which no more are looked for.
+const ENOUGH: usize = 20;
 
 #[test]
 fn any_world_keeps_every_promise() -> Result<()> {
@@ -41,31 +44,26 @@ fn any_world_keeps_every_promise() -> Result<()> {
     let normal = if std::env::var_os("STEPWELL_CI").is_some() { 20_000 } else { 2_000 };
     let count = stepwell_tests::modes::count("STEPWELL_SEEDS", normal, 1_000_000);
     let from = number_in("STEPWELL_FROM").unwrap_or(1);
-    let next = AtomicU64::new(from);
     let (deaths, cells, asked) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    let (broken, progress) = (Mutex::new(Vec::new()), Mutex::new(Progress::new("random worlds", count)));
-    let live = || -> Result<()> {
-        let worlds = Worlds::new()?;
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= from + count || broken.lock().unwrap_or_else(PoisonError::into_inner).len() >= 20 {
-                return Ok(());
+    let broken = Mutex::new(Vec::new());
+    each_seed("random worlds", from, count, |worlds, seed| {
+        match shrink::live(worlds, seed, &Less::default(), None, Telling::Nothing) {
+            Ok(tally) => {
+                deaths.fetch_add(tally.deaths, Ordering::Relaxed);
+                cells.fetch_add(tally.cells, Ordering::Relaxed);
+                asked.fetch_max(tally.asked, Ordering::Relaxed);
             }
-            progress.lock().unwrap_or_else(PoisonError::into_inner).at(seed - from);
-            match shrink::live(&worlds, seed, &Less::default(), None, Telling::Nothing) {
-                Ok(tally) => {
-                    deaths.fetch_add(tally.deaths, Ordering::Relaxed);
-                    cells.fetch_add(tally.cells, Ordering::Relaxed);
-                    asked.fetch_max(tally.asked, Ordering::Relaxed);
-                }
-                Err(_) => {
-                    println!("the world of seed {seed} is broken");
-                    broken.lock().unwrap_or_else(PoisonError::into_inner).push(seed);
+            Err(_) => {
+                println!("the world of seed {seed} is broken");
+                let mut broken = broken.lock().unwrap_or_else(PoisonError::into_inner);
+                broken.push(seed);
+                if broken.len() >= ENOUGH {
+                    return Ok(ControlFlow::Break(()));
                 }
             }
         }
-    };
-    on_every_core(live)?;
+        Ok(ControlFlow::Continue(()))
+    })?;
     let (deaths, cells, asked) = (deaths.into_inner(), cells.into_inner(), asked.into_inner());
     let mut broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!(
@@ -85,11 +83,36 @@ fn any_world_keeps_every_promise() -> Result<()> {
     Ok(())
 }
 
-/// Does the same on as many threads as there are cores.
-fn on_every_core(work: impl Fn() -> Result<()> + Sync) -> Result<()> {
+/// Does that to each of so many seeds, on as many threads as there are cores, until one fails or says that it is enough.
+/// Tells how far it is.
+fn each_seed(
+    what: &'static str,
+    from: u64,
+    count: u64,
+    test: impl Fn(&Worlds, u64) -> Result<ControlFlow<()>> + Sync,
+) -> Result<()> {
+    let (next, end) = (AtomicU64::new(from), from + count);
+    let progress = Mutex::new(Progress::new(what, count));
+    let work = || -> Result<()> {
+        let worlds = Worlds::new()?;
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end {
+                return Ok(());
+            }
+            progress.lock().unwrap_or_else(PoisonError::into_inner).at(seed - from);
+            match test(&worlds, seed) {
+                Ok(ControlFlow::Continue(())) => {}
+                done => {
+                    next.store(end, Ordering::Relaxed);
+                    return done.map(|_enough| ());
+                }
+            }
+        }
+    };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(&work)).collect();
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
         for thread in threads {
             thread.join().map_err(|_| anyhow::anyhow!("a thread panicked"))??;
         }

@@ -1,15 +1,15 @@
 //! Random machines in one process after another, as in `serve`: crashed at every port call, and with a failing store.
 //! Several of them, and express executions, share the calls that it may make.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
-use stepwell_tests::modes::{Progress, count};
-use stepwell_tests::simulation::{Alone, Chance, Ended, Plan, Sabotage, Scenario, World};
+use stepwell_tests::modes::count;
+use stepwell_tests::simulation::{Alone, Chance, Effect, Ended, Failing, Plan, Room, Sabotage, Scenario, World};
 
 use crate::drawn::Worlds;
-use crate::on_every_core;
+use crate::each_seed;
 
 /// Points of one world that are tried at most: beyond that every second one, every third, and so on.
 const POINTS: u64 = 40;
@@ -43,19 +43,25 @@ fn random_machines_survive_a_failing_store_and_crashes_together() -> Result<()> 
 /// Does that to as many worlds as the mode says.
 fn each_world(what: &'static str, test: impl Fn(&Worlds, u64) -> Result<()> + Sync) -> Result<()> {
     let count = count("STEPWELL_MACHINES", 60, 20_000);
-    let (next, progress) = (AtomicU64::new(1), Mutex::new(Progress::new(what, count)));
-    on_every_core(|| {
-        let worlds = Worlds::new()?;
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed > count {
-                return Ok(());
-            }
-            progress.lock().unwrap_or_else(PoisonError::into_inner).at(seed - 1);
-            // Nobody goes on after the first that fails.
-            test(&worlds, seed).inspect_err(|_| next.store(count + 1, Ordering::Relaxed))?;
+    each_seed(what, 1, count, |worlds, seed| test(worlds, seed).map(ControlFlow::Continue))
+}
+
+/// Calls of a process that takes up what was started that meet an error, one at a time.
+const CALLS: u64 = 8;
+
+#[test]
+fn a_kept_start_is_taken_up_whenever_the_process_dies_and_whatever_the_store_does_not_answer() -> Result<()> {
+    let of = Alone { seed: 1, room: Room::AMPLE, express: 1, sabotage: None };
+    let points = World::of(&of, &[])?.run(Plan::default())?.counts.points;
+    ensure!(points > 4, "nothing happens in {points} points");
+    for point in 1..=points {
+        for (call, retryable) in (1..=CALLS).flat_map(|call| [(call, true), (call, false)]) {
+            let failing = [(call, Failing { effect: Effect::None, retryable })].into();
+            let plans = [Plan::crash_at(point), Plan { failing, ..Plan::default() }];
+            through(&of, &[], &plans).with_context(|| shown(&of, &[], &plans))?;
         }
-    })
+    }
+    Ok(())
 }
 
 #[test]

@@ -179,7 +179,7 @@ impl Holder {
         let mut heard: Vec<Note> = open.filter(|note| due || note.word != Word::Beat).cloned().collect();
         heard.sort_by_key(|note| due_at(note).unwrap_or(Timestamp(i64::MAX)));
         for Note { wait, at, word, .. } in heard {
-            if self.is_full(round) {
+            if self.deliver.is_full(round) {
                 return;
             }
             let stimulus = match word {

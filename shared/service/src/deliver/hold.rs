@@ -111,7 +111,7 @@ pub(super) struct Holder {
     turn: Option<OwnedSemaphorePermit>,
     /// No message stays behind when this process dies: it was a call of the API that made it take the execution up.
     pub(super) unwatched: bool,
-    /// What is in hand has just been read.
+    /// What is in hand has just been read, and nothing was written since.
     fresh: bool,
 }
 
@@ -328,7 +328,7 @@ impl Holder {
         }
         self.hear_cells(now, &mut round).await?;
         let counted = self.take_in(letters, now, &mut round);
-        let full = self.is_full(&round);
+        let full = self.deliver.is_full(&round);
         // What a full one left behind may have happened before what is due by now: its time is that of its last step.
         let at = if full { round.at } else { now };
         if self.held.sequence.is_some() && !full {
@@ -353,6 +353,7 @@ impl Holder {
             Committed::Taken(winner) => return Ok(Rounded::Taken(winner)),
             Committed::Durable => _ = self.brought.drain(..round.taken),
         }
+        self.fresh = false;
         // Who looks at an execution that rests leaves no message behind: the next calls need one again.
         self.unwatched = self.deliver.role == Role::Shares && self.term.is_endless() && rests(&self.held.snapshot);
         self.calls.cut_stale(&self.held.snapshot);
@@ -389,11 +390,6 @@ impl Holder {
                 self.held.is_open_outside(wait) && !self.held.is_settled_beside(wait)
             }
         }
-    }
-
-    /// It is enough for one commit: what else happened is left to the next, and what comes due after that, too.
-    pub(super) fn is_full(&self, round: &Round) -> bool {
-        round.bytes >= self.deliver.commit_bytes
     }
 
     pub(super) fn step(&mut self, stimulus: Stimulus, now: Timestamp, round: &mut Round) {

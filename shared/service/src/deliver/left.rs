@@ -63,12 +63,10 @@ impl Holder {
     /// Tries once to take answers out of their cells into the journal; false when others had written the next entry, or
     /// nothing is to be written any more.
     async fn writes_down(&mut self, all_left: &[Option<Left>]) -> Result<bool, DeliverError> {
-        let open = |left: &&Left| self.held.is_open_outside(&left.wait);
-        let heard = all_left.iter().flatten().filter(open).map(|left| {
+        self.brought.extend(all_left.iter().flatten().map(|left| {
             let (wait, answer) = (left.wait.clone(), left.answer.clone());
             Happened { at: left.at, stimulus: Stimulus::TaskAnswered { wait, answer } }
-        });
-        self.brought.extend(heard.collect::<Vec<_>>());
+        }));
         let before = self.held.sequence;
         let rounded = self.round(&[]).await;
         self.brought.clear();

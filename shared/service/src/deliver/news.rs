@@ -39,10 +39,10 @@ impl Holder {
         for (at, news) in happened {
             let at = at.min(now).max(self.held.at);
             let due = self.held.snapshot.due().is_some_and(|due| due <= at);
-            if due && !self.is_full(round) && self.is_news(news) {
+            if due && !self.deliver.is_full(round) && self.is_news(news) {
                 self.step(Stimulus::Looked, at, round);
             }
-            if self.is_full(round) {
+            if self.deliver.is_full(round) {
                 break;
             }
             let is_news = self.is_news(news);

@@ -52,6 +52,11 @@ impl Deliver {
         round.changed.extend(step.changed);
     }
 
+    /// It is enough for one commit: what else happened is left to the next, and what comes due after that, too.
+    pub(super) fn is_full(&self, round: &Round) -> bool {
+        round.bytes >= self.commit_bytes
+    }
+
     /// Claims what is unclaimed, as far as calls may begin and the term reaches.
     pub(super) async fn claim(
         &self,
@@ -65,7 +70,7 @@ impl Deliver {
         let (mut claims, mut turn) = (Vec::new(), round.turn.take());
         let open: Vec<Wait> = snapshot.unclaimed().collect();
         for wait in open {
-            if round.bytes >= self.commit_bytes {
+            if self.is_full(round) {
                 break;
             }
             let Some(permit) = turn.take().or_else(|| self.calls.clone().try_acquire_owned().ok()) else { break };
