@@ -199,8 +199,9 @@ fn build(profile: &Path) -> Result<()> {
     let name = if name == "debug" { "dev" } else { name };
     let target = profile.parent().context("a profile in no folder")?;
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        // The whole workspace, as the tests' own build mostly is: other features of dependencies would build them again.
-        .args(["build", "--quiet", "--workspace", "--bins", "--profile", name])
+        // The whole workspace, and a test, for which cargo chooses the features of dependencies as in the tests' own build:
+        // others would build them again.
+        .args(["build", "--quiet", "--workspace", "--bins", "--test", "house_rules", "--profile", name])
         .arg("--target-dir")
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -127,6 +127,17 @@ fn a_crash_beside_slow_commits_loses_nothing_and_starts_nothing_twice() -> Resul
 }
 
 #[test]
+fn a_clock_that_is_set_back_at_any_port_call_loses_nothing() -> Result<()> {
+    each_scenario(|scenario| {
+        let (points, _) = measured(scenario)?;
+        for (point, millis) in (1..=points).flat_map(|point| [500, 5_000, 60_000].map(|millis| (point, millis))) {
+            keeps(scenario, 0, &[Plan::set_back_at(point, millis)])?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn messages_that_get_lost_or_come_twice_change_nothing() -> Result<()> {
     each_scenario(|scenario| {
         for seed in 1..=20 {

@@ -192,7 +192,7 @@ async fn a_clock_that_is_set_back_while_a_message_is_dealt_with_loses_nothing() 
     world.cloud.dynamo.takes(Duration::from_millis(500));
     let set_back = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        world.cloud.clock.jump_to(&world.cloud.clock.beside(-2_000, 1));
+        world.cloud.clock.set_back(2_000);
     };
     let (undone, ()) = tokio::join!(worker.handle(vec![wake.message], world.cloud.until()), set_back);
     world.cloud.dynamo.takes(Duration::ZERO);

@@ -96,5 +96,5 @@ mod starts;
 mod writer;
 
 pub use directory::{Directory, Durability, OpenError, Options};
-pub use queue::TimerQueue;
+pub use queue::{TimerQueue, Told};
 pub use retention::Swept;

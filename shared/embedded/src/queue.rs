@@ -16,6 +16,16 @@ use interpreter::Timestamp;
 use service::ports::{Clock, Notice, Queue, StoreError};
 use tokio::sync::Notify;
 
+/// An execution to look at, and when the messages that say so were due.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Told {
+    pub execution: String,
+    times: Vec<Due>,
+}
+
+/// `None` is at once, and comes first: even if the clock is set back before it is told.
+type Due = Option<Timestamp>;
+
 /// Messages and their times. Any number may send, any number may wait for the next.
 pub struct TimerQueue {
     clock: Arc<dyn Clock>,
@@ -31,7 +41,7 @@ impl TimerQueue {
 
     /// The next execution to look at: waits until a message is due, and takes every message for that execution that is.
     /// Among those due, the earliest first, then the one sent first. Nothing is taken when the future is dropped.
-    pub async fn next(&self) -> String {
+    pub async fn next(&self) -> Told {
         loop {
             // Before the look at what waits, so that nothing sent in between is missed.
             let mut earlier = std::pin::pin!(self.earlier.notified());
@@ -39,10 +49,10 @@ impl TimerQueue {
             let now = self.clock.now();
             let first = {
                 let mut waiting = self.lock();
-                if let Some(execution) = waiting.take_due(now) {
-                    return execution.as_ref().to_owned();
+                if let Some(told) = waiting.take_due(now) {
+                    return told;
                 }
-                waiting.first()
+                waiting.first().flatten()
             };
             match first {
                 None => earlier.await,
@@ -51,6 +61,15 @@ impl TimerQueue {
                     () = self.clock.sleep_until(first) => {}
                 },
             }
+        }
+    }
+
+    /// Somebody has looked. Where the clock was set back meanwhile, he took these messages for ones that are still to come:
+    /// so they come again.
+    pub fn dealt_with(&self, Told { execution, times }: Told) {
+        let now = self.clock.now();
+        for due in times.into_iter().filter(|due| due.is_some_and(|due| due > now)) {
+            self.add(&execution, due);
         }
     }
 
@@ -63,6 +82,12 @@ impl TimerQueue {
         self.len() == 0
     }
 
+    fn add(&self, execution: &str, due: Due) {
+        if self.lock().add(execution, due) {
+            self.earlier.notify_waiters();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,44 +97,37 @@ impl TimerQueue {
 impl Queue for TimerQueue {
     async fn send(&self, notice: Notice) -> Result<(), StoreError> {
         let Notice { execution, due, announces: _ } = notice;
-        let now = self.clock.now();
-        if self.lock().add(&execution, due.unwrap_or(now), now) {
-            self.earlier.notify_waiters();
-        }
+        self.add(&execution, due);
         Ok(())
     }
 }
 
 /// One message: when, the how-manieth, for which execution.
-type Message = (Timestamp, u64, Arc<str>);
+type Message = (Due, u64, Arc<str>);
 
 /// The same messages twice: in the order of time, and by execution.
 #[derive(Default)]
 struct Waiting {
     order: BTreeSet<Message>,
     /// For each execution with messages its times, each with the message's number.
-    executions: BTreeMap<Arc<str>, BTreeMap<Timestamp, u64>>,
+    executions: BTreeMap<Arc<str>, BTreeMap<Due, u64>>,
     sent: u64,
 }
 
 impl Waiting {
-    fn first(&self) -> Option<Timestamp> {
-        self.order.first().map(|(time, ..)| *time)
+    fn first(&self) -> Option<Due> {
+        self.order.first().map(|(due, ..)| *due)
     }
 
     /// True when the message is earlier than all others.
-    fn add(&mut self, execution: &str, due: Timestamp, now: Timestamp) -> bool {
+    fn add(&mut self, execution: &str, due: Due) -> bool {
         let earliest = self.first().is_none_or(|first| due < first);
         let name = match self.executions.get_key_value(execution) {
             Some((name, _)) => Arc::clone(name),
             None => Arc::from(execution),
         };
         let times = self.executions.entry(Arc::clone(&name)).or_default();
-        // Who takes a message that is due already comes after this moment, and so sees what this one announces.
-        let told_anyway = due <= now && times.first_key_value().is_some_and(|(first, _)| *first <= now);
-        if let Entry::Vacant(place) = times.entry(due)
-            && !told_anyway
-        {
+        if let Entry::Vacant(place) = times.entry(due) {
             self.sent = self.sent.wrapping_add(1);
             place.insert(self.sent);
             self.order.insert((due, self.sent, name));
@@ -118,20 +136,23 @@ impl Waiting {
     }
 
     /// Takes the first message that is due, and with it the others for its execution that are.
-    fn take_due(&mut self, now: Timestamp) -> Option<Arc<str>> {
-        if self.first()? > now {
+    fn take_due(&mut self, now: Timestamp) -> Option<Told> {
+        let (first, _, execution) = self.order.first()?;
+        if *first > Some(now) {
             return None;
         }
-        let (_, _, execution) = self.order.pop_first()?;
+        let execution = Arc::clone(execution);
+        let mut told = Told { execution: execution.as_ref().to_owned(), times: Vec::with_capacity(1) };
         if let Some(times) = self.executions.get_mut(&execution) {
-            let later = times.split_off(&Timestamp(now.0.saturating_add(1)));
-            for (time, number) in std::mem::replace(times, later) {
-                self.order.remove(&(time, number, Arc::clone(&execution)));
+            let later = times.split_off(&Some(now.plus_millis(1)));
+            for (due, number) in std::mem::replace(times, later) {
+                self.order.remove(&(due, number, Arc::clone(&execution)));
+                told.times.push(due);
             }
             if times.is_empty() {
                 self.executions.remove(&execution);
             }
         }
-        Some(execution)
+        Some(told)
     }
 }

@@ -9,6 +9,7 @@ use embedded::TimerQueue;
 use interpreter::Timestamp;
 use service::SystemClock;
 use service::ports::{Clock, Notice, Queue};
+use stepwell_tests::hand_clock::HandClock;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Tokio's time as milliseconds since the test began.
@@ -41,8 +42,8 @@ async fn told(messages: &[(&str, Option<i64>)]) -> Result<Vec<(String, i64)>> {
         queue.send(Notice::of(execution, due.map(Timestamp))).await?;
     }
     let mut told = Vec::new();
-    while let Ok(execution) = timeout(Duration::from_secs(3600), queue.next()).await {
-        told.push((execution, clock.now().0));
+    while let Ok(next) = timeout(Duration::from_secs(3600), queue.next()).await {
+        told.push((next.execution, clock.now().0));
     }
     assert!(queue.is_empty(), "{} messages are left", queue.len());
     Ok(told)
@@ -76,7 +77,7 @@ async fn an_earlier_message_is_told_to_who_waits_for_a_later_one() -> Result<()>
     queue.send(Notice::of("late", Some(Timestamp(1_000)))).await?;
     let waiting = tokio::spawn({
         let queue = Arc::clone(&queue);
-        async move { queue.next().await }
+        async move { queue.next().await.execution }
     });
     sleep(Duration::from_millis(10)).await;
     queue.send(Notice::of("early", Some(Timestamp(20)))).await?;
@@ -90,7 +91,7 @@ async fn a_message_wakes_who_waits_at_an_empty_queue() -> Result<()> {
     let (clock, queue) = queue();
     let waiting = tokio::spawn({
         let queue = Arc::clone(&queue);
-        async move { queue.next().await }
+        async move { queue.next().await.execution }
     });
     sleep(Duration::from_millis(50)).await;
     queue.send(Notice::of("a", None)).await?;
@@ -105,7 +106,7 @@ async fn many_who_wait_share_the_messages() -> Result<()> {
     let waiting: Vec<_> = (0..8)
         .map(|_| {
             let queue = Arc::clone(&queue);
-            tokio::spawn(async move { queue.next().await })
+            tokio::spawn(async move { queue.next().await.execution })
         })
         .collect();
     for number in 0..8 {
@@ -125,7 +126,41 @@ async fn who_gives_up_waiting_takes_nothing_along() -> Result<()> {
     let (_clock, queue) = queue();
     queue.send(Notice::of("a", Some(Timestamp(100)))).await?;
     assert!(timeout(Duration::from_millis(99), queue.next()).await.is_err());
-    assert_eq!(timeout(Duration::from_millis(2), queue.next()).await?, "a");
+    assert_eq!(timeout(Duration::from_millis(2), queue.next()).await?.execution, "a");
+    Ok(())
+}
+
+#[tokio::test]
+async fn messages_that_were_told_before_the_clock_was_set_back_come_again() -> Result<()> {
+    let clock = Arc::new(HandClock::at(Timestamp(1_000)));
+    let queue = TimerQueue::new(clock.clone());
+    for due in [300, 600, 900] {
+        queue.send(Notice::of("a", Some(Timestamp(due)))).await?;
+    }
+    let told = queue.next().await;
+    clock.move_by_millis(-500);
+    queue.dealt_with(told);
+    assert_eq!(queue.len(), 2);
+    for due in [600, 900] {
+        // Whoever waits for it moves this clock.
+        let told = queue.next().await;
+        assert_eq!((told.execution.as_str(), clock.now()), ("a", Timestamp(due)));
+        queue.dealt_with(told);
+    }
+    assert!(queue.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_to_be_told_at_once_is_even_if_the_clock_is_set_back() -> Result<()> {
+    let clock = Arc::new(HandClock::at(Timestamp(1_000)));
+    let queue = TimerQueue::new(clock.clone());
+    queue.send(Notice::of("late", Some(Timestamp(500)))).await?;
+    queue.send(Notice::of("now", None)).await?;
+    clock.move_by_millis(-900);
+    for (execution, now) in [("now", 100), ("late", 500)] {
+        assert_eq!((queue.next().await.execution.as_str(), clock.now()), (execution, Timestamp(now)));
+    }
     Ok(())
 }
 

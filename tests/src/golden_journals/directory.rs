@@ -199,10 +199,10 @@ impl Reopened {
         let looking = service.clone();
         duties.spawn(async move {
             loop {
-                let execution = queue.next().await;
+                let told = queue.next().await;
                 let service = looking.clone();
                 // What it could not do the test finds undone.
-                tokio::spawn(async move { service.deliver().look(&execution).await.map(drop) });
+                tokio::spawn(async move { service.deliver().look(&told.execution).await.map(drop) });
             }
         });
         Ok(Reopened { service, _duties: duties })

@@ -1,7 +1,7 @@
 //! Where a process is made to fail, and the gate through which all its port calls go.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use service::ports::StoreError;
@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::Chance;
 use super::log::Log;
+use super::ports::VirtualClock;
 
 /// A process that makes more port calls than this is going round in circles.
 const MOST_POINTS: u64 = 200_000;
@@ -30,6 +31,8 @@ pub struct Plan {
     pub doubled: BTreeSet<u64>,
     /// At these points the process stands still for so many milliseconds, while others go on.
     pub stalls: BTreeMap<u64, u64>,
+    /// At these points the process's clock is set back by so many milliseconds.
+    pub set_back: BTreeMap<u64, i64>,
     /// These commits take so many milliseconds, half of them before anybody can see them.
     pub slow_commits: BTreeMap<u64, u64>,
     /// So many milliseconds more go by at each point: others are faster, and win every race.
@@ -59,6 +62,10 @@ impl Plan {
 
     pub fn stalls_at(point: u64, millis: u64) -> Plan {
         Plan { stalls: BTreeMap::from([(point, millis)]), ..Plan::default() }
+    }
+
+    pub fn set_back_at(point: u64, millis: i64) -> Plan {
+        Plan { set_back: BTreeMap::from([(point, millis)]), ..Plan::default() }
     }
 
     pub fn slower_by(millis: u64) -> Plan {
@@ -104,6 +111,7 @@ pub struct Gate {
     counts: Mutex<Counts>,
     crashed: Mutex<Option<&'static str>>,
     down: Notify,
+    clock: OnceLock<Arc<VirtualClock>>,
     name: String,
     log: Log,
 }
@@ -116,7 +124,21 @@ impl Gate {
     /// The gate of a process with a name, whose calls are told to the log.
     pub fn of(name: String, plan: Plan, log: Log) -> Gate {
         let latency = plan.latency.map(|seed| Mutex::new(Chance::new(seed)));
-        Gate { plan, latency, counts: Mutex::default(), crashed: Mutex::new(None), down: Notify::new(), name, log }
+        Gate {
+            plan,
+            latency,
+            counts: Mutex::default(),
+            crashed: Mutex::new(None),
+            down: Notify::new(),
+            clock: OnceLock::new(),
+            name,
+            log,
+        }
+    }
+
+    /// The clock that the plan sets back.
+    pub fn watches(&self, clock: Arc<VirtualClock>) {
+        self.clock.get_or_init(|| clock);
     }
 
     /// Goes through with a call of the store or the queue.
@@ -183,6 +205,9 @@ impl Gate {
         });
         if let Some(millis) = self.plan.stalls.get(&point) {
             tokio::time::sleep(Duration::from_millis(*millis)).await;
+        }
+        if let (Some(millis), Some(clock)) = (self.plan.set_back.get(&point), self.clock.get()) {
+            clock.set_back(*millis);
         }
         if self.plan.crash_at == Some(point) {
             self.go_down("crashed");

@@ -201,6 +201,10 @@ impl VirtualClock {
         &self.watchdog
     }
 
+    pub fn set_back(&self, millis: i64) {
+        self.base.fetch_sub(millis, Ordering::Relaxed);
+    }
+
     /// From now on it shows what the other does.
     pub fn jump_to(&self, other: &VirtualClock) {
         self.base.store(other.base.load(Ordering::Relaxed), Ordering::Relaxed);

@@ -113,6 +113,7 @@ impl World {
         let (ended, now) = runtime.block_on(async {
             let seed = self.seed.wrapping_mul(1_000).wrapping_add(self.processes);
             let clock = Arc::new(VirtualClock::watched(self.now, seed));
+            gate.watches(clock.clone());
             let life = self.live(gate.clone(), clock.clone());
             let ended = tokio::select! {
                 biased;
@@ -234,15 +235,16 @@ async fn wake_open(journal: &dyn Journal, queue: &dyn Queue) {
 /// Looks at whatever messages name.
 async fn look(deliver: Arc<Deliver>, messages: Arc<TimerQueue>) {
     loop {
-        let execution = messages.next().await;
-        let deliver = deliver.clone();
+        let told = messages.next().await;
+        let (deliver, messages) = (deliver.clone(), messages.clone());
         tokio::spawn(async move {
             // The message is not let go of before somebody has looked, or found that there is nothing.
-            while let Err(error) = deliver.look(&execution).await
+            while let Err(error) = deliver.look(&told.execution).await
                 && !matches!(error, DeliverError::NoSuchExecution)
             {
                 tokio::time::sleep(AGAIN).await;
             }
+            messages.dealt_with(told);
         });
     }
 }

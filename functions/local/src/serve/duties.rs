@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use interpreter::Timestamp;
 use service::api::Service;
 use service::deliver::DeliverError;
 use service::ports::{Clock, Journal, Notice, Queue};
@@ -14,7 +13,7 @@ use super::Installation;
 /// Executions that are looked at at a time. A look is over with its first commit.
 const LOOKS: usize = 256;
 /// A look that failed is tried again after this.
-const AGAIN_MS: i64 = 5_000;
+const AGAIN: Duration = Duration::from_secs(5);
 /// Open executions read at a time.
 const PAGE: usize = 1_000;
 const RETENTION_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -54,17 +53,22 @@ impl Installation {
 
     /// Looks at executions whose time has come.
     fn looks(&self) -> impl Future<Output = ()> + use<> {
-        let (service, queue, clock) = (self.service.clone(), self.queue.clone(), self.clock.clone());
+        let (service, queue) = (self.service.clone(), self.queue.clone());
         let slots = Arc::new(Semaphore::new(LOOKS));
         async move {
             loop {
-                let execution = queue.next().await;
+                let told = queue.next().await;
                 // Never closed, so there is always a permit in the end.
-                let permit = slots.clone().acquire_owned().await;
-                let (service, queue, clock) = (service.clone(), queue.clone(), clock.clone());
+                let mut slot = slots.clone().acquire_owned().await.ok();
+                let (service, queue, slots) = (service.clone(), queue.clone(), slots.clone());
                 tokio::spawn(async move {
-                    let _slot = permit;
-                    look(&service, &*queue, &*clock, &execution).await;
+                    while !look(&service, &told.execution).await {
+                        // Others get it meanwhile.
+                        drop(slot.take());
+                        tokio::time::sleep(AGAIN).await;
+                        slot = slots.clone().acquire_owned().await.ok();
+                    }
+                    queue.dealt_with(told);
                 });
             }
         }
@@ -88,16 +92,14 @@ impl Installation {
     }
 }
 
-async fn look(service: &Service, queue: &dyn Queue, clock: &dyn Clock, execution: &str) {
+/// True when somebody has looked, or there is nothing to look at.
+async fn look(service: &Service, execution: &str) -> bool {
     match service.deliver().look(execution).await {
         // Announced before it was written, and then not written.
-        Ok(_) | Err(DeliverError::NoSuchExecution) => {}
+        Ok(_) | Err(DeliverError::NoSuchExecution) => true,
         Err(error) => {
             tracing::error!(execution, ?error, "an execution could not be looked at; trying again");
-            let Timestamp(now) = clock.now();
-            if let Err(error) = queue.send(Notice::of(execution, Some(Timestamp(now.saturating_add(AGAIN_MS))))).await {
-                tracing::error!(execution, %error, "an execution will not be looked at before the next start");
-            }
+            false
         }
     }
 }
