@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use anyhow::{Context, Result, bail, ensure};
 use asl::StateMachine;
 use interpreter::{
-    Answer, Attempt, Call, Closing, Detail, Event, Execution, Failure, Frame, Moment, Payload, Phase, Snapshot,
+    Answer, Attempt, Call, Closing, Detail, Event, Execution, Failure, Frame, Moment, Payload, Phase, Snapshot, Step,
     Stimulus, TaskResource, ThreadPath, Timestamp, Wait, step,
 };
 use service::entry::{self, Entry};
@@ -85,6 +85,13 @@ impl Reference {
     }
 }
 
+/// Without chance, and with tokens that are only alike.
+fn stepped(machine: &StateMachine, before: Snapshot, stimulus: Stimulus, now: Timestamp) -> Step {
+    let execution = before.execution.clone();
+    let token = |wait: &Wait| token_like(&execution.arn, wait);
+    step(machine, before, stimulus, &Moment { now, seed: [0; 32], token: &token })
+}
+
 fn execution(head: &entry::Head, input: &Payload) -> Execution {
     Execution {
         arn: head.arn.clone(),
@@ -136,11 +143,18 @@ impl<'m> Replay<'m> {
         for event in &entry.events {
             if self.ahead.is_empty() && !self.has_no_room(event) {
                 ensure!(event.at <= entry.at, "it is later than its entry: {event:?}");
+                // What this entry began may show that there was room.
+                self.take_in_what_was_released(&entry);
                 let stimulus = self.stimulus(event, &entry);
                 // What happened before it was written counts from before what was due when it was: the return of a call, an
                 // answer that lay in its cell. The end of the machine's own time is recorded as of that, whenever it is seen.
                 let is_late = matches!(event.detail, Detail::ExecutionTimedOut(_));
-                self.step(stimulus, if is_late { entry.at } else { event.at });
+                let at = if is_late { entry.at } else { event.at };
+                if self.is_silent_at(at) {
+                    // Whoever was told this had done what was due.
+                    self.step(Stimulus::Looked, at);
+                }
+                self.step(stimulus, at);
             }
             self.compare(event)?;
         }
@@ -178,12 +192,16 @@ impl<'m> Replay<'m> {
         }
     }
 
+    /// Something is due by then, and leaves no event: a state is tried again that fails on its way in.
+    fn is_silent_at(&self, now: Timestamp) -> bool {
+        let due = self.snapshot.due().is_some_and(|due| due <= now);
+        due && stepped(self.machine, self.snapshot.clone(), Stimulus::Looked, now).events.is_empty()
+    }
+
     fn step(&mut self, stimulus: Stimulus, now: Timestamp) {
-        let execution = self.snapshot.execution.clone();
-        let token = |wait: &Wait| token_like(&execution.arn, wait);
-        let moment = Moment { now, seed: [0; 32], token: &token };
-        let before = std::mem::replace(&mut self.snapshot, Snapshot::bare(execution.clone(), 0));
-        let done = step(self.machine, before, stimulus, &moment);
+        let nothing = Snapshot::bare(self.snapshot.execution.clone(), 0);
+        let before = std::mem::replace(&mut self.snapshot, nothing);
+        let done = stepped(self.machine, before, stimulus, now);
         self.snapshot = done.snapshot;
         self.ahead.extend(done.events);
         for (_, frame) in self.snapshot.frames() {
@@ -284,7 +302,11 @@ impl<'m> Replay<'m> {
     fn take_in_what_was_released(&mut self, entry: &Entry) {
         let is_over = |frame: &Frame<Payload>| frame.due().is_some_and(|due| due <= entry.at);
         let goes_on = |chain: u64| entry.events.iter().any(|event| event.previous == chain && is_of_attempt(event));
-        let is_gone = |path: &ThreadPath| entry.threads().any(|(gone, frame)| gone == path && frame.is_none());
+        // Another thread may be in its place by then.
+        let is_gone = |path: &ThreadPath, turn: u64| {
+            let has_it = |frame: Option<Frame<_>>| frame.is_some_and(|frame| frame.turn == turn);
+            entry.threads().any(|(gone, frame)| gone == path && !has_it(frame))
+        };
         let is_full = entry.last_event >= self.snapshot.execution.limits.events;
         let is_told = |frame: &Frame<Payload>| entry.events.iter().any(|event| event.previous == frame.chain);
         // In a full history a timeout leaves no trace either, unless there was room for what was due after it.
@@ -294,10 +316,13 @@ impl<'m> Replay<'m> {
             };
             !is_full || self.snapshot.frames().any(later)
         };
-        let over = self.snapshot.frames().filter(|(path, frame)| {
-            let without_trace = !goes_on(frame.chain) && (entry.closed.is_some() || is_gone(path));
-            is_over(frame) && without_trace && has_room(path, frame)
-        });
+        let without_trace = |path: &ThreadPath, frame: &Frame<Payload>| {
+            !goes_on(frame.chain) && (entry.closed.is_some() || is_gone(path, frame.turn))
+        };
+        let over = self
+            .snapshot
+            .frames()
+            .filter(|(path, frame)| is_over(frame) && without_trace(path, frame) && has_room(path, frame));
         let over: Vec<(ThreadPath, u64)> = over.map(|(path, frame)| (path.clone(), frame.turn)).collect();
         for (path, turn) in over {
             self.change(&path, turn, |attempt| {
