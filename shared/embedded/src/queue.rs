@@ -17,7 +17,7 @@ use service::ports::{Clock, Notice, Queue, StoreError};
 use tokio::sync::Notify;
 
 /// An execution to look at, and when the messages that say so were due.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Told {
     pub execution: String,
     times: Vec<Due>,
