@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use embedded::{Directory, Options};
+use engine::ports::{ExecutionStatus, Journal, Listing, Record};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
-use service::ports::{ExecutionStatus, Journal, Listing, Record};
 use stepwell_tests::client::Client;
 use stepwell_tests::server::Server;
 

@@ -10,17 +10,18 @@ mod schedule;
 mod source;
 
 use std::io::{self, Write};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aws::{Environment, Installation, MetricLines, clients, create, message};
+use engine::Role;
+use engine::ports::{Clock, Tasks};
+use engine::worker::{Message, Worker};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
-use service::Role;
 use service::api::{Call, Service};
-use service::ports::{Clock, Tasks};
-use service::worker::{Message, Worker};
 use tokio::time::Instant;
 
 use crate::dynamo::{Dynamo, Request};
@@ -69,6 +70,26 @@ impl Write for Lines {
     }
 }
 
+/// A process of an installation: its engine, as functions have it, and the API on it.
+pub struct Process {
+    installation: Installation,
+    pub service: Arc<Service>,
+}
+
+impl Process {
+    pub fn new(installation: Installation) -> Process {
+        Process { service: Service::new(installation.engine.clone()), installation }
+    }
+}
+
+impl Deref for Process {
+    type Target = Installation;
+
+    fn deref(&self) -> &Installation {
+        &self.installation
+    }
+}
+
 /// A message on its way.
 #[derive(Debug, Clone)]
 pub struct Sent {
@@ -96,12 +117,12 @@ impl Cloud {
     }
 
     /// A new process in this role.
-    pub async fn process(&self, role: Role, tasks: Arc<dyn Tasks>) -> Result<Installation> {
+    pub async fn process(&self, role: Role, tasks: Arc<dyn Tasks>) -> Result<Process> {
         self.process_beside(&self.sqs, role, tasks).await
     }
 
     /// The same with another SQS: what it sends arrives there.
-    pub async fn process_beside(&self, sqs: &Sqs, role: Role, tasks: Arc<dyn Tasks>) -> Result<Installation> {
+    pub async fn process_beside(&self, sqs: &Sqs, role: Role, tasks: Arc<dyn Tasks>) -> Result<Process> {
         self.joined((self.dynamodb.clone(), clients::sqs(&sqs.config())), role, tasks).await
     }
 
@@ -110,7 +131,7 @@ impl Cloud {
         clients: (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client),
         role: Role,
         tasks: Arc<dyn Tasks>,
-    ) -> Result<Installation> {
+    ) -> Result<Process> {
         let environment = Environment {
             table: TABLE.to_owned(),
             queue: QUEUE.to_owned(),
@@ -121,7 +142,7 @@ impl Cloud {
             retention_days: 90,
         };
         let metrics = Arc::new(MetricLines::to(self.lines.clone()));
-        Ok(environment.joined(clients, self.clock.clone(), role, tasks, metrics).await?)
+        Ok(Process::new(environment.joined(clients, self.clock.clone(), role, tasks, metrics).await?))
     }
 
     /// What was sent to the work queue since the last call of this.

@@ -1,4 +1,4 @@
-//! What every adapter of a port is held to: one function per promise of `service::ports`.
+//! What every adapter of a port is held to: one function per promise of `engine::ports`.
 //!
 //! Each function gets an adapter that holds nothing yet and returns an error, or panics by an assertion, where the
 //! adapter breaks the promise; the macro [`promises`](crate::promises) makes them the tests of an adapter. What survives
@@ -9,12 +9,12 @@ mod queue;
 pub use queue::*;
 
 use anyhow::{Context, Result, ensure};
-use futures_util::future::{join_all, try_join_all};
-use interpreter::Timestamp;
-use service::ports::{
+use engine::ports::{
     Appended, Cell, Direction, ExecutionStatus, Journal, ListPage, ListQuery, Listing, MachineItem, Machines, OpenPage,
     Over, Put, Record, Starts,
 };
+use futures_util::future::{join_all, try_join_all};
+use interpreter::Timestamp;
 
 /// One test per promise of a port, each over a fresh adapter: `$fresh` makes one, with what has to outlive it, or says why
 /// there is none here.

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use engine::ports::Clock;
 use interpreter::Timestamp;
-use service::ports::Clock;
 
 /// Time by hand.
 #[derive(Debug)]

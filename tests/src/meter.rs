@@ -10,14 +10,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::cloud::Process;
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
-use aws::{Environment, Installation, MetricLines, clients, create};
+use aws::{Environment, MetricLines, clients, create};
+use engine::Role;
+use engine::ports::{Clock, TaskAnswer, TaskCall, Tasks};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
-use service::Role;
 use service::api::Call;
-use service::ports::{Clock, TaskAnswer, TaskCall, Tasks};
 use tokio::time::Instant;
 
 use crate::dynamo::{Dynamo, Request};
@@ -75,8 +76,8 @@ pub struct Meter {
     dynamo: Dynamo,
     sqs: Sqs,
     clock: Arc<VirtualClock>,
-    api: Installation,
-    worker: Installation,
+    api: Process,
+    worker: Process,
     logged: Logged,
     bill: Bill,
 }
@@ -118,6 +119,7 @@ impl Meter {
             environment.joined(clients, clock.clone(), role, Arc::new(Answering(task)), metrics)
         };
         let (api, worker) = (joined(Role::Answers).await?, joined(Role::Shares).await?);
+        let (api, worker) = (Process::new(api), Process::new(worker));
         Ok(Meter { dynamo, sqs, clock, api, worker, logged, bill: Bill::default() })
     }
 

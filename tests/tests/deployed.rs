@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use aws::{Cursor, Table, clients, layout};
+use engine::SystemClock;
+use engine::ports::{Clock, Journal, Record};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
-use service::SystemClock;
-use service::ports::{Clock, Journal, Record};
 use stepwell_tests::client::{Client, parsed, text};
 use stepwell_tests::deployment::{self, ACCOUNT, Turn};
 use stepwell_tests::hand_clock::HandClock;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Result;
 use aws::{Table, clients, create};
-use service::SystemClock;
+use engine::SystemClock;
 use stepwell_tests::contracts::Mailbox;
 use stepwell_tests::{dynamo, emulators, promises};
 

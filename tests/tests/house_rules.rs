@@ -19,8 +19,9 @@ const LAYERS: &[&[&str]] = &[
     &["shared/expressions"],
     &["shared/asl"],
     &["shared/interpreter"],
-    &["shared/service"],
-    &["shared/embedded", "shared/integrations", "shared/aws"],
+    &["shared/engine"],
+    // Beside each other, so that no adapter depends on an action.
+    &["shared/embedded", "shared/integrations", "shared/aws", "shared/service"],
     &["functions/api", "functions/worker", "functions/clock", "functions/local"],
     &["tests"],
 ];

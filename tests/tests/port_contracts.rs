@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws::{Table, clients, create};
 use embedded::{Directory, Options};
-use service::SystemClock;
+use engine::SystemClock;
 use stepwell_tests::dynamo::Dynamo;
 use stepwell_tests::promises;
 

@@ -9,8 +9,8 @@ use std::slice;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use engine::Role;
 use serde_json::{Map, Value, json};
-use service::Role;
 use stepwell_tests::modes::count;
 use stepwell_tests::simulation::{
     Chance, Circumstances, Expected, Faults, Fleet, Plan, Reply, Room, Says, Scenario, Tally, Telling, Trouble,

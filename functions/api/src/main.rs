@@ -7,11 +7,12 @@ mod event;
 use std::sync::Arc;
 
 use aws::{Environment, Installation};
+use engine::Role;
 use event::{Format, Request};
 use integrations::{Endpoints, Home, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
-use service::Role;
+use service::api::Service;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -21,17 +22,23 @@ async fn main() -> Result<(), Error> {
     let home = Home { partition, region, account };
     let targets = Targets::new(Endpoints::from_environment()?, &home, credentials::environment())
         .withholding(&environment.own_names());
-    let installation = environment.installation(Role::Answers, Arc::new(targets)).await?;
-    let installation = Arc::new(installation);
-    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Value>| answer(installation.clone(), event)))
-        .await
+    let installation = Arc::new(environment.installation(Role::Answers, Arc::new(targets)).await?);
+    let service = Service::new(installation.engine.clone());
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Value>| {
+        answer(service.clone(), installation.clone(), event)
+    }))
+    .await
 }
 
-async fn answer(installation: Arc<Installation>, event: LambdaEvent<Value>) -> Result<Value, Error> {
+async fn answer(
+    service: Arc<Service>,
+    installation: Arc<Installation>,
+    event: LambdaEvent<Value>,
+) -> Result<Value, Error> {
     let id = event.context.request_id;
     let format = Format::of(&event.payload);
     let answer = match Request::read(event.payload).and_then(Request::call) {
-        Ok(call) => installation.service.answer(call).await,
+        Ok(call) => service.answer(call).await,
         Err(refused) => refused,
     };
     installation.metrics.flush(installation.clock.now());

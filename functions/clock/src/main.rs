@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::{Environment, Installation};
+use engine::Role;
 use integrations::{Endpoints, Home, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
-use service::Role;
 
 /// What is left of an invocation's time for the last page of the sweep.
 const FAREWELL: Duration = Duration::from_secs(30);

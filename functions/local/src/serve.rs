@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use embedded::{Directory, TimerQueue};
+use engine::ports::Uncounted;
+use engine::tokens::Keys;
+use engine::{Engine, Role, Settings, SystemClock, World};
 use integrations::{Mocked, Mocks, Targets, credentials};
 use service::api::Service;
-use service::ports::Uncounted;
-use service::tokens::Keys;
-use service::{Role, Settings, SystemClock, World};
 use tokio::net::TcpListener;
 
 use crate::http;
@@ -65,6 +65,7 @@ fn allow_open_files() {}
 
 /// The installation: its parts, joined.
 struct Installation {
+    engine: Arc<Engine>,
     service: Arc<Service>,
     directory: Arc<Directory>,
     queue: Arc<TimerQueue>,
@@ -113,7 +114,9 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         clock: clock.clone(),
         metrics: Arc::new(Uncounted),
     };
-    Ok(Installation { service: Service::new(world, settings), directory, queue, clock })
+    let engine = Engine::new(world, settings);
+    let service = Service::new(engine.clone());
+    Ok(Installation { engine, service, directory, queue, clock })
 }
 
 fn mocks(options: &Options) -> anyhow::Result<Option<Mocks>> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use aws::{Delivery, Environment, Installation};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use engine::Role;
 use integrations::{Endpoints, Home, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use service::Role;
 
 /// What is left of an invocation's time for the last commit and the answer.
 const FAREWELL: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@
 //! Left to that, who dies is missed a quarter of an hour later. So a worker hides its messages itself: from the first
 //! moment for [`HIDDEN`] seconds, and anew every [`BEAT`] while it works. Who dies stops doing so; within that time another one
 //! gets the messages, does what the dead one left undone, and finds its claims; for their ends it sends a message, as
-//! always (`service::deliver`). So a lost attempt is told as lost when its lease says so, and at most so much later.
+//! always (`engine::deliver`). So a lost attempt is told as lost when its lease says so, and at most so much later.
 //!
 //! | instead | why not |
 //! |---|---|
@@ -23,8 +23,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use engine::worker::Worker;
 use interpreter::Timestamp;
-use service::worker::Worker;
 
 use crate::{Installation, message};
 
@@ -63,7 +63,7 @@ impl Installation {
                 }
             }
         }
-        let worker = Worker::new(self.service.clone());
+        let worker = Worker::new(self.engine.clone());
         let failed = tokio::select! {
             // The word comes first: a worker may die of what it reads.
             biased;

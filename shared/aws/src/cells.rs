@@ -3,7 +3,7 @@
 //! A cell that somebody has to look at is a row of the index `wake`, due 20 minutes from now: should the message that its
 //! writer sends be lost with the queue, the clock sends one. They expire as records do.
 
-use service::ports::{Cell, Direction, Over, Put as CellPut, StoreError};
+use engine::ports::{Cell, Direction, Over, Put as CellPut, StoreError};
 
 use crate::chunks::ChunksAt;
 use crate::failure::{raced, store_error};

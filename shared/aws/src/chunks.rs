@@ -5,8 +5,8 @@
 //! names: in an execution they expire as records do; those of machines and revisions are removed by the loser, and by
 //! nobody after a crash (rare, and bytes only).
 
+use engine::ports::{Direction, StoreError};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use service::ports::{Direction, StoreError};
 use sha2::{Digest, Sha256};
 
 use crate::failure::{damaged, raced, refused, store_error};

@@ -4,9 +4,9 @@
 //! off anywhere and is done again the next minute; done twice it costs messages, nothing else. What fails keeps no other part
 //! from being done, and is told when all are through.
 
+use engine::ports::{Notice, StoreError};
 use interpreter::Timestamp;
 use serde::Serialize;
-use service::ports::{Notice, StoreError};
 
 use crate::wake::Cursor;
 use crate::{Installation, layout};

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
-use service::ports::StoreError;
+use engine::ports::StoreError;
 
 use crate::failure::{damaged, store_error};
 use crate::layout::{INDEXES, Index, KeyType, TABLE_KEY, TIME_TO_LIVE};

@@ -14,9 +14,9 @@
 use std::collections::HashSet;
 
 use aws_sdk_sqs::types::{Message as Letter, MessageAttributeValue};
+use engine::ports::StoreError;
+use engine::worker::{Buried, Message, Worker};
 use interpreter::Timestamp;
-use service::ports::StoreError;
-use service::worker::{Buried, Message, Worker};
 
 use crate::clockwork::Tally;
 use crate::failure::{damaged, store_error};
@@ -40,7 +40,7 @@ enum Fate {
 impl Installation {
     /// Deals with dead letters until there is none that was not tried in this minute, or `until` is near.
     pub(crate) async fn bury(&self, url: &str, until: Timestamp, tally: &mut Tally) -> Result<(), StoreError> {
-        let worker = Worker::new(self.service.clone());
+        let worker = Worker::new(self.engine.clone());
         let mut seen = HashSet::new();
         for _ in 0..ROUNDS {
             let request = self.sqs.receive_message().queue_url(url).max_number_of_messages(LETTERS);

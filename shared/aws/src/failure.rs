@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use service::ports::StoreError;
+use engine::ports::StoreError;
 
 /// Answers that are over by themselves.
 const PASSING: &[&str] = &[

@@ -15,9 +15,8 @@ use std::env;
 use std::fmt;
 use std::sync::Arc;
 
-use service::api::Service;
-use service::ports::{Clock, StoreError, Tasks};
-use service::{Role, Settings, SystemClock, World};
+use engine::ports::{Clock, StoreError, Tasks};
+use engine::{Engine, Role, Settings, SystemClock, World};
 
 use crate::{MetricLines, Table, WorkQueue, clients};
 
@@ -63,7 +62,7 @@ impl std::error::Error for SetupError {}
 
 /// The parts of an installation, joined.
 pub struct Installation {
-    pub service: Arc<Service>,
+    pub engine: Arc<Engine>,
     pub table: Table,
     pub queue: WorkQueue,
     pub sqs: aws_sdk_sqs::Client,
@@ -138,7 +137,7 @@ impl Environment {
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
-        Ok(Installation { service: Service::new(world, settings), table, queue, sqs, clock, metrics })
+        Ok(Installation { engine: Engine::new(world, settings), table, queue, sqs, clock, metrics })
     }
 }
 

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use engine::ports::{ExecutionStatus, Listing, Record, StoreError};
 use interpreter::Timestamp;
-use service::ports::{ExecutionStatus, Listing, Record, StoreError};
 
 use crate::failure::{damaged, refused};
 use crate::layout;

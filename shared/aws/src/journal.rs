@@ -12,10 +12,10 @@
 //! record, so what a reader assembles from several requests fits together.
 
 use async_trait::async_trait;
-use futures_util::future::try_join;
-use service::ports::{
+use engine::ports::{
     Appended, Cell, Direction, Journal, ListPage, ListQuery, OpenPage, Over, Put as CellPut, Record, StoreError,
 };
+use futures_util::future::try_join;
 
 use crate::chunks::ChunksAt;
 use crate::failure::raced;

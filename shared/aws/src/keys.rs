@@ -4,8 +4,8 @@
 //! operator replaces it in three steps (`orders.rs`, `infra/README.md`). Read once in a process's life: what is changed counts when
 //! functions start anew. Kept in the table, which is encrypted: they protect no more than what lies beside them.
 
-use service::ports::StoreError;
-use service::tokens::Keys;
+use engine::ports::StoreError;
+use engine::tokens::Keys;
 
 use crate::failure::{damaged, raced, refused};
 use crate::item::{Item, Reading, bytes, item_of, key, number};

@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 
+use engine::ports::{ListPage, ListQuery, StoreError};
 use futures_util::future::try_join_all;
 use interpreter::Timestamp;
-use service::ports::{ListPage, ListQuery, StoreError};
 
 use crate::failure::{refused, store_error};
 use crate::item::{Item, Reading, item_of, listing_of, text};

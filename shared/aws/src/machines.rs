@@ -5,8 +5,8 @@
 //! pinned by whom only a reader of all entries would know.
 
 use async_trait::async_trait;
+use engine::ports::{Direction, MachineItem, Machines, StoreError};
 use futures_util::future::try_join_all;
-use service::ports::{Direction, MachineItem, Machines, StoreError};
 
 use crate::chunks::ChunksAt;
 use crate::failure::{damaged, raced, store_error};

@@ -7,10 +7,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use engine::ports::Notice;
+use engine::worker::Message;
 use interpreter::Timestamp;
 use serde::{Deserialize, Serialize};
-use service::ports::Notice;
-use service::worker::Message;
 
 /// A message that this version cannot read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use engine::ports::{ExecutionStatus, Happening, Metrics};
 use interpreter::Timestamp;
 use serde_json::{Map, Value, json};
-use service::ports::{ExecutionStatus, Happening, Metrics};
 
 use crate::clockwork::Tally;
 

@@ -13,10 +13,10 @@
 //! Asked of the clock because it has the rights: whoever may invoke it may do this. Who got no answer asks again: at worst there
 //! is a key too many. No key ever leaves the table. Deliberately absent: that processes learn of a changed key; they read keys once (`keys.rs`).
 
+use engine::ports::StoreError;
 use interpreter::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use service::ports::StoreError;
 
 use crate::Installation;
 

@@ -15,7 +15,7 @@
 //! So LZ4 against our words: within 3 % of the best in what is paid for, in safe Rust, without a C compiler, at 10 µs an
 //! entry. What does not shrink by an eighth, or is small anyway, stays plain and readable in a console.
 
-use service::ports::StoreError;
+use engine::ports::StoreError;
 
 use crate::failure::damaged;
 use crate::words::WORDS;

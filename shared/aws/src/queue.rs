@@ -8,7 +8,7 @@
 //! | later | nothing: the record has a row in the index `wake`, and the clock sends the message |
 //!
 //! The last line is sound because who sends for a time has committed a record with that due time, or a later message
-//! leads to one: a holder lets go only then (`service::deliver`). Due times of records go into `wake` from 20
+//! leads to one: a holder lets go only then (`engine::deliver`). Due times of records go into `wake` from 20
 //! minutes on, so that clocks which differ leave no gap. Messages arrive at least once, in any order.
 //!
 //! The message group is a hash of the executions' machine: on a standard queue that makes SQS fair among machines and
@@ -20,9 +20,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, SendMessageBatchRequestEntry};
+use engine::ports::{Clock, Notice, Queue, StoreError};
+use engine::worker::Message;
 use interpreter::Timestamp;
-use service::ports::{Clock, Notice, Queue, StoreError};
-use service::worker::Message;
 use sha2::{Digest, Sha256};
 
 use crate::failure::{damaged, store_error};

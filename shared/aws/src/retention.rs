@@ -33,9 +33,9 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use engine::ports::{Direction, StoreError};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use interpreter::Timestamp;
-use service::ports::{Direction, StoreError};
 
 use crate::failure::{damaged, refused, store_error};
 use crate::item::{Item, Reading, item_of, key, number};

@@ -7,8 +7,8 @@
 //! Kept twice means run twice: at least once is what an asynchronous Express start promises.
 
 use async_trait::async_trait;
-use service::ports::{Starts, StoreError};
-use service::worker::Message;
+use engine::ports::{Starts, StoreError};
+use engine::worker::Message;
 
 use crate::failure::{damaged, refused};
 use crate::message;

@@ -9,9 +9,9 @@
 
 use std::collections::BTreeSet;
 
+use engine::ports::{ExecutionStatus, Notice, OpenPage, StoreError};
 use futures_util::stream::{self, StreamExt};
 use interpreter::Timestamp;
-use service::ports::{ExecutionStatus, Notice, OpenPage, StoreError};
 
 use crate::clockwork::Tally;
 use crate::failure::store_error;

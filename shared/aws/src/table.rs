@@ -5,8 +5,8 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use engine::ports::{Clock, Direction, StoreError};
 use interpreter::Timestamp;
-use service::ports::{Clock, Direction, StoreError};
 
 use crate::failure::store_error;
 use crate::item::{Item, bytes, item_of, key, number, text};

@@ -4,8 +4,8 @@
 //! each shard once a minute, from where it was to a quarter of an hour from now, sends a message per row, and remembers
 //! how far it came. A row may be of a record that others have followed: then whoever gets the message finds nothing due.
 
+use engine::ports::StoreError;
 use interpreter::Timestamp;
-use service::ports::StoreError;
 
 use crate::failure::{refused, store_error};
 use crate::item::{Item, Reading, item_of, key, number, text};

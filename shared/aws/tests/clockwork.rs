@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::Result;
 use async_trait::async_trait;
 use aws::{Environment, Installation, MetricLines, Tally, clients, create};
+use engine::Role;
+use engine::ports::{Journal, Record, TaskAnswer, TaskCall, Tasks};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
-use service::Role;
-use service::ports::{Journal, Record, TaskAnswer, TaskCall, Tasks};
 use stepwell_tests::contracts::{close, execution_arn, head, write};
 use stepwell_tests::dynamo::{Dynamo, Request};
 use stepwell_tests::hand_clock::HandClock;
@@ -63,7 +63,7 @@ impl World {
     }
 
     async fn tick(&self) -> Result<Tally> {
-        let hour = Timestamp(service::ports::Clock::now(&*self.clock).0 + 60 * MINUTE);
+        let hour = Timestamp(engine::ports::Clock::now(&*self.clock).0 + 60 * MINUTE);
         Ok(self.installation.tick(Some(DEAD), hour).await?)
     }
 

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use aws::Installation;
+use engine::cells::{self, Word};
+use engine::ports::{Journal, Notice, Over, Put, TaskAnswer, TaskCall, Tasks};
+use engine::worker::{Message, Worker};
+use engine::{Role, entry};
 use futures_util::future::{join_all, try_join_all};
 use interpreter::{Answer, Payload, ThreadPath, Wait};
 use serde_json::{Value, json};
 use service::api::Service;
-use service::cells::{self, Word};
-use service::ports::{Journal, Notice, Over, Put, TaskAnswer, TaskCall, Tasks};
-use service::worker::{Message, Worker};
-use service::{Role, entry};
+use stepwell_tests::cloud::Process;
 use stepwell_tests::cloud::{Cloud, call, create_machine, start};
 use stepwell_tests::dynamo::{Dynamo, Fault};
 use stepwell_tests::simulation::{Chance, pages};
@@ -60,7 +60,7 @@ struct World {
     cloud: Cloud,
     outside: Arc<Outside>,
     worker: Worker,
-    api: Installation,
+    api: Process,
     execution: String,
 }
 
@@ -75,7 +75,7 @@ impl World {
         let cloud = Cloud::new().await?;
         let outside = Arc::new(Outside { tokens: Mutex::default(), table: cloud.dynamo.clone(), breaks });
         let api = cloud.process(Role::Answers, outside.clone()).await?;
-        let worker = Worker::new(cloud.process(Role::Shares, outside.clone()).await?.service);
+        let worker = Worker::new(cloud.process(Role::Shares, outside.clone()).await?.engine.clone());
         let mut ask = json!({
             "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": true,
             "Parameters": { "FunctionName": "ask", "Payload": { "token.$": "$$.Task.Token", "item.$": "$" } },
@@ -330,7 +330,7 @@ async fn nobody_answers_for_a_task_that_gives_no_token() -> Result<()> {
     let wait = Wait { path: ThreadPath::root(), turn: 1 };
     let answer = Answer::Succeeded { output: Payload::from_json_text("7") };
     // As a token of an earlier execution of its name might.
-    let deliver = world.api.service.deliver();
+    let deliver = world.api.engine.deliver();
     let said = deliver.answer(&execution, wait, answer).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
     assert!(!said.counted);
     Ok(())

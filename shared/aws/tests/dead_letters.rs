@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use aws::{Installation, Tally};
+use aws::Tally;
+use engine::Role;
+use engine::ports::{TaskAnswer, TaskCall, Tasks};
+use engine::worker::Worker;
 use serde_json::{Value, json};
-use service::Role;
-use service::ports::{TaskAnswer, TaskCall, Tasks};
-use service::worker::Worker;
+use stepwell_tests::cloud::Process;
 use stepwell_tests::cloud::{Cloud, DEAD_LETTERS, QUEUE, call, create_machine, start, text};
 use stepwell_tests::dynamo::Fault;
 
@@ -33,8 +34,8 @@ impl Tasks for Defective {
 
 struct World {
     cloud: Cloud,
-    api: Installation,
-    clock: Installation,
+    api: Process,
+    clock: Process,
     execution: String,
 }
 
@@ -55,7 +56,7 @@ impl World {
         let states = json!({ "First": wait("Second"), "Second": wait("End"), "End": { "Type": "Succeed" } });
         let world = World::new(json!({ "StartAt": "First", "States": states })).await?;
         tokio::time::sleep(Duration::from_secs(61)).await;
-        let driven = world.clock.service.deliver().drive(&world.execution, world.cloud.until()).await;
+        let driven = world.clock.engine.deliver().drive(&world.execution, world.cloud.until()).await;
         assert!(driven.is_ok(), "{driven:?}");
         Ok(world)
     }
@@ -95,8 +96,8 @@ impl World {
         let stopped = self.ask("StopExecution").await?;
         assert_eq!(stopped["stopDate"], self.ask("DescribeExecution").await?["stopDate"]);
         self.cloud.sent()?;
-        let worker = Worker::new(self.clock.service.clone());
-        let late = service::worker::Message::Look(service::ports::Notice::of(&self.execution, None));
+        let worker = Worker::new(self.clock.engine.clone());
+        let late = engine::worker::Message::Look(engine::ports::Notice::of(&self.execution, None));
         let undone = worker.handle(vec![late], self.cloud.until()).await;
         assert!(undone.is_empty(), "{undone:?}");
         let again = self.minute().await?;
@@ -193,8 +194,8 @@ async fn what_may_pass_is_left_alone() -> Result<()> {
         world.cloud.dynamo.meets("GetItem", Fault::Breaks);
     }
     world.spoil(1, json!("AAEC"))?;
-    let worker = Worker::new(world.clock.service.clone());
-    let error = worker.bury(service::ports::Notice::of(&world.execution, None)).await.expect_err("the store is ill");
+    let worker = Worker::new(world.clock.engine.clone());
+    let error = worker.bury(engine::ports::Notice::of(&world.execution, None)).await.expect_err("the store is ill");
     assert!(format!("{error:?}").contains("retryable: true"), "{error:?}");
     Ok(())
 }

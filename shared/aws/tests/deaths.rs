@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use aws::Installation;
+use engine::Role;
+use engine::ports::{TaskAnswer, TaskCall, Tasks};
 use serde_json::{Value, json};
-use service::Role;
 use service::api::Service;
-use service::ports::{TaskAnswer, TaskCall, Tasks};
+use stepwell_tests::cloud::Process;
 use stepwell_tests::cloud::{Bringing, Cloud, Life, call, create_machine, start};
 use stepwell_tests::simulation::Plan;
 
@@ -113,7 +113,7 @@ fn callback(name: &str) -> Value {
 struct World {
     cloud: Cloud,
     functions: Arc<Functions>,
-    api: Installation,
+    api: Process,
     execution: String,
 }
 

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use aws::Installation;
+use engine::Role;
+use engine::ports::{TaskAnswer, TaskCall, Tasks};
+use engine::worker::{Message, Worker};
 use serde_json::{Value, json};
-use service::Role;
-use service::ports::{TaskAnswer, TaskCall, Tasks};
-use service::worker::{Message, Worker};
+use stepwell_tests::cloud::Process;
 use stepwell_tests::cloud::{Bringing, Cloud, QUEUE, Sent, call, create_machine, start};
 use stepwell_tests::dynamo::Fault;
 use stepwell_tests::simulation::Plan;
@@ -73,7 +73,7 @@ fn definition() -> Value {
 struct World {
     cloud: Cloud,
     functions: Arc<Functions>,
-    api: Installation,
+    api: Process,
     machine: String,
 }
 
@@ -91,7 +91,7 @@ impl World {
 
     /// Another process that works.
     async fn worker(&self) -> Result<Worker> {
-        Ok(Worker::new(self.cloud.process(Role::Shares, self.functions.clone()).await?.service))
+        Ok(Worker::new(self.cloud.process(Role::Shares, self.functions.clone()).await?.engine.clone()))
     }
 
     /// Every execution succeeded, with a history without a gap, and every attempt was called once.

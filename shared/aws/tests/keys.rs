@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use aws::Installation;
+use engine::Role;
+use engine::ports::{TaskAnswer, TaskCall, Tasks};
+use engine::tokens::Keys;
+use engine::worker::Worker;
 use serde_json::{Value, json};
-use service::Role;
-use service::ports::{TaskAnswer, TaskCall, Tasks};
-use service::tokens::Keys;
-use service::worker::Worker;
+use stepwell_tests::cloud::Process;
 use stepwell_tests::cloud::{Cloud, call, create_machine, start};
 
 /// A function that keeps the tokens it is given.
@@ -36,7 +36,7 @@ impl Tasks for Tokens {
 #[tokio::test(start_paused = true)]
 async fn the_first_key_is_made_once() -> Result<()> {
     let cloud = Cloud::new().await?;
-    let table = cloud.process(Role::Answers, Arc::new(Tokens::default())).await?.table;
+    let table = cloud.process(Role::Answers, Arc::new(Tokens::default())).await?.table.clone();
     let first = table.keys([1; 32]).await?;
     ensure!(table.keys([2; 32]).await? == first && first != Keys::one([1; 32]), "a process made one before");
     Ok(())
@@ -106,7 +106,7 @@ impl World {
     }
 
     /// A process that begins now.
-    async fn process(&self, role: Role) -> Result<Installation> {
+    async fn process(&self, role: Role) -> Result<Process> {
         self.cloud.process(role, self.tokens.clone()).await
     }
 
@@ -124,13 +124,13 @@ impl World {
     /// The token that a function gets from processes that begin now.
     async fn token(&self, execution: &str) -> Result<String> {
         start(&self.process(Role::Answers).await?.service, &self.machine, execution, &json!({})).await?;
-        self.cloud.deliver_all(&Worker::new(self.process(Role::Shares).await?.service), 1).await?;
+        self.cloud.deliver_all(&Worker::new(self.process(Role::Shares).await?.engine.clone()), 1).await?;
         self.tokens.0.lock().unwrap_or_else(PoisonError::into_inner).pop().context("no token")
     }
 }
 
 /// Whether an API takes a token.
-async fn opens_with(api: &Installation, token: &str) -> Result<bool> {
+async fn opens_with(api: &Process, token: &str) -> Result<bool> {
     match call(&api.service, "SendTaskHeartbeat", json!({ "taskToken": token })).await {
         Ok(_) => Ok(true),
         Err(refused) if refused.to_string().contains("InvalidToken") => Ok(false),

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
+use engine::Role;
+use engine::ports::{TaskAnswer, TaskCall, Tasks};
+use engine::worker::Worker;
 use serde_json::{Value, json};
-use service::Role;
-use service::ports::{TaskAnswer, TaskCall, Tasks};
-use service::worker::Worker;
 use stepwell_tests::cloud::{Cloud, Lines, create_machine, start};
 use tracing::Instrument;
 
@@ -45,7 +45,7 @@ async fn a_line_says_which_execution_state_and_request_it_is_about_and_nothing_o
     let execution = start(&api.service, &machine, "one", &json!(SECRET)).await?;
     // As the runtime of functions has it.
     let request = tracing::info_span!("Lambda runtime invoke", requestId = "request-1");
-    cloud.deliver_all(&Worker::new(worker.service.clone()), 1).instrument(request).await?;
+    cloud.deliver_all(&Worker::new(worker.engine.clone()), 1).instrument(request).await?;
     let lines: Vec<Value> = lines.take()?;
     let ours =
         |text: &str| lines.iter().find(|line| line["fields"]["message"] == text).cloned().context(text.to_owned());

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use aws::{Installation, MetricLines, Tally};
+use aws::{MetricLines, Tally};
+use engine::Role;
+use engine::ports::{ExecutionStatus, Happening, Metrics, TaskAnswer, TaskCall, Tasks};
+use engine::worker::Worker;
 use interpreter::Timestamp;
 use serde_json::{Value, json};
-use service::Role;
-use service::ports::{ExecutionStatus, Happening, Metrics, TaskAnswer, TaskCall, Tasks};
-use service::worker::Worker;
+use stepwell_tests::cloud::Process;
 use stepwell_tests::cloud::{Cloud, Lines, call, create_machine, start};
 use stepwell_tests::dynamo::Fault;
 
@@ -69,7 +70,7 @@ fn times(lines: &[Value]) -> Vec<i64> {
 }
 
 /// The lines that everybody has to write by now.
-fn flushed(cloud: &Cloud, processes: [&Installation; 2]) -> Result<Vec<Value>> {
+fn flushed(cloud: &Cloud, processes: [&Process; 2]) -> Result<Vec<Value>> {
     processes.iter().for_each(|process| process.metrics.flush(process.clock.now()));
     cloud.lines.take()
 }
@@ -93,7 +94,7 @@ async fn each_start_and_each_end_is_counted_once_by_who_wrote_it() -> Result<()>
         json!({ "executionArn": machine.replace("stateMachine", "execution") + ":stopped" }),
     )
     .await?;
-    cloud.deliver_all(&Worker::new(worker.service.clone()), 2).await?;
+    cloud.deliver_all(&Worker::new(worker.engine.clone()), 2).await?;
     let lines = flushed(&cloud, [&api, &worker])?;
     let ends = ["ExecutionsSucceeded", "ExecutionsAborted", "ExecutionsFailed", "ExecutionsTimedOut"];
     assert_eq!(sum(&lines, "ExecutionsStarted")?, 4);
@@ -118,7 +119,7 @@ async fn express_executions_are_counted_where_they_run() -> Result<()> {
     assert_eq!((sum(&lines, "ExecutionsStarted")?, sum(&lines, "ExecutionsFailed")?), (1, 1));
     start(&api.service, &bad, "later", &json!(SECRET)).await?;
     assert_eq!(flushed(&cloud, [&api, &worker])?, [] as [Value; 0], "it is a message so far");
-    cloud.deliver_all(&Worker::new(worker.service.clone()), 1).await?;
+    cloud.deliver_all(&Worker::new(worker.engine.clone()), 1).await?;
     let lines = flushed(&cloud, [&api, &worker])?;
     assert_eq!((sum(&lines, "ExecutionsStarted")?, sum(&lines, "ExecutionsFailed")?), (1, 1));
     Ok(())

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use aws::{WorkQueue, clients, create, message};
+use engine::ports::{Notice, Queue, Starts};
+use engine::worker::Message;
 use interpreter::Timestamp;
 use serde_json::{Value, json};
-use service::ports::{Notice, Queue, Starts};
-use service::worker::Message;
 use stepwell_tests::contracts::execution_arn;
 use stepwell_tests::hand_clock::HandClock;
 use stepwell_tests::sqs::Sqs;

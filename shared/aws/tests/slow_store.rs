@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
+use engine::Role;
+use engine::ports::{TaskAnswer, TaskCall, Tasks, TestCases};
+use engine::worker::Worker;
 use serde_json::{Value, json};
-use service::Role;
-use service::ports::{TaskAnswer, TaskCall, Tasks, TestCases};
-use service::worker::Worker;
 use stepwell_tests::cloud::{Cloud, call, create_machine, start};
 use stepwell_tests::dynamo::{Dynamo, Fault};
 use stepwell_tests::simulation::{Chance, pages};
@@ -76,7 +76,7 @@ async fn ended_in(case: &str, definition: &Value, faults: &[Fault], result: fn(&
     let (table, faults, calls) = (cloud.dynamo.clone(), faults.to_vec(), Mutex::default());
     let functions = Arc::new(Functions { table, faults, result, calls, cases });
     let api = cloud.process(Role::Answers, functions.clone()).await?.service;
-    let worker = Worker::new(cloud.process(Role::Shares, functions.clone()).await?.service);
+    let worker = Worker::new(cloud.process(Role::Shares, functions.clone()).await?.engine.clone());
     let machine = create_machine(&api, "slow", "STANDARD", definition).await?;
     let execution = start(&api, &format!("{machine}{case}"), "one", &json!({ "items": [1, 2, 3] })).await?;
     cloud.deliver_all(&worker, 1).await?;

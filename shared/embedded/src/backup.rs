@@ -7,8 +7,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use engine::ports::StoreError;
 use rusqlite::Connection;
-use service::ports::StoreError;
 
 use crate::directory::{DATABASE, Directory, create_directory, open_reader, sync_directory};
 use crate::failure::{Failure, refused};

@@ -2,8 +2,8 @@
 //!
 //! Messages name what failed, never what was to be stored: they end up in logs.
 
+use engine::ports::StoreError;
 use rusqlite::ErrorCode;
-use service::ports::StoreError;
 
 use crate::digest::DamagedRow;
 

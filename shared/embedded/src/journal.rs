@@ -5,12 +5,12 @@
 //! retention can rely on what they find.
 
 use async_trait::async_trait;
+use engine::ports::{
+    Appended, Direction, ExecutionStatus, Journal, ListPage, ListQuery, Listing, OpenPage, Record, StoreError,
+};
 use interpreter::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
-use service::ports::{
-    Appended, Direction, ExecutionStatus, Journal, ListPage, ListQuery, Listing, OpenPage, Record, StoreError,
-};
 
 use crate::digest::{Digest, damaged};
 use crate::directory::Directory;

@@ -3,8 +3,8 @@
 //! Revisions are never removed: see the crate's page.
 
 use async_trait::async_trait;
+use engine::ports::{MachineItem, Machines, StoreError};
 use rusqlite::{OptionalExtension, Row, params};
-use service::ports::{MachineItem, Machines, StoreError};
 
 use crate::digest::Digest;
 use crate::directory::Directory;

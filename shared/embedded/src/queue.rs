@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use engine::ports::{Clock, Notice, Queue, StoreError};
 use interpreter::Timestamp;
-use service::ports::{Clock, Notice, Queue, StoreError};
 use tokio::sync::Notify;
 
 /// An execution to look at, and when the messages that say so were due.

@@ -7,8 +7,8 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use engine::ports::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use service::ports::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::{Failure, closed};

@@ -6,9 +6,9 @@
 //!
 //! Absent: revisions of definitions, which stay; the decision when to sweep.
 
+use engine::ports::StoreError;
 use interpreter::Timestamp;
 use rusqlite::{Connection, params};
-use service::ports::StoreError;
 
 use crate::directory::Directory;
 use crate::failure::Failure;

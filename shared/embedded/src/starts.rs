@@ -1,8 +1,8 @@
 //! The port `Starts`: asynchronous Express executions, from before the answer of their start until their end.
 
 use async_trait::async_trait;
+use engine::ports::{Starts, StoreError};
 use rusqlite::{Connection, Row, params};
-use service::ports::{Starts, StoreError};
 
 use crate::digest::Digest;
 use crate::directory::Directory;

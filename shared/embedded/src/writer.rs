@@ -11,8 +11,8 @@ use std::io;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use engine::ports::StoreError;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
-use service::ports::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::{Failure, closed, database_error, ends_trust};

@@ -13,8 +13,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use embedded::{Directory, Options};
+use engine::ports::{Direction, Journal, MachineItem, Machines, Record, Starts, StoreError};
 use records::{arn, close, record, write};
-use service::ports::{Direction, Journal, MachineItem, Machines, Record, Starts, StoreError};
 use stepwell_tests::damage::{FILES, copied, damage};
 use stepwell_tests::modes::{count, number_in};
 use stepwell_tests::simulation::Chance;

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use embedded::{Directory, Durability, OpenError, Options};
+use engine::ports::{Direction, Journal, Machines, Record, Starts};
 use futures_util::future::try_join_all;
 use records::{arn, close, record, write};
 use rusqlite::Connection;
-use service::ports::{Direction, Journal, Machines, Record, Starts};
 
 fn open(path: &Path) -> Result<Directory, OpenError> {
     Directory::open(path, &Options::default())

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use embedded::{Directory, Durability, Options, Swept};
+use engine::ports::{Journal, ListQuery, Machines};
 use interpreter::Timestamp;
 use records::{MACHINE, arn, close, record, write};
-use service::ports::{Journal, ListQuery, Machines};
 
 const RETENTION: i64 = 1_000;
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::Result;
 use async_trait::async_trait;
 use embedded::TimerQueue;
+use engine::SystemClock;
+use engine::ports::{Clock, Notice, Queue};
 use interpreter::Timestamp;
-use service::SystemClock;
-use service::ports::{Clock, Notice, Queue};
 use stepwell_tests::hand_clock::HandClock;
 use tokio::time::{Instant, sleep, timeout};
 

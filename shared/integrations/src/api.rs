@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use asl::Integration;
+use engine::ports::{TaskAnswer, TaskCall};
 use serde_json::value::RawValue;
-use service::ports::{TaskAnswer, TaskCall};
 
 use crate::caller::{Answer, Caller, Request};
 use crate::json;

@@ -12,9 +12,9 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
+use engine::ports::TaskRole;
 use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, StatusCode};
-use service::ports::TaskRole;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 

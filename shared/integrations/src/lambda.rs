@@ -13,7 +13,7 @@ mod timeouts;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use service::ports::{TaskAnswer, TaskCall};
+use engine::ports::{TaskAnswer, TaskCall};
 
 use crate::caller::Caller;
 use crate::partition::Home;

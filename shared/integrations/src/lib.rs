@@ -1,4 +1,4 @@
-//! The targets of tasks: what a Task state calls, behind the port [`service::ports::Tasks`].
+//! The targets of tasks: what a Task state calls, behind the port [`engine::ports::Tasks`].
 //!
 //! Lambda has its own way ([`lambda`]); DynamoDB, SNS and SQS are entries of one table ([`api`]) over the two protocols
 //! that AWS's services speak. [`Caller`] signs and sends one request to any of them, at AWS or at an own endpoint that

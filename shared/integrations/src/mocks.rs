@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use service::ports::{TaskAnswer, TaskCall, Tasks, TestCall, TestCases};
+use engine::ports::{TaskAnswer, TaskCall, Tasks, TestCall, TestCases};
 
 pub use file::InvalidMocks;
 

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
+use engine::ports::TaskRole;
 use http::StatusCode;
 use roxmltree::Document;
-use service::ports::TaskRole;
 
 use crate::caller::{Answer, CallError, Request};
 use crate::credentials::Kept;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use asl::{Integration, Pattern, Resource};
 use async_trait::async_trait;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use service::ports::{TaskAnswer, TaskCall, Tasks};
+use engine::ports::{TaskAnswer, TaskCall, Tasks};
 
 use crate::api::{self, Api, ApiTarget};
 use crate::caller::Caller;

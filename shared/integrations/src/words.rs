@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use engine::ports::TaskAnswer;
 use http::HeaderMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use service::ports::TaskAnswer;
 
 use crate::caller::{Answer, CallError};
 

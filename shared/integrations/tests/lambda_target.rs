@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use asl::{Integration, Pattern, Resource};
+use engine::ports::{TaskAnswer, TaskCall, Tasks};
 use integrations::{Endpoints, Home, Targets, credentials};
 use serde_json::{Value, json};
-use service::ports::{TaskAnswer, TaskCall, Tasks};
 use stepwell_tests::lambda_server::{Answer, Dialect, LambdaServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asl::Resource;
+use engine::ports::{TaskAnswer, TaskCall, TaskRole, Tasks};
 use integrations::{Endpoints, Home, Targets, credentials};
 use serde::Deserialize;
 use serde_json::Value;
-use service::ports::{TaskAnswer, TaskCall, TaskRole, Tasks};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -31,11 +31,9 @@ use tracing::Instrument;
 
 pub use error::ApiError;
 
-use crate::deliver::Deliver;
-use crate::ports::Queue;
-use crate::tokens::Seal;
-use crate::{Settings, World};
-use express::Express;
+use engine::Engine;
+use engine::deliver::Deliver;
+use engine::tokens::Seal;
 use registry::Registry;
 use request::Request;
 
@@ -74,43 +72,35 @@ impl From<ApiError> for Answer {
 
 /// Step Functions, over the ports of one installation.
 pub struct Service {
-    world: World,
-    deliver: Arc<Deliver>,
+    engine: Arc<Engine>,
     registry: Registry,
-    express: Express,
     seal: Seal,
     home: arn::Home,
     /// In milliseconds.
     retention: i64,
-    wait_millionths: u64,
-    events: u64,
 }
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl Service {
-    pub fn new(world: World, settings: Settings) -> Arc<Service> {
+    pub fn new(engine: Arc<Engine>) -> Arc<Service> {
+        let settings = engine.settings();
         Arc::new(Service {
-            deliver: Deliver::new(world.clone(), &settings),
-            registry: Registry::new(&world, settings.role),
-            express: Express::of(settings.role),
+            registry: Registry::new(engine.world(), settings.role),
             seal: Seal::new(settings.keys.clone()),
-            home: arn::Home::of(&settings),
+            home: arn::Home::of(settings),
             retention: i64::from(settings.retention_days).saturating_mul(DAY_MS),
-            wait_millionths: settings.wait_millionths,
-            events: settings.events,
-            world,
+            engine,
         })
     }
 
-    /// The deliver loop behind the actions, for who reads the queue.
-    pub fn deliver(&self) -> &Arc<Deliver> {
-        &self.deliver
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
     }
 
     /// A new request's id.
     pub fn request_id(&self) -> String {
-        names::random_uuid(self.world.clock.seed())
+        names::random_uuid(self.engine.world().clock.seed())
     }
 
     /// Answers a call. What was begun is finished even when the caller goes away, and a panic ends this call only.
@@ -171,12 +161,12 @@ impl Service {
         }
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
-        self.world.clock.now()
+    fn now(&self) -> Timestamp {
+        self.engine.now()
     }
 
-    pub(crate) fn queue(&self) -> &dyn Queue {
-        &*self.world.queue
+    fn deliver(&self) -> &Arc<Deliver> {
+        self.engine.deliver()
     }
 
     /// Whether something that ended then is gone.

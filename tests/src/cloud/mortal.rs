@@ -4,16 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cloud::Process;
 use anyhow::Result;
-use aws::{Installation, clients};
+use aws::clients;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use service::Role;
-use service::ports::{TaskAnswer, TaskCall, Tasks};
+use engine::Role;
+use engine::ports::{TaskAnswer, TaskCall, Tasks};
 
 use super::Cloud;
 use crate::dynamo::{config, response};
@@ -22,7 +23,7 @@ use crate::simulation::{Effect, Failing, Gate, Plan};
 /// A process that may die, and the gate that all its calls go through.
 #[derive(Clone)]
 pub(super) struct Mortal {
-    pub installation: Arc<Installation>,
+    pub installation: Arc<Process>,
     pub gate: Arc<Gate>,
 }
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use engine::ports::{Clock, Tasks};
 use futures_util::future::join_all;
 use interpreter::Timestamp;
 use serde_json::Value;
-use service::ports::{Clock, Tasks};
 use tokio::time::Instant;
 
 use super::mortal::Mortal;

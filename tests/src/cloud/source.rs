@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use aws::Delivery;
+use engine::ports::Tasks;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use service::ports::Tasks;
 use tokio::time::Instant;
 
 use super::mortal::Mortal;

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use aws::{WorkQueue, create, message};
+use engine::SystemClock;
+use engine::ports::{Clock, Notice, Queue, Starts};
+use engine::worker::Message;
 use interpreter::Timestamp;
-use service::SystemClock;
-use service::ports::{Clock, Notice, Queue, Starts};
-use service::worker::Message;
 
 use super::execution_arn;
 

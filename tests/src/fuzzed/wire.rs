@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use engine::entry::{Assembly, decode};
+use engine::ports::{Notice, Queue, StoreError, TaskAnswer, TaskCall, Tasks, Uncounted};
+use engine::tokens::{Keys, Purpose, Seal};
+use engine::{Engine, Role, Settings};
 use interpreter::{Limits, Moment, Stimulus, Timestamp, Wait, step};
 use serde_json::{Value, json};
 use service::api::wire::{Head, JSON};
 use service::api::{Answer, Call, Service};
-use service::entry::{Assembly, decode};
-use service::ports::{Notice, Queue, StoreError, TaskAnswer, TaskCall, Tasks, Uncounted};
-use service::tokens::{Keys, Purpose, Seal};
-use service::{Role, Settings};
 
 use super::set;
 use crate::simulation::{Disk, VirtualClock};
@@ -38,7 +38,7 @@ impl Desk {
     async fn new() -> Desk {
         let disk = Disk::default();
         let stored = Arc::new(disk.clone());
-        let world = service::World {
+        let world = engine::World {
             journal: stored.clone(),
             machines: stored.clone(),
             starts: stored,
@@ -60,7 +60,7 @@ impl Desk {
             events: interpreter::Limits::STANDARD.events,
             wait_millionths: Limits::STANDARD.wait_millionths,
         };
-        let desk = Desk { service: Service::new(world, settings), disk };
+        let desk = Desk { service: Service::new(Engine::new(world, settings)), disk };
         desk.furnish().await;
         desk
     }

@@ -10,14 +10,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use embedded::{Directory, Options, TimerQueue};
+use engine::ports::{Clock, Journal, Notice, Queue, Uncounted};
+use engine::tokens::Keys;
+use engine::{Engine, Role, Settings, World as Ports};
 use interpreter::{Limits, Timestamp};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::Value;
 use service::api::Service;
-use service::ports::{Clock, Journal, Notice, Queue, Uncounted};
-use service::tokens::Keys;
-use service::{Role, Settings, World as Ports};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -190,11 +190,11 @@ impl Reopened {
             clock: clock.clone(),
             metrics: Arc::new(Uncounted),
         };
-        let service = Service::new(world, settings);
+        let service = Service::new(Engine::new(world, settings));
         for (execution, due) in directory.open(None, 1_000).await?.executions {
             queue.send(Notice::of(&execution, due.filter(|due| *due > clock.now()))).await?;
         }
-        service.resume_express().await.map_err(|error| anyhow::anyhow!("{}", error.message()))?;
+        service.engine().express().resume().await.map_err(|error| anyhow::anyhow!("{error}"))?;
         let mut duties = JoinSet::new();
         let looking = service.clone();
         duties.spawn(async move {
@@ -202,7 +202,7 @@ impl Reopened {
                 let told = queue.next().await;
                 let service = looking.clone();
                 // What it could not do the test finds undone.
-                tokio::spawn(async move { service.deliver().look(&told.execution).await.map(drop) });
+                tokio::spawn(async move { service.engine().deliver().look(&told.execution).await.map(drop) });
             }
         });
         Ok(Reopened { service, _duties: duties })

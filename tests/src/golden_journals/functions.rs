@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use engine::ports::{TaskAnswer, TaskCall, Tasks};
 use serde_json::{Value, json};
-use service::ports::{TaskAnswer, TaskCall, Tasks};
 
 use crate::lambda_server::{Answer, LambdaServer};
 

@@ -8,17 +8,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cloud::Process;
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use aws::Installation;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use engine::cells::{self, Word};
+use engine::ports::{Clock, Journal, Over, Put};
+use engine::worker::Worker;
+use engine::{Role, entry};
 use interpreter::{Answer, Payload, ThreadPath, Timestamp, Wait};
 use serde_json::{Value, json};
-use service::cells::{self, Word};
-use service::ports::{Clock, Journal, Over, Put};
-use service::worker::Worker;
-use service::{Role, entry};
 
 use super::lines::lines;
 use super::{Expected, Functions, Place, Shapes, Story, World, version};
@@ -38,7 +38,7 @@ const LETTERS: usize = 1_000;
 pub struct Fleet {
     pub cloud: Cloud,
     functions: Arc<Functions>,
-    api: Installation,
+    api: Process,
     /// How long a worker lives.
     life: Duration,
 }
@@ -62,7 +62,7 @@ impl Fleet {
 
     /// Why an execution cannot be driven; `None` when it can.
     pub async fn why_not(&self, execution: &str) -> Option<String> {
-        let driven = self.api.service.deliver().drive(execution, self.cloud.until()).await;
+        let driven = self.api.engine.deliver().drive(execution, self.cloud.until()).await;
         driven.err().map(|error| format!("{error:?}"))
     }
 }
@@ -74,7 +74,7 @@ impl World for Fleet {
     }
 
     async fn settle(&self) -> Result<()> {
-        let worker = Worker::new(self.cloud.process(Role::Shares, self.functions.clone()).await?.service);
+        let worker = Worker::new(self.cloud.process(Role::Shares, self.functions.clone()).await?.engine.clone());
         match tokio::time::timeout(self.life, self.cloud.deliver_all(&worker, 1)).await {
             Ok(delivered) => delivered,
             // It died.

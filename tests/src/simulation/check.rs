@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
+use engine::entry;
+use engine::ports::{ExecutionStatus, Record};
 use interpreter::{Answer, Closing, Detail, Payload};
-use service::entry;
-use service::ports::{ExecutionStatus, Record};
 
 use super::functions::as_answer;
 use super::installation::Installation;

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use interpreter::{Answer, Payload, Timestamp};
-use service::cells::{self, Word};
-use service::ports::{
+use engine::cells::{self, Word};
+use engine::ports::{
     Appended, Cell, Direction, Journal, ListPage, ListQuery, Listing, MachineItem, Machines, OpenPage, Over, Put,
     Record, Starts, StoreError,
 };
+use interpreter::{Answer, Payload, Timestamp};
 use tokio::sync::Notify;
 
 /// A disk. Clones are the same disk.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use engine::ports::{ExecutionStatus, Happening, Metrics};
 use serde_json::{Value, json};
-use service::ports::{ExecutionStatus, Happening, Metrics};
 
 use super::functions::{Reply, Says, Script, is_express};
 use super::installation::Installation;

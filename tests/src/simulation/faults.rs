@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use service::ports::StoreError;
+use engine::ports::StoreError;
 use tokio::sync::Notify;
 
 use super::Chance;

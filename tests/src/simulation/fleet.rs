@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use service::Role;
+use engine::Role;
 use service::api::Service;
 
 use super::check::{Fate, check};

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use engine::ports::{TaskAnswer, TaskCall, Tasks};
 use interpreter::{Answer, Failure, Payload, Timestamp, Wait};
 use serde::Deserialize;
 use serde_json::Value;
-use service::ports::{TaskAnswer, TaskCall, Tasks};
 
 use super::disk::Order;
 use super::faults::Gate;
@@ -158,7 +158,7 @@ pub struct Functions {
     pub disk: Disk,
     pub gate: Arc<Gate>,
     pub saboteur: Arc<Saboteur>,
-    pub clock: Arc<dyn service::ports::Clock>,
+    pub clock: Arc<dyn engine::ports::Clock>,
     /// Told when there is a new answer to give.
     pub asked: Arc<tokio::sync::Notify>,
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use asl::{MachineType, StateMachine};
+use engine::deliver::Start;
+use engine::entry::Head;
+use engine::ports::{Machines, Metrics, Queue, Starts, Uncounted};
+use engine::tokens::Keys;
+use engine::{Engine, Role, Settings};
 use interpreter::{Execution, Limits, Payload, Timestamp};
 use service::api::Service;
-use service::deliver::Start;
-use service::entry::Head;
-use service::ports::{Machines, Metrics, Queue, Starts, Uncounted};
-use service::tokens::Keys;
-use service::{Role, Settings};
 use tokio::sync::Notify;
 
 use super::faults::Gate;
@@ -122,9 +122,9 @@ impl Installation {
 
     /// A process with this gate and this clock, whose messages go to `queue`.
     pub fn process(&self, role: Role, gate: &Arc<Gate>, clock: &Arc<VirtualClock>, queue: Queues) -> Arc<Service> {
-        let service = Service::new(self.ports(gate, clock, queue), settings(role, self.room));
-        self.processes().insert(service.deliver().owner().to_owned(), gate.clone());
-        service
+        let engine = Engine::new(self.ports(gate, clock, queue), settings(role, self.room));
+        self.processes().insert(engine.deliver().owner().to_owned(), gate.clone());
+        Service::new(engine)
     }
 
     /// True when the process that is called that in claims has died.
@@ -137,9 +137,9 @@ impl Installation {
     }
 
     /// The ports as such a process sees them.
-    pub fn ports(&self, gate: &Arc<Gate>, clock: &Arc<VirtualClock>, queue: Queues) -> service::World {
+    pub fn ports(&self, gate: &Arc<Gate>, clock: &Arc<VirtualClock>, queue: Queues) -> engine::World {
         let stored = Arc::new(Gated { disk: self.disk.clone(), gate: gate.clone(), saboteur: self.saboteur.clone() });
-        service::World {
+        engine::World {
             journal: stored.clone(),
             machines: stored.clone(),
             starts: queue.starts.unwrap_or(stored),

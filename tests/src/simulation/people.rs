@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::deliver::DeliverError;
+use engine::ports::Clock;
 use interpreter::{Answer, Failure, Payload, Wait};
 use serde_json::{Value, json};
 use service::api::{Call, Service};
-use service::deliver::DeliverError;
-use service::ports::Clock;
 
 use super::faults::Gate;
 use super::functions::PendingAnswer;
@@ -92,7 +92,7 @@ impl People {
         let started = self
             .insist(|service| async move {
                 let Some(start) = self.installation.start(machine, arn, now) else { return Err(DeliverError::Lost) };
-                service.deliver().start(start).await
+                service.engine().deliver().start(start).await
             })
             .await;
         self.installation.log.say(|| format!("people: {arn} is started: {}", word(&started)));
@@ -102,7 +102,7 @@ impl People {
     pub async fn stop(&self, arn: &str, stop: &Stop) {
         self.clock.sleep_until(BEGIN.plus_millis(i64::try_from(stop.after_ms).unwrap_or(i64::MAX))).await;
         let failure = || Failure::new(stop.error.clone(), stop.cause.clone());
-        let stopped = self.insist(|service| async move { service.deliver().stop(arn, failure()).await }).await;
+        let stopped = self.insist(|service| async move { service.engine().deliver().stop(arn, failure()).await }).await;
         self.installation.log.say(|| format!("people: {arn} is stopped: {}", stopped.counted));
         if stopped.counted {
             self.installation.outside.lock().stopped.push(arn.to_owned());
@@ -192,9 +192,9 @@ fn invocation(arn: &str) -> String {
     format!("00000000-0000-4000-8000-{:012}", number % 1_000_000_000_000)
 }
 
-fn word(started: &service::deliver::Started) -> &'static str {
+fn word(started: &engine::deliver::Started) -> &'static str {
     match started {
-        service::deliver::Started::New => "new",
-        service::deliver::Started::Exists(_) => "there already",
+        engine::deliver::Started::New => "new",
+        engine::deliver::Started::Exists(_) => "there already",
     }
 }

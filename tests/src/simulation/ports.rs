@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use embedded::TimerQueue;
-use interpreter::Timestamp;
-use service::ports::{
+use engine::ports::{
     Appended, Cell, Clock, Direction, Journal, ListPage, ListQuery, MachineItem, Machines, Notice, OpenPage, Over, Put,
     Queue, Record, Starts, StoreError,
 };
+use interpreter::Timestamp;
 use tokio::time::Instant;
 
 use super::faults::Gate;

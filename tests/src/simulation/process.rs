@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use embedded::TimerQueue;
+use engine::Role;
+use engine::deliver::{Deliver, DeliverError};
+use engine::ports::{Clock, Journal, Notice, Queue, Starts};
 use interpreter::Timestamp;
 use serde_json::json;
-use service::Role;
 use service::api::Service;
-use service::deliver::{Deliver, DeliverError};
-use service::ports::{Clock, Journal, Notice, Queue, Starts};
 
 use super::check::{Fate, check};
 use super::express::Express;
@@ -159,7 +159,7 @@ impl World {
         let world = self.installation.ports(&gate, &clock, queues());
         let service = self.installation.process(Role::Alone, &gate, &clock, queues());
         wake_open(&*world.journal, &*world.queue).await;
-        while service.resume_express().await.is_err() {
+        while service.engine().express().resume().await.is_err() {
             tokio::time::sleep(AGAIN).await;
         }
         if gate.loses_messages() {
@@ -171,7 +171,7 @@ impl World {
                 }
             });
         }
-        tokio::spawn(look(service.deliver().clone(), queue));
+        tokio::spawn(look(service.engine().deliver().clone(), queue));
         let drops_starts = !gate.fails();
         let front = Arc::new(OneProcess { service, gate });
         let people = People { installation: self.installation.clone(), front, clock };

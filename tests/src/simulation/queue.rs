@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use service::ports::{Clock, Notice, Queue, Starts, StoreError};
-use service::worker::Message;
+use engine::ports::{Clock, Notice, Queue, Starts, StoreError};
+use engine::worker::Message;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 

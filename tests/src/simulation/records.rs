@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::entry::{self, Assembly, Entry, Unreadable};
 use interpreter::{Detail, Event, Payload, Snapshot, Wait};
-use service::entry::{self, Assembly, Entry, Unreadable};
 
 use super::Disk;
 

@@ -17,12 +17,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anyhow::{Context, Result, bail, ensure};
 use asl::StateMachine;
+use engine::entry::{self, Entry};
+use engine::ports::Record;
 use interpreter::{
     Answer, Attempt, Call, Closing, Detail, Event, Execution, Failure, Frame, Moment, Payload, Phase, Snapshot, Step,
     Stimulus, TaskResource, ThreadPath, Timestamp, Wait, step,
 };
-use service::entry::{self, Entry};
-use service::ports::Record;
 
 use super::disk::Decided;
 use super::masked::{alike, token_like};

@@ -4,10 +4,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Result;
+use engine::entry::{self, Entry};
+use engine::ports::{Appended, Cell, ExecutionStatus, Journal, Over, Put, Record, StoreError};
 use interpreter::{Answer, Detail, Phase};
 use serde_json::Value;
-use service::entry::{self, Entry};
-use service::ports::{Appended, Cell, ExecutionStatus, Journal, Over, Put, Record, StoreError};
 
 use super::Disk;
 

@@ -6,11 +6,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use engine::Role;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
-use service::Role;
 use stepwell_tests::simulation::{Alone, Chance, Circumstances, Faults, Room, Scenario, Trouble};
 
 use crate::machines;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::Engine;
+use engine::deliver::DeliverError;
+use engine::ports::{Clock, Journal, Notice, Queue};
 use service::api::Service;
-use service::deliver::DeliverError;
-use service::ports::{Clock, Journal, Notice, Queue};
 use tokio::sync::Semaphore;
 
 use super::Installation;
@@ -38,8 +39,8 @@ impl Installation {
                 None => break,
             }
         }
-        let express = self.service.resume_express().await;
-        Ok(count + express.map_err(|error| anyhow::anyhow!("express executions: {}", error.message()))?)
+        let express = self.engine.express().resume().await;
+        Ok(count + express.map_err(|error| anyhow::anyhow!("express executions: {error}"))?)
     }
 
     pub fn begin_duties(&self) {
@@ -53,16 +54,16 @@ impl Installation {
 
     /// Looks at executions whose time has come.
     fn looks(&self) -> impl Future<Output = ()> + use<> {
-        let (service, queue) = (self.service.clone(), self.queue.clone());
+        let (engine, queue) = (self.engine.clone(), self.queue.clone());
         let slots = Arc::new(Semaphore::new(LOOKS));
         async move {
             loop {
                 let told = queue.next().await;
                 // Never closed, so there is always a permit in the end.
                 let mut slot = slots.clone().acquire_owned().await.ok();
-                let (service, queue, slots) = (service.clone(), queue.clone(), slots.clone());
+                let (engine, queue, slots) = (engine.clone(), queue.clone(), slots.clone());
                 tokio::spawn(async move {
-                    while !look(&service, &told.execution).await {
+                    while !look(&engine, &told.execution).await {
                         // Others get it meanwhile.
                         drop(slot.take());
                         tokio::time::sleep(AGAIN).await;
@@ -93,8 +94,8 @@ impl Installation {
 }
 
 /// True when somebody has looked, or there is nothing to look at.
-async fn look(service: &Service, execution: &str) -> bool {
-    match service.deliver().look(execution).await {
+async fn look(engine: &Engine, execution: &str) -> bool {
+    match engine.deliver().look(execution).await {
         // Announced before it was written, and then not written.
         Ok(_) | Err(DeliverError::NoSuchExecution) => true,
         Err(error) => {

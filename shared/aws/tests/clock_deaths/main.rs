@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aws::layout;
+use engine::Role;
+use engine::ports::{Clock, Record};
 use serde_json::json;
-use service::Role;
-use service::ports::{Clock, Record};
 use stepwell_tests::cloud::Cloud;
 use stepwell_tests::contracts::{execution_arn, head, write};
 use stepwell_tests::long_mode;

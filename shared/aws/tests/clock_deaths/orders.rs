@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use engine::Role;
+use engine::ports::Tasks;
 use serde_json::{Value, json};
-use service::Role;
-use service::ports::Tasks;
 use stepwell_tests::cloud::{Cloud, create_machine, start};
 use stepwell_tests::simulation::{Plan, runtime};
 use stepwell_tests::sqs::Sqs;

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use aws::{Installation, layout, message};
+use aws::{layout, message};
+use engine::Role;
+use engine::ports::{Clock, Notice, TaskAnswer, TaskCall, Tasks};
+use engine::worker::{Message, Worker};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
-use service::Role;
-use service::ports::{Clock, Notice, TaskAnswer, TaskCall, Tasks};
-use service::worker::{Message, Worker};
+use stepwell_tests::cloud::Process;
 use stepwell_tests::cloud::{Bringing, Cloud, DEAD_LETTERS, QUEUE, TABLE, Ticking, call, create_machine, start};
 use stepwell_tests::dynamo::Request;
 use stepwell_tests::simulation::Plan;
@@ -115,9 +116,9 @@ struct Fate {
 pub struct World {
     cloud: Cloud,
     functions: Arc<Functions>,
-    api: Installation,
+    api: Process,
     /// A process whose messages never arrive, and where they are instead.
-    unheard: Installation,
+    unheard: Process,
     lost: Sqs,
     sleeps: String,
     /// The execution that waits for an answer.
@@ -189,7 +190,7 @@ impl World {
         let asks = create_machine(&self.api.service, "asks", "STANDARD", &asks()).await?;
         let asking = start(&self.api.service, &asks, "asking", &json!({})).await?;
         let process = self.cloud.process(Role::Shares, self.functions.clone()).await?;
-        self.cloud.deliver_all(&Worker::new(process.service.clone()), 1).await?;
+        self.cloud.deliver_all(&Worker::new(process.engine.clone()), 1).await?;
         let token = self.functions.token().clone().context("no token")?;
         call(&self.api.service, "SendTaskHeartbeat", json!({ "taskToken": token })).await?;
         self.asking.clone_from(&asking);
@@ -387,7 +388,7 @@ impl World {
         let body = json!({ "taskToken": token, "output": "{}" });
         call(&self.api.service, "SendTaskSuccess", body).await?;
         let process = self.cloud.process(Role::Shares, self.functions.clone()).await?;
-        self.cloud.deliver_all(&Worker::new(process.service), 1).await
+        self.cloud.deliver_all(&Worker::new(process.engine.clone()), 1).await
     }
 }
 

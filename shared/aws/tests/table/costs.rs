@@ -1,7 +1,7 @@
 //! What a commit costs, as DynamoDB counts: requests and capacity.
 
 use anyhow::Result;
-use service::ports::{Journal, Record};
+use engine::ports::{Journal, Record};
 use stepwell_tests::contracts::{close, execution_arn, head, record, write};
 
 use super::{Stand, noise};

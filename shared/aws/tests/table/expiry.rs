@@ -1,7 +1,7 @@
 //! How executions go: expiry in any order, names used again, new stamps, forgetting that is cut short.
 
 use anyhow::{Context, Result};
-use service::ports::{Appended, Direction, Journal, Record};
+use engine::ports::{Appended, Direction, Journal, Record};
 use stepwell_tests::contracts::{close, execution_arn, head, record, write};
 use stepwell_tests::dynamo::Fault;
 
@@ -114,7 +114,7 @@ async fn an_execution_that_is_stamped_stays_for_years() -> Result<()> {
     // What the stamps promise: nothing expires before close and retention.
     let soonest =
         stand.items(&arn).await?.iter().filter_map(|item| item["expires"].as_n().ok()?.parse::<i64>().ok()).min();
-    let now = service::ports::Clock::now(&*stand.clock).0 / 1_000;
+    let now = engine::ports::Clock::now(&*stand.clock).0 / 1_000;
     assert!(soonest > Some(now + i64::from(RETENTION_DAYS) * 86_400));
     assert_eq!(stand.table.stamp_anew(&execution_arn("nobody")).await?, 0);
     Ok(())

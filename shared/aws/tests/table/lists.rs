@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use aws::Cursor;
 use aws::layout::{SHARDS, shard};
+use engine::ports::{ExecutionStatus, Journal, ListQuery, Record};
 use futures_util::future::try_join_all;
 use interpreter::Timestamp;
-use service::ports::{ExecutionStatus, Journal, ListQuery, Record};
 use stepwell_tests::contracts::{close, execution_arn, head, record, write};
 
 use super::{BEGIN, Stand};

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::types::AttributeValue;
-use service::ports::{MachineItem, Machines};
+use engine::ports::{MachineItem, Machines};
 use stepwell_tests::dynamo::Fault;
 
 use super::{Stand, noise};

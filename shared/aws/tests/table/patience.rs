@@ -1,7 +1,7 @@
 //! How long a store's bad moments are waited out, and what is told in the end.
 
 use anyhow::Result;
-use service::ports::{Appended, Journal};
+use engine::ports::{Appended, Journal};
 use stepwell_tests::contracts::{execution_arn, head, write};
 use stepwell_tests::dynamo::Fault;
 use tokio::time::{Duration, Instant};
@@ -41,7 +41,7 @@ async fn a_table_that_is_not_there_does_not_pass() -> Result<()> {
     let stand = Stand::new().await?;
     let elsewhere = aws::Table::new(stand.client.clone(), "elsewhere", stand.clock.clone(), 90);
     let error = write(&elsewhere, head("nowhere", 0)).await.expect_err("no table");
-    let error = error.downcast::<service::ports::StoreError>()?;
+    let error = error.downcast::<engine::ports::StoreError>()?;
     assert!(!error.retryable && error.message.contains("ResourceNotFoundException"), "{error}");
     Ok(())
 }

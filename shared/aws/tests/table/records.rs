@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use engine::ports::{Appended, Direction, Journal, Record};
 use futures_util::future::try_join_all;
-use service::ports::{Appended, Direction, Journal, Record};
 use stepwell_tests::contracts::{execution_arn, head, record, write};
 use stepwell_tests::dynamo::Fault;
 

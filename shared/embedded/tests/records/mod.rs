@@ -2,8 +2,8 @@
 
 use anyhow::{Result, ensure};
 use embedded::Directory;
+use engine::ports::{Appended, ExecutionStatus, Journal, Listing, Record};
 use interpreter::Timestamp;
-use service::ports::{Appended, ExecutionStatus, Journal, Listing, Record};
 
 pub const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:orders";
 

@@ -2,10 +2,10 @@
 //!
 //! A function's error comes in two forms: AWS's header over HTTP 200, and `cargo lambda watch`'s HTTP 500 without one.
 
+use engine::ports::TaskAnswer;
 use http::StatusCode;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
-use service::ports::TaskAnswer;
 
 use super::{Origin, Style, WORDS, failure};
 use crate::caller::Answer;

@@ -3,7 +3,7 @@
 //! Three things fail: the call, which gets the name of an SDK's exception; the API, whose code becomes the name; the
 //! function, which names its error itself.
 
-use service::ports::TaskAnswer;
+use engine::ports::TaskAnswer;
 
 use super::{Origin, Style, WORDS};
 use crate::caller::Answer;

@@ -4,7 +4,7 @@
 //! (`stateMachine:NAME:7`) are well-formed too and name nothing yet.
 
 use super::error::ApiError;
-use crate::Settings;
+use engine::Settings;
 
 /// What kind of thing an ARN names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::Service;
 use super::error::ApiError;
 use super::request::Request;
-use crate::deliver::{DeliverError, Delivered};
-use crate::tokens::{Purpose, TaskToken};
+use engine::deliver::{DeliverError, Delivered};
+use engine::tokens::{Purpose, TaskToken};
 
 impl Service {
     pub(super) async fn send_task_success(&self, mut request: Request) -> Result<Value, ApiError> {
@@ -31,11 +31,11 @@ impl Service {
 
     pub(super) async fn send_task_heartbeat(&self, request: Request) -> Result<Value, ApiError> {
         let token = self.task_token(&request)?;
-        acknowledged(self.deliver.heartbeat(&token.execution, token.wait()).await)
+        acknowledged(self.deliver().heartbeat(&token.execution, token.wait()).await)
     }
 
     async fn answer_task(&self, token: TaskToken, answer: Answer<Payload>) -> Result<Value, ApiError> {
-        acknowledged(self.deliver.answer(&token.execution, token.wait(), answer).await)
+        acknowledged(self.deliver().answer(&token.execution, token.wait(), answer).await)
     }
 
     fn task_token(&self, request: &Request) -> Result<TaskToken, ApiError> {

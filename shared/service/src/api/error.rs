@@ -5,9 +5,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::deliver::DeliverError;
-use crate::entry::Unreadable;
-use crate::ports::StoreError;
+use engine::deliver::DeliverError;
+use engine::entry::Unreadable;
+use engine::ports::StoreError;
 
 /// An error as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,11 +223,11 @@ impl From<DeliverError> for ApiError {
     }
 }
 
-impl From<crate::definitions::Missing> for ApiError {
-    fn from(missing: crate::definitions::Missing) -> Self {
+impl From<engine::definitions::Missing> for ApiError {
+    fn from(missing: engine::definitions::Missing) -> Self {
         match missing {
-            crate::definitions::Missing::Store(error) => error.into(),
-            crate::definitions::Missing::Unreadable(error) => error.into(),
+            engine::definitions::Missing::Store(error) => error.into(),
+            engine::definitions::Missing::Unreadable(error) => error.into(),
         }
     }
 }

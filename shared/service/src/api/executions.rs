@@ -9,9 +9,9 @@ use super::error::ApiError;
 use super::registry::WorkflowType;
 use super::request::Request;
 use super::{Service, arn, epoch, paging};
-use crate::deliver::{DeliverError, status_of};
-use crate::entry::{self, Entry, Head, Unreadable};
-use crate::ports::{ExecutionStatus, ListQuery, Listing, Record};
+use engine::deliver::{DeliverError, status_of};
+use engine::entry::{self, Entry, Head, Unreadable};
+use engine::ports::{ExecutionStatus, ListQuery, Listing, Record};
 
 /// What a journal tells of an execution.
 pub(super) struct Journalled {
@@ -40,7 +40,7 @@ impl Service {
         let arn = request.required("executionArn");
         arn::execution(arn)?;
         let gone = || ApiError::ExecutionDoesNotExist(arn.to_owned());
-        let delivered = match self.deliver.stop(arn, failure).await {
+        let delivered = match self.deliver().stop(arn, failure).await {
             Err(DeliverError::NoSuchExecution) => return Err(gone()),
             delivered => delivered?,
         };
@@ -77,7 +77,7 @@ impl Service {
 
     /// The same, gone or not.
     pub(super) async fn read_ends(&self, arn: &str) -> Result<Option<Journalled>, ApiError> {
-        let Some((first, last)) = self.world.journal.ends(arn).await? else { return Ok(None) };
+        let Some((first, last)) = self.engine.world().journal.ends(arn).await? else { return Ok(None) };
         let listing = first.listing.clone().ok_or_else(|| Unreadable::Damaged(format!("{arn} is not listed")))?;
         let opening = undamaged(&first)?.and_then(|entry| entry.head);
         let (closed, last_event) = match undamaged(&last)? {
@@ -118,7 +118,7 @@ impl Service {
         let mut found: Vec<Listing> = Vec::new();
         let mut query = ListQuery { machine, status, after: after.map(Place::pair), limit: size.saturating_add(1) };
         for _ in 0..MOST_PAGES {
-            let listed = self.world.journal.list(&query).await?;
+            let listed = self.engine.world().journal.list(&query).await?;
             query.after = listed.next;
             found.extend(
                 listed.listings.into_iter().filter(|one| one.stopped.is_none_or(|ended| !self.is_expired(ended))),

@@ -12,7 +12,7 @@ use super::events::Shown;
 use super::executions::undamaged;
 use super::request::Request;
 use super::{Service, arn, paging};
-use crate::ports::Direction;
+use engine::ports::Direction;
 
 /// Bytes of payloads after which a page ends.
 const LARGE: usize = 4 << 20;
@@ -91,7 +91,7 @@ impl Service {
         let mut last = place.sequence;
         let mut from = Some(place.sequence);
         while let Some(first) = from {
-            let records = self.world.journal.read(arn, first, direction, BATCH).await?;
+            let records = self.engine.world().journal.read(arn, first, direction, BATCH).await?;
             let full = records.len() == BATCH;
             for record in records {
                 // What nobody can read is left out, so that the rest can be seen.

@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::registry::{Machine, MachineStatus};
 use super::request::Request;
 use super::{Service, arn, epoch, paging};
-use crate::entry::{Head, Unreadable};
+use engine::entry::{Head, Unreadable};
 
 impl Service {
     pub(super) async fn describe_state_machine(&self, request: Request) -> Result<Value, ApiError> {
@@ -99,13 +99,13 @@ impl Service {
             answer.insert("definition".into(), "{}".into());
             return Ok(());
         }
-        let text = self.world.machines.revision(revision).await?;
+        let text = self.engine.world().machines.revision(revision).await?;
         let text = text.ok_or_else(|| {
             tracing::error!(revision, "a definition is gone");
             ApiError::Internal
         })?;
         answer.insert("definition".into(), text.into());
-        let machine: std::sync::Arc<StateMachine> = self.deliver.definitions().get(revision).await?;
+        let machine: std::sync::Arc<StateMachine> = self.deliver().definitions().get(revision).await?;
         let references = references::of(&machine);
         if !references.is_empty() {
             answer.insert("variableReferences".into(), json!(references));

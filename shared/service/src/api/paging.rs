@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 use super::request::Request;
-use crate::tokens::{Purpose, Seal};
+use engine::tokens::{Purpose, Seal};
 
 const DEFAULT_SIZE: usize = 100;
 
@@ -46,7 +46,7 @@ pub(super) fn token(seal: &Seal, query: impl Serialize, place: impl Serialize) -
 mod tests {
     use super::super::shapes::LIST_EXECUTIONS;
     use super::*;
-    use crate::tokens::Keys;
+    use engine::tokens::Keys;
 
     fn request(token: &str) -> Request {
         Request::parse(format!(r#"{{"nextToken":"{token}"}}"#).as_bytes(), LIST_EXECUTIONS).unwrap()

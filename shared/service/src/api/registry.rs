@@ -11,8 +11,8 @@ use interpreter::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
-use crate::ports::{ExecutionStatus, Journal, ListQuery, MachineItem, Machines};
-use crate::{Role, World};
+use engine::ports::{ExecutionStatus, Journal, ListQuery, MachineItem, Machines};
+use engine::{Role, World};
 
 /// The newest shape of the document, and the one that is written.
 const FORMAT: u32 = 1;

@@ -15,9 +15,9 @@ use super::executions::undamaged;
 use super::registry::{Machine, WorkflowType};
 use super::request::Request;
 use super::{Service, arn, epoch, names};
-use crate::deliver::{DeliverError, Start, Started};
-use crate::entry::Head;
-use crate::ports::Record;
+use engine::deliver::{DeliverError, Start, Started};
+use engine::entry::Head;
+use engine::ports::Record;
 
 /// A start that has been checked.
 pub(super) struct Order {
@@ -59,7 +59,7 @@ impl Service {
         let name = match (request.take("name"), &invocation) {
             (Some(name), _) => name,
             (None, Some(invocation)) => invocation.clone(),
-            (None, None) => names::random_uuid(self.world.clock.seed()),
+            (None, None) => names::random_uuid(self.engine.world().clock.seed()),
         };
         names::check(&name)?;
         let input = checked_input(input)?;
@@ -70,7 +70,7 @@ impl Service {
     // AWS: where nothing is mocked the whole text is the machine's name, and no machine is called that.
     fn without_test_case<'a>(&self, asked: &'a str) -> (&'a str, Option<&'a str>) {
         match asked.split_once('#') {
-            Some((arn, case)) if self.world.tasks.test_cases().is_some() => {
+            Some((arn, case)) if self.engine.world().tasks.test_cases().is_some() => {
                 (arn, Some(case).filter(|case| !case.is_empty()))
             }
             _ => (asked, None),
@@ -79,7 +79,7 @@ impl Service {
 
     /// A test case that exists. Step Functions Local answers one that does not with a bare HTTP 500.
     fn checked_test_case(&self, machine: &str, case: &str) -> Result<String, ApiError> {
-        let known = self.world.tasks.test_cases().and_then(|cases| cases.get(machine));
+        let known = self.engine.world().tasks.test_cases().and_then(|cases| cases.get(machine));
         if known.is_some_and(|cases| cases.contains(case)) {
             return Ok(case.to_owned());
         }
@@ -96,12 +96,12 @@ impl Service {
         started: Timestamp,
     ) -> Result<(Arc<StateMachine>, Execution), ApiError> {
         let machine = &order.machine;
-        let definition = self.deliver.definitions().get(&machine.revision).await?;
+        let definition = self.deliver().definitions().get(&machine.revision).await?;
         let limits = match machine.kind {
-            WorkflowType::Standard => Limits { events: self.events, ..Limits::STANDARD },
+            WorkflowType::Standard => Limits { events: self.engine.settings().events, ..Limits::STANDARD },
             WorkflowType::Express => Limits::EXPRESS,
         };
-        let limits = Limits { wait_millionths: self.wait_millionths, ..limits };
+        let limits = Limits { wait_millionths: self.engine.settings().wait_millionths, ..limits };
         let execution = Execution {
             arn,
             name: order.name.clone(),
@@ -122,7 +122,7 @@ impl Service {
             let (machine, execution) = self.prepared(&order, arn.clone(), self.now()).await?;
             let head = head_of(&order, &machine, &execution);
             let started = execution.started;
-            match self.deliver.start(Start { machine, execution, head }).await {
+            match self.deliver().start(Start { machine, execution, head }).await {
                 Ok(Started::New) => return Ok(answer(&arn, started)),
                 Ok(Started::Exists(first)) => match self.found(&order, &arn, &first).await? {
                     Some(started) => return Ok(answer(&arn, started)),
@@ -151,7 +151,7 @@ impl Service {
         match (self.read_ends(arn).await?.map(|found| found.closed), same) {
             (Some(None), Some(head)) => Ok(Some(head.started)),
             (Some(Some((_, ended))), _) if self.is_expired(ended) => {
-                self.world.journal.forget(arn).await?;
+                self.engine.world().journal.forget(arn).await?;
                 Ok(None)
             }
             (Some(_), _) => Err(ApiError::ExecutionAlreadyExists(arn.to_owned())),

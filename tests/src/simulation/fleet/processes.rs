@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use engine::ports::{Clock, Notice};
+use engine::worker::{Message, Worker};
+use engine::{Role, entry};
 use futures_util::future::join_all;
-use service::ports::{Clock, Notice};
-use service::worker::{Message, Worker};
-use service::{Role, entry};
 
 use super::{Faults, Fleet, Process};
 use crate::simulation::faults::{Gate, Plan};
@@ -110,7 +110,7 @@ impl Fleet {
     pub(super) async fn work(self: Arc<Self>, clock: Arc<VirtualClock>) {
         loop {
             let process = self.begin(Role::Shares, &clock);
-            let worker = Worker::new(process.service.clone());
+            let worker = Worker::new(process.service.engine().clone());
             tokio::select! {
                 biased;
                 () = self.let_live(&process.gate) => {}

@@ -9,7 +9,7 @@ use crate::api::error::ApiError;
 use crate::api::registry::{Machine, MachineStatus, WorkflowType};
 use crate::api::request::Request;
 use crate::api::{Service, arn, epoch, names, tags};
-use crate::definitions::revision_hash;
+use engine::definitions::revision_hash;
 
 impl Service {
     pub(in crate::api) async fn create_state_machine(&self, request: Request) -> Result<Value, ApiError> {
@@ -24,7 +24,8 @@ impl Service {
         let tags = tags::merged(&arn, Vec::new(), request.list("tags").unwrap_or_default())?;
         let definition = request.required("definition");
         let revision = self.keep_definition(definition, kind).await?;
-        let mut machine = Machine::new(name, kind, request.required("roleArn"), revision, self.world.clock.now());
+        let mut machine =
+            Machine::new(name, kind, request.required("roleArn"), revision, self.engine.world().clock.now());
         machine.logging = logging.unwrap_or_default();
         machine.tracing = configuration::tracing_enabled(&request).unwrap_or(false);
         machine.tags = tags;
@@ -48,9 +49,9 @@ impl Service {
             return Err(ApiError::InvalidDefinition(message));
         }
         let hash = revision_hash(definition);
-        self.world.machines.put_revision(&hash, definition).await?;
+        self.engine.world().machines.put_revision(&hash, definition).await?;
         if let Some(machine) = parsed.machine {
-            self.deliver.definitions().keep(&hash, Arc::new(machine));
+            self.deliver().definitions().keep(&hash, Arc::new(machine));
         }
         Ok(hash)
     }

@@ -26,7 +26,7 @@ impl Service {
             None => None,
         };
 
-        let (now, seed) = (self.world.clock.now(), self.world.clock.seed());
+        let (now, seed) = (self.engine.world().clock.now(), self.engine.world().clock.seed());
         let changed = self.registry.change(arn, |machine| {
             if machine.status == MachineStatus::Deleting {
                 return Err(ApiError::StateMachineDeleting(arn.to_owned()));

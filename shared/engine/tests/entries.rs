@@ -12,9 +12,9 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use engine::entry::{Assembly, Draft, Entry, Head, decode, encode};
 use interpreter::{Detail, Event, Payload, Snapshot, Stimulus, ThreadPath, Timestamp};
 use proptest::prelude::*;
-use service::entry::{Assembly, Draft, Entry, Head, decode, encode};
 
 const EVENTS: u64 = 400;
 

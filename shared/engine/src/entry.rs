@@ -36,12 +36,12 @@ pub enum Unreadable {
 }
 
 impl Unreadable {
-    pub(crate) fn damaged(what: impl Into<String>) -> Unreadable {
+    pub fn damaged(what: impl Into<String>) -> Unreadable {
         Unreadable::Damaged(what.into())
     }
 
     /// `what` is no JSON, or JSON of another shape. The parser's own words may quote what is stored.
-    pub(crate) fn of(what: &str, error: &serde_json::Error) -> Unreadable {
+    pub fn of(what: &str, error: &serde_json::Error) -> Unreadable {
         let problem = match error.classify() {
             Category::Io | Category::Syntax => "is no JSON",
             Category::Data => "has another shape",
@@ -138,7 +138,7 @@ impl Head {
     }
 
     /// The execution this is the head of.
-    pub(crate) fn execution(&self, input: Payload) -> Execution {
+    pub fn execution(&self, input: Payload) -> Execution {
         Execution {
             arn: self.arn.clone(),
             name: self.name.clone(),

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use interpreter::Timestamp;
 use tracing::Instrument;
 
-use crate::api::Service;
+use crate::Engine;
 use crate::deliver::{DeliverError, EARLY_MS};
 use crate::entry::Unreadable;
 use crate::ports::Notice;
@@ -50,12 +50,12 @@ pub enum Buried {
 /// Deals with messages.
 #[derive(Clone)]
 pub struct Worker {
-    service: Arc<Service>,
+    engine: Arc<Engine>,
 }
 
 impl Worker {
-    pub fn new(service: Arc<Service>) -> Worker {
-        Worker { service }
+    pub fn new(engine: Arc<Engine>) -> Worker {
+        Worker { engine }
     }
 
     /// Deals with messages until none of their executions is in hand any more, which is before `until` unless a call that
@@ -63,13 +63,13 @@ impl Worker {
     pub async fn handle(&self, messages: Vec<Message>, until: Timestamp) -> Vec<Undone> {
         let mut executions: BTreeMap<String, Group> = BTreeMap::new();
         let (mut starts, mut early) = (Vec::new(), Vec::new());
-        let soon = self.service.now().plus_millis(EARLY_MS);
+        let soon = self.engine.now().plus_millis(EARLY_MS);
         for (place, message) in messages.into_iter().enumerate() {
             match message {
                 Message::Start(body) => starts.push((place, body)),
                 Message::Look(notice) if notice.due.is_some_and(|due| due > soon) => early.push((place, notice)),
                 Message::Look(notice) => {
-                    self.service.deliver().told(&notice);
+                    self.engine.deliver().told(&notice);
                     let group = executions.entry(notice.execution).or_default();
                     group.announced = group.announced.max(notice.announces);
                     group.places.push(place);
@@ -87,26 +87,26 @@ impl Worker {
     /// Deals with a message that failed again and again: once more, alone, beginning no calls. When that shows that the
     /// execution cannot be driven, it is closed as failed. An error is one that may pass: the message has to come again.
     pub async fn bury(&self, notice: Notice) -> Result<Buried, DeliverError> {
-        let now = self.service.now();
+        let now = self.engine.now();
         if notice.due.is_some_and(|due| due > now.plus_millis(EARLY_MS)) {
-            self.service.queue().send(notice).await?;
+            self.engine.world().queue.send(notice).await?;
             return Ok(Buried::Done);
         }
-        self.service.deliver().told(&notice);
+        self.engine.deliver().told(&notice);
         let why = match self.drive(&notice.execution, notice.announces, now).await {
             Ok(()) => return Ok(Buried::Done),
             Err(DeliverError::Unreadable(Unreadable::Damaged(what))) => what,
             Err(DeliverError::Lost) => DEFECT.to_owned(),
             Err(passing) => return Err(passing),
         };
-        let closed = self.service.deliver().give_up(&notice.execution, &why).await?;
+        let closed = self.engine.deliver().give_up(&notice.execution, &why).await?;
         tracing::error!(execution = notice.execution, why, closed, "an execution was given up");
         Ok(if closed { Buried::GivenUp } else { Buried::Done })
     }
 
     /// Sends a message on that came before its time.
     async fn pass_on(&self, place: usize, notice: Notice) -> Option<Undone> {
-        let sent = self.service.queue().send(notice).await;
+        let sent = self.engine.world().queue.send(notice).await;
         sent.err().map(|error| Undone { place, why: error.message })
     }
 
@@ -130,13 +130,13 @@ impl Worker {
         if self.driven(arn, until).await? >= announced {
             return Ok(());
         }
-        let late = self.service.now().plus_millis(LATE_MS);
-        self.service.queue().send(Notice::of(arn, Some(late))).await.map_err(DeliverError::Store)
+        let late = self.engine.now().plus_millis(LATE_MS);
+        self.engine.world().queue.send(Notice::of(arn, Some(late))).await.map_err(DeliverError::Store)
     }
 
     /// The last record of the execution, when there is nothing left to do here.
     async fn driven(&self, arn: &str, until: Timestamp) -> Result<Option<u64>, DeliverError> {
-        match self.service.deliver().drive(arn, until).await {
+        match self.engine.deliver().drive(arn, until).await {
             Ok(delivered) => Ok(Some(delivered.sequence)),
             Err(DeliverError::NoSuchExecution) => Ok(None),
             Err(error) => Err(error),
@@ -144,12 +144,12 @@ impl Worker {
     }
 
     async fn run(&self, place: usize, body: String) -> Option<Undone> {
-        let service = self.service.clone();
+        let engine = self.engine.clone();
         // A task of its own: a panic in it is this message's alone.
-        let ran = tokio::spawn(async move { service.run_express(&body).await }.in_current_span()).await;
+        let ran = tokio::spawn(async move { engine.express().run_kept(&body).await }.in_current_span()).await;
         let why = match ran {
             Ok(Ok(())) => return None,
-            Ok(Err(error)) => error.message(),
+            Ok(Err(error)) => format!("{error:?}"),
             Err(panicked) => panicked.to_string(),
         };
         tracing::error!(why, "an express execution could not be run");

@@ -1,4 +1,4 @@
-//! What the service needs from the world, as promises.
+//! What the engine needs from the world, as promises.
 //!
 //! Every adapter (one process and a directory, DynamoDB and SQS, the simulation of the tests) implements these traits
 //! and is held to them by one contract suite (`tests/tests/port_contracts.rs`). Bodies are opaque to adapters: what is

@@ -31,13 +31,14 @@ use interpreter::{Answer, Execution, Failure, Payload, Stimulus, Timestamp, Wait
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::Instrument;
 
+use crate::definitions::{Definitions, Missing};
 use crate::entry::{Head, Unreadable};
 use crate::ports::{Notice, Record, StoreError};
 use crate::tokens::Seal;
 use crate::{Role, Settings, World};
 
 pub use express::ExpressEnd;
-pub(crate) use ledger::status_of;
+pub use ledger::status_of;
 pub(crate) use watch::EARLY_MS;
 
 /// What an input may weigh before its execution counts as more than one.
@@ -56,7 +57,7 @@ pub struct Deliver {
     /// See [`Settings::commit_bytes`].
     commit_bytes: usize,
     desks: Mutex<HashMap<String, mpsc::UnboundedSender<Letter>>>,
-    definitions: crate::definitions::Definitions,
+    definitions: Definitions,
     watches: watch::Watches,
 }
 
@@ -82,6 +83,15 @@ impl From<StoreError> for DeliverError {
 impl From<Unreadable> for DeliverError {
     fn from(error: Unreadable) -> Self {
         DeliverError::Unreadable(error)
+    }
+}
+
+impl From<Missing> for DeliverError {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::Store(error) => DeliverError::Store(error),
+            Missing::Unreadable(what) => DeliverError::Unreadable(what),
+        }
     }
 }
 
@@ -144,7 +154,7 @@ impl Deliver {
         let seed = world.clock.seed();
         let owner = seed.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Arc::new(Deliver {
-            definitions: crate::definitions::Definitions::new(world.machines.clone()),
+            definitions: Definitions::new(world.machines.clone()),
             world,
             role: settings.role,
             seal: Seal::new(settings.keys.clone()),
@@ -163,7 +173,7 @@ impl Deliver {
     }
 
     /// The definitions that executions are pinned to.
-    pub(crate) fn definitions(&self) -> &crate::definitions::Definitions {
+    pub fn definitions(&self) -> &Definitions {
         &self.definitions
     }
 

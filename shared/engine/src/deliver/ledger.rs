@@ -12,7 +12,6 @@ use super::round::Round;
 use super::watch::rests;
 use super::{Deliver, DeliverError};
 use crate::cells::{self, Note};
-use crate::definitions::Missing;
 use crate::entry::{self, Assembly, Draft, Entry, Head};
 use crate::ports::{Appended, Cell, Direction, ExecutionStatus, Happening, Listing, Record, StoreError};
 
@@ -89,10 +88,7 @@ impl Held {
         let (at, calls) = (assembly.at, std::mem::take(&mut assembly.calls));
         let (head, snapshot) = assembly.finish()?;
         let notes = notes(&head, &cells)?;
-        let machine = deliver.definitions.get(&head.revision).await.map_err(|missing| match missing {
-            Missing::Store(error) => DeliverError::Store(error),
-            Missing::Unreadable(what) => DeliverError::Unreadable(what),
-        })?;
+        let machine = deliver.definitions.get(&head.revision).await?;
         let rehearsal = Rehearsal::of(&head, calls);
         Ok(Held {
             machine,

@@ -1,4 +1,4 @@
-//! What a service is made of: the ports of one installation, and what the operator decided.
+//! What an engine is made of: the ports of one installation, and what the operator decided.
 
 use std::sync::Arc;
 

@@ -1,0 +1,193 @@
+//! Express executions beside their calls: asynchronous starts, and what becomes of them after a crash.
+//!
+//! An asynchronous start is kept before it is answered and dropped when the execution ended, so it runs at least once;
+//! a synchronous one runs within its call, at most once. Nothing else is stored. A process that is [`Role::Alone`] runs
+//! what it was asked to start; elsewhere the kept start is the message by which a worker learns of it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use interpreter::{Payload, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
+
+use crate::deliver::{Deliver, DeliverError, ExpressEnd, Start, status_of};
+use crate::entry::{Head, Unreadable};
+use crate::ports::{Clock, Starts, StoreError};
+use crate::{Role, World};
+
+/// Asynchronous executions that run at a time; more starts are throttled, and what was started before waits its turn.
+const AT_A_TIME: usize = 10_000;
+
+/// What could not be read of a kept start is read again after this.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// The Express executions of this process.
+#[derive(Clone)]
+pub struct Express {
+    deliver: Arc<Deliver>,
+    starts: Arc<dyn Starts>,
+    clock: Arc<dyn Clock>,
+    running: Arc<Running>,
+    turns: Arc<Semaphore>,
+    role: Role,
+}
+
+/// When each started that runs.
+#[derive(Default)]
+struct Running(Mutex<HashMap<String, Timestamp>>);
+
+/// An execution's place among the running ones. Given up even when it panics.
+struct Place {
+    running: Arc<Running>,
+    arn: String,
+}
+
+/// A start as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    v: u32,
+    head: Head,
+    input: Box<RawValue>,
+}
+
+const FORMAT: u32 = 1;
+
+impl Express {
+    pub fn new(deliver: Arc<Deliver>, world: &World, role: Role) -> Express {
+        let (starts, clock) = (world.starts.clone(), world.clock.clone());
+        Express { deliver, starts, clock, running: Arc::default(), turns: Arc::new(Semaphore::new(AT_A_TIME)), role }
+    }
+
+    /// When the execution started, if it runs in this process.
+    pub fn started(&self, arn: &str) -> Option<Timestamp> {
+        self.running.started(arn)
+    }
+
+    /// False when as many asynchronous executions run here as may.
+    pub fn has_room(&self) -> bool {
+        self.turns.available_permits() > 0
+    }
+
+    /// Starts an asynchronous execution. When this returns, it will run, whatever crashes.
+    pub async fn start(&self, start: Start) -> Result<(), DeliverError> {
+        let body = kept(&start)?;
+        self.starts.keep(&start.execution.arn, &body).await?;
+        match self.role {
+            Role::Alone => self.spawn(start),
+            Role::Answers | Role::Shares => {}
+        }
+        Ok(())
+    }
+
+    /// Runs a synchronous execution to its end.
+    pub async fn run(&self, start: Start) -> ExpressEnd {
+        self.deliver.express(start).await
+    }
+
+    /// Runs what was started and had not ended when the process did; how many executions that are.
+    pub async fn resume(&self) -> Result<usize, StoreError> {
+        let pending = self.starts.pending().await?;
+        let count = pending.len();
+        for (arn, body) in pending {
+            tokio::spawn(self.clone().take_up(arn, body));
+        }
+        Ok(count)
+    }
+
+    /// Runs a kept start, as soon as the store lets it be read.
+    async fn take_up(self, execution: String, body: String) {
+        loop {
+            match self.resumed(&body).await {
+                Ok(start) => return self.spawn(start),
+                Err(DeliverError::Store(error)) => {
+                    tracing::error!(execution, %error, "an express execution cannot be taken up yet; trying again");
+                }
+                Err(error) => {
+                    return tracing::error!(execution, ?error, "an express execution cannot be taken up");
+                }
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Runs a kept start to its end: what a worker does with the message.
+    pub async fn run_kept(&self, body: &str) -> Result<(), DeliverError> {
+        let start = self.resumed(body).await?;
+        let Some(place) = self.running.enter(&start.execution.arn, start.execution.started) else {
+            // Its message may be the one that the run has to leave behind if this process dies.
+            return Err(DeliverError::Busy);
+        };
+        let end = self.deliver.express(start).await;
+        tracing::debug!(execution = place.arn, status = status_of(&end.closing).name(), "express execution ended");
+        Ok(Starts::drop(&*self.starts, &place.arn).await?)
+    }
+
+    async fn resumed(&self, body: &str) -> Result<Start, DeliverError> {
+        let kept: Kept = serde_json::from_str(body).map_err(|error| Unreadable::of("a start", &error))?;
+        if kept.v > FORMAT {
+            return Err(Unreadable::Newer(format!("the start has format {}", kept.v)).into());
+        }
+        let machine = self.deliver.definitions().get(&kept.head.revision).await?;
+        let input = Payload::from_json_text(Box::<str>::from(kept.input));
+        // It begins anew: its five minutes do too.
+        let mut head = kept.head;
+        head.started = self.clock.now();
+        let execution = head.execution(input);
+        Ok(Start { machine, execution, head })
+    }
+
+    /// Runs an execution beside the call; drops its start at the end.
+    fn spawn(&self, start: Start) {
+        let Some(place) = self.running.enter(&start.execution.arn, start.execution.started) else { return };
+        let (deliver, starts) = (self.deliver.clone(), self.starts.clone());
+        let turns = self.turns.clone();
+        tokio::spawn(async move {
+            let _turn = turns.acquire_owned().await;
+            let end = deliver.express(start).await;
+            tracing::debug!(execution = place.arn, status = status_of(&end.closing).name(), "express execution ended");
+            if let Err(error) = Starts::drop(&*starts, &place.arn).await {
+                // It will run once more after the next start of the process: at least once, as promised.
+                tracing::error!(execution = place.arn, %error, "the start of an express execution could not be dropped");
+            }
+        });
+    }
+}
+
+impl Running {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn started(&self, arn: &str) -> Option<Timestamp> {
+        self.lock().get(arn).copied()
+    }
+
+    /// `None` when it runs already.
+    fn enter(self: &Arc<Self>, arn: &str, started: Timestamp) -> Option<Place> {
+        match self.lock().entry(arn.to_owned()) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(free) => {
+                free.insert(started);
+                Some(Place { running: self.clone(), arn: arn.to_owned() })
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.running.lock().remove(&self.arn);
+    }
+}
+
+fn kept(start: &Start) -> Result<String, Unreadable> {
+    let written = || -> serde_json::Result<String> {
+        let input = RawValue::from_string(start.execution.input.text().to_owned())?;
+        serde_json::to_string(&Kept { v: FORMAT, head: start.head.clone(), input })
+    };
+    written().map_err(|error| Unreadable::of("a start", &error))
+}

@@ -1,0 +1,21 @@
+//! What **drives** executions: the deliver loop and the Express runner, the shapes of what is stored, and the ports to the
+//! world.
+//!
+//! Nothing here knows a store, a queue or a network: those are [`ports`]. What is stored has its shape in [`entry`]. Absent:
+//! the API's actions, which are in the crate above.
+
+pub mod cells;
+pub mod definitions;
+pub mod deliver;
+mod engine;
+pub mod entry;
+pub mod express;
+pub mod ports;
+mod system_clock;
+pub mod tokens;
+pub mod worker;
+mod world;
+
+pub use engine::Engine;
+pub use system_clock::SystemClock;
+pub use world::{Role, Settings, World};
