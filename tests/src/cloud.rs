@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aws::{Environment, Installation, MetricLines, clients, create, message};
-use engine::Role;
+use engine::Deployment;
 use engine::ports::{Clock, Tasks};
 use engine::worker::{Message, Worker};
 use interpreter::Timestamp;
@@ -116,20 +116,20 @@ impl Cloud {
         })
     }
 
-    /// A new process in this role.
-    pub async fn process(&self, role: Role, tasks: Arc<dyn Tasks>) -> Result<Process> {
-        self.process_beside(&self.sqs, role, tasks).await
+    /// A new process in this deployment.
+    pub async fn process(&self, deployment: Deployment, tasks: Arc<dyn Tasks>) -> Result<Process> {
+        self.process_beside(&self.sqs, deployment, tasks).await
     }
 
     /// The same with another SQS: what it sends arrives there.
-    pub async fn process_beside(&self, sqs: &Sqs, role: Role, tasks: Arc<dyn Tasks>) -> Result<Process> {
-        self.joined((self.dynamodb.clone(), clients::sqs(&sqs.config())), role, tasks).await
+    pub async fn process_beside(&self, sqs: &Sqs, deployment: Deployment, tasks: Arc<dyn Tasks>) -> Result<Process> {
+        self.joined((self.dynamodb.clone(), clients::sqs(&sqs.config())), deployment, tasks).await
     }
 
     async fn joined(
         &self,
         clients: (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client),
-        role: Role,
+        deployment: Deployment,
         tasks: Arc<dyn Tasks>,
     ) -> Result<Process> {
         let environment = Environment {
@@ -142,7 +142,7 @@ impl Cloud {
             retention_days: 90,
         };
         let metrics = Arc::new(MetricLines::to(self.lines.clone()));
-        Ok(Process::new(environment.joined(clients, self.clock.clone(), role, tasks, metrics).await?))
+        Ok(Process::new(environment.joined(clients, self.clock.clone(), deployment, tasks, metrics).await?))
     }
 
     /// What was sent to the work queue since the last call of this.

@@ -10,8 +10,8 @@ pub use queue::*;
 
 use anyhow::{Context, Result, ensure};
 use engine::ports::{
-    Appended, Cell, Direction, ExecutionStatus, Journal, ListPage, ListQuery, Listing, MachineItem, Machines, OpenPage,
-    Over, Put, Record, Starts,
+    Appended, Cell, Direction, Document, Documents, ExecutionStatus, Expect, Journal, ListPage, ListQuery, Listing,
+    OpenPage, Put, Record, Starts,
 };
 use futures_util::future::{join_all, try_join_all};
 use interpreter::Timestamp;
@@ -20,7 +20,7 @@ use interpreter::Timestamp;
 /// there is none here.
 #[macro_export]
 macro_rules! promises {
-    (Journal, Machines: $fresh:expr) => {
+    (Journal, Documents: $fresh:expr) => {
         $crate::promises! { $fresh =>
             a_record_comes_back_as_it_was_written
             an_execution_that_is_not_there_is_empty
@@ -398,24 +398,24 @@ pub async fn a_forgotten_execution_leaves_its_name_free(journal: &dyn Journal) -
 
 fn cell(name: &str, key: &str, nonce: u64, last: bool) -> Cell {
     let body = format!("{name} {key} {nonce}").into_bytes();
-    Cell { execution: execution_arn(name), key: key.to_owned(), nonce, last, calls: last, body }
+    Cell { execution: execution_arn(name), key: key.to_owned(), nonce, is_final: last, needs_wakeup: last, body }
 }
 
 pub async fn a_cell_is_written_over_until_it_is_the_last(journal: &dyn Journal) -> Result<()> {
-    use Over::{Seen, Unfinished};
+    use Expect::{Absent, Nonce, NotFinal};
     write(journal, head("cells", 0)).await?;
     let beat = |nonce| cell("cells", "0/1", nonce, false);
     let end = |nonce| cell("cells", "0/1", nonce, true);
-    assert!(matches!(journal.put_cell(beat(1), Seen(Some(9))).await, Ok(Put::Refused(_)) | Err(_)), "nothing is there");
-    assert_eq!(journal.put_cell(beat(1), Seen(None)).await?, Put::Written);
-    assert_eq!(journal.put_cell(beat(1), Seen(None)).await?, Put::Written, "its own, whose answer was lost");
-    assert_eq!(journal.put_cell(beat(2), Seen(None)).await?, Put::Refused(beat(1)));
-    assert_eq!(journal.put_cell(beat(2), Unfinished).await?, Put::Written);
-    assert_eq!(journal.put_cell(end(3), Seen(Some(1))).await?, Put::Refused(beat(2)), "another than was seen");
-    assert_eq!(journal.put_cell(end(3), Seen(Some(2))).await?, Put::Written);
-    assert_eq!(journal.put_cell(beat(4), Unfinished).await?, Put::Refused(end(3)));
-    assert_eq!(journal.put_cell(end(4), Unfinished).await?, Put::Refused(end(3)));
-    assert_eq!(journal.put_cell(end(5), Seen(Some(3))).await?, Put::Written);
+    assert!(matches!(journal.put_cell(beat(1), Nonce(9)).await, Ok(Put::Refused(_)) | Err(_)), "nothing is there");
+    assert_eq!(journal.put_cell(beat(1), Absent).await?, Put::Written);
+    assert_eq!(journal.put_cell(beat(1), Absent).await?, Put::Written, "its own, whose answer was lost");
+    assert_eq!(journal.put_cell(beat(2), Absent).await?, Put::Refused(beat(1)));
+    assert_eq!(journal.put_cell(beat(2), NotFinal).await?, Put::Written);
+    assert_eq!(journal.put_cell(end(3), Nonce(1)).await?, Put::Refused(beat(2)), "another than was seen");
+    assert_eq!(journal.put_cell(end(3), Nonce(2)).await?, Put::Written);
+    assert_eq!(journal.put_cell(beat(4), NotFinal).await?, Put::Refused(end(3)));
+    assert_eq!(journal.put_cell(end(4), NotFinal).await?, Put::Refused(end(3)));
+    assert_eq!(journal.put_cell(end(5), Nonce(3)).await?, Put::Written);
     assert_eq!(journal.cells(&execution_arn("cells")).await?, [end(5)]);
     journal.drop_cell(&execution_arn("cells"), "0/1").await?;
     journal.drop_cell(&execution_arn("cells"), "0/1").await?;
@@ -425,7 +425,7 @@ pub async fn a_cell_is_written_over_until_it_is_the_last(journal: &dyn Journal) 
 
 pub async fn one_of_many_writers_of_a_cell_wins(journal: &dyn Journal) -> Result<()> {
     write(journal, head("crowd", 0)).await?;
-    let puts = (1..=16).map(|nonce| journal.put_cell(cell("crowd", "0/7", nonce, true), Over::Unfinished));
+    let puts = (1..=16).map(|nonce| journal.put_cell(cell("crowd", "0/7", nonce, true), Expect::NotFinal));
     let puts = try_join_all(puts).await?;
     let there = journal.cells(&execution_arn("crowd")).await?;
     assert_eq!(puts.iter().filter(|put| **put == Put::Written).count(), 1);
@@ -443,10 +443,10 @@ pub async fn cells_come_with_the_tail_and_go_with_the_execution(journal: &dyn Jo
     write(journal, record("both", 1)).await?;
     // Neighbours, which must not show.
     write(journal, head("both-", 0)).await?;
-    journal.put_cell(cell("both-", "0/1", 1, true), Over::Unfinished).await?;
+    journal.put_cell(cell("both-", "0/1", 1, true), Expect::NotFinal).await?;
     let cells = [cell("both", "0/1", 5, false), cell("both", "0/2", 6, true)];
     for cell in cells.clone() {
-        journal.put_cell(cell, Over::Unfinished).await?;
+        journal.put_cell(cell, Expect::NotFinal).await?;
     }
     let records = vec![head("both", 0), record("both", 1)];
     assert_eq!(journal.load(&arn).await?, (records.clone(), cells.to_vec()));
@@ -460,26 +460,26 @@ pub async fn cells_come_with_the_tail_and_go_with_the_execution(journal: &dyn Jo
     Ok(())
 }
 
-fn machine(name: &str, version: u64) -> MachineItem {
-    MachineItem { arn: format!("{MACHINE}-{name}"), version, body: format!("{name} {version} \u{1F980}") }
+fn machine(name: &str, version: u64) -> Document {
+    Document { key: format!("{MACHINE}-{name}"), version, body: format!("{name} {version} \u{1F980}") }
 }
 
-pub async fn a_machine_is_written_over_the_version_it_was_made_from(machines: &dyn Machines) -> Result<()> {
+pub async fn a_machine_is_written_over_the_version_it_was_made_from(machines: &dyn Documents) -> Result<()> {
     let (first, second) = (machine("a", 1), machine("a", 2));
-    assert_eq!(machines.get(&first.arn).await?, None);
+    assert_eq!(machines.get(&first.key).await?, None);
     assert!(!machines.put(second.clone()).await?, "nothing is there to be written over");
     assert!(machines.put(first.clone()).await?);
-    assert!(!machines.put(MachineItem { body: "other".to_owned(), ..first.clone() }).await?, "it exists");
-    assert_eq!(machines.get(&first.arn).await?, Some(first.clone()));
+    assert!(!machines.put(Document { body: "other".to_owned(), ..first.clone() }).await?, "it exists");
+    assert_eq!(machines.get(&first.key).await?, Some(first.clone()));
     assert!(machines.put(second.clone()).await?);
     assert!(!machines.put(second.clone()).await?, "somebody was first");
     assert!(!machines.put(machine("a", 4)).await?, "a version is missing");
-    assert_eq!(machines.get(&first.arn).await?, Some(second));
+    assert_eq!(machines.get(&first.key).await?, Some(second));
     Ok(())
 }
 
-pub async fn a_machine_is_removed_in_the_version_that_was_seen(machines: &dyn Machines) -> Result<()> {
-    let arn = machine("a", 1).arn;
+pub async fn a_machine_is_removed_in_the_version_that_was_seen(machines: &dyn Documents) -> Result<()> {
+    let arn = machine("a", 1).key;
     assert!(!machines.remove(&arn, 1).await?);
     machines.put(machine("a", 1)).await?;
     machines.put(machine("a", 2)).await?;
@@ -491,29 +491,33 @@ pub async fn a_machine_is_removed_in_the_version_that_was_seen(machines: &dyn Ma
     Ok(())
 }
 
-pub async fn one_of_many_writers_of_a_machine_wins(machines: &dyn Machines) -> Result<()> {
-    let writers = (0..16).map(|writer| machines.put(MachineItem { body: writer.to_string(), ..machine("a", 1) }));
+pub async fn one_of_many_writers_of_a_machine_wins(machines: &dyn Documents) -> Result<()> {
+    let writers = (0..16).map(|writer| machines.put(Document { body: writer.to_string(), ..machine("a", 1) }));
     let won = try_join_all(writers).await?;
     assert_eq!(won.iter().filter(|won| **won).count(), 1);
     let winner = won.iter().position(|won| *won).map(|writer| writer.to_string());
-    assert_eq!(machines.get(&machine("a", 1).arn).await?.map(|item| item.body), winner);
+    assert_eq!(machines.get(&machine("a", 1).key).await?.map(|item| item.body), winner);
     Ok(())
 }
 
-pub async fn machines_come_in_the_order_of_their_arns(machines: &dyn Machines) -> Result<()> {
-    assert_eq!(machines.list(None, 10).await?, []);
+pub async fn machines_come_in_the_order_of_their_arns(machines: &dyn Documents) -> Result<()> {
+    assert_eq!(machines.list("arn:", None, 10).await?, []);
     for name in ["c", "a", "b"] {
         machines.put(machine(name, 1)).await?;
     }
     let all = [machine("a", 1), machine("b", 1), machine("c", 1)];
-    assert_eq!(machines.list(None, 10).await?, all);
-    assert_eq!(machines.list(None, 2).await?, all[..2]);
-    assert_eq!(machines.list(Some(&all[0].arn), 10).await?, all[1..]);
-    assert_eq!(machines.list(Some(&all[2].arn), 10).await?, []);
+    assert_eq!(machines.list("arn:", None, 10).await?, all);
+    assert_eq!(machines.list("arn:", None, 2).await?, all[..2]);
+    assert_eq!(machines.list("arn:", Some(&all[0].key), 10).await?, all[1..]);
+    assert_eq!(machines.list("arn:", Some(&all[2].key), 10).await?, []);
+    assert_eq!(machines.list(&all[1].key, None, 10).await?, all[1..2], "only what begins with the prefix");
+    assert_eq!(machines.list(&all[1].key, Some(&all[0].key), 10).await?, all[1..2], "from the prefix on");
+    assert_eq!(machines.list(&all[0].key, Some(&all[0].key), 10).await?, [], "to the end of the prefix");
+    assert_eq!(machines.list("", None, 10).await?, all);
     Ok(())
 }
 
-pub async fn a_revision_is_kept_under_its_hash(machines: &dyn Machines) -> Result<()> {
+pub async fn a_revision_is_kept_under_its_hash(machines: &dyn Documents) -> Result<()> {
     let long = "x".repeat(1 << 20);
     assert_eq!(machines.revision("one").await?, None);
     machines.put_revision("one", &long).await?;

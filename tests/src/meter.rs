@@ -14,7 +14,7 @@ use crate::cloud::Process;
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
 use aws::{Environment, MetricLines, clients, create};
-use engine::Role;
+use engine::Deployment;
 use engine::ports::{Clock, TaskAnswer, TaskCall, Tasks};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
@@ -118,7 +118,7 @@ impl Meter {
             let metrics = Arc::new(MetricLines::to(logged.clone()));
             environment.joined(clients, clock.clone(), role, Arc::new(Answering(task)), metrics)
         };
-        let (api, worker) = (joined(Role::Answers).await?, joined(Role::Shares).await?);
+        let (api, worker) = (joined(Deployment::ApiOnly).await?, joined(Deployment::SharedWorker).await?);
         let (api, worker) = (Process::new(api), Process::new(worker));
         Ok(Meter { dynamo, sqs, clock, api, worker, logged, bill: Bill::default() })
     }

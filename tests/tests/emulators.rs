@@ -56,6 +56,6 @@ mod ministack {
     }
 
     promises! { Queue: queue }
-    promises! { Journal, Machines: store }
+    promises! { Journal, Documents: store }
     promises! { Cells: store }
 }

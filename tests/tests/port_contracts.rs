@@ -16,7 +16,7 @@ async fn directory() -> anyhow::Result<Option<(tempfile::TempDir, Directory)>> {
 }
 
 mod embedded_directory {
-    super::promises! { Journal, Machines: super::directory }
+    super::promises! { Journal, Documents: super::directory }
     super::promises! { Starts: super::directory }
 }
 
@@ -29,6 +29,6 @@ async fn table() -> anyhow::Result<Option<(Dynamo, Table)>> {
 
 // Not `Starts`: on AWS a start is a message, and what is pending is SQS's affair (`shared/aws/src/starts.rs`).
 mod dynamodb_table {
-    super::promises! { Journal, Machines: super::table }
+    super::promises! { Journal, Documents: super::table }
     super::promises! { Cells: super::table }
 }

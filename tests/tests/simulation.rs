@@ -170,7 +170,7 @@ mod disk {
         Ok(Some(((), Disk::default())))
     }
 
-    stepwell_tests::promises! { Journal, Machines: disk }
+    stepwell_tests::promises! { Journal, Documents: disk }
     stepwell_tests::promises! { Cells: disk }
     stepwell_tests::promises! { Starts: disk }
 }

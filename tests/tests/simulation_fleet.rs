@@ -9,7 +9,7 @@ use std::slice;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use engine::Role;
+use engine::Deployment;
 use serde_json::{Map, Value, json};
 use stepwell_tests::modes::count;
 use stepwell_tests::simulation::{
@@ -29,7 +29,7 @@ fn calm(faults: Faults) -> Circumstances {
         seed: 1,
         workers: 2,
         fronts: 2,
-        fronts_are: Role::Answers,
+        fronts_are: Deployment::ApiOnly,
         at_once: 1,
         term: Duration::from_secs(900),
         limit: Duration::from_secs(60),
@@ -172,9 +172,14 @@ fn messages_of_an_execution_that_changes_all_the_time_die_out() -> Result<()> {
 
 /// Lives through a world as often as its first process that does this has points, with a fault at each. Every port call has
 /// two points: before its effect and after it. Answers how many there were.
-fn at_every_point(of: &Circumstances, scenarios: &[Scenario], first: Role, fault: fn(u64) -> Plan) -> Result<u64> {
+fn at_every_point(
+    of: &Circumstances,
+    scenarios: &[Scenario],
+    first: Deployment,
+    fault: fn(u64) -> Plan,
+) -> Result<u64> {
     let calm = live(of, scenarios)?;
-    let points = if first == Role::Shares { calm.worker.points } else { calm.front.points };
+    let points = if first == Deployment::SharedWorker { calm.worker.points } else { calm.front.points };
     for point in 1..=points {
         live(&with_first(of, first, fault(point)), scenarios)?;
     }
@@ -182,7 +187,7 @@ fn at_every_point(of: &Circumstances, scenarios: &[Scenario], first: Role, fault
 }
 
 /// The same, and the first process that does this lives by this plan.
-fn with_first(of: &Circumstances, first: Role, plan: Plan) -> Circumstances {
+fn with_first(of: &Circumstances, first: Deployment, plan: Plan) -> Circumstances {
     let mut plans = match &of.faults {
         Faults::First(plans) => plans.clone(),
         Faults::None | Faults::Chance(_) => Vec::new(),
@@ -201,7 +206,7 @@ fn a_worker_that_dies_at_any_port_call_loses_nothing_and_starts_nothing_twice() 
         // Alone it makes all calls that there are; beside another it leaves things half done for that one.
         for workers in [1, 2] {
             let of = Circumstances { workers, ..calm(Faults::None) };
-            let points = at_every_point(&of, slice::from_ref(scenario), Role::Shares, Plan::crash_at)?;
+            let points = at_every_point(&of, slice::from_ref(scenario), Deployment::SharedWorker, Plan::crash_at)?;
             println!("{}: {points} points", scenario.name);
         }
         Ok(())
@@ -212,7 +217,7 @@ fn a_worker_that_dies_at_any_port_call_loses_nothing_and_starts_nothing_twice() 
 fn a_process_that_answers_and_dies_at_any_port_call_loses_nothing_that_it_acknowledged() -> Result<()> {
     each_scenario(|scenario| {
         let of = Circumstances { fronts: 1, ..calm(Faults::None) };
-        let points = at_every_point(&of, slice::from_ref(scenario), Role::Answers, Plan::crash_at)?;
+        let points = at_every_point(&of, slice::from_ref(scenario), Deployment::ApiOnly, Plan::crash_at)?;
         println!("{}: {points} points", scenario.name);
         ensure!(points >= 2, "it answered nothing");
         Ok(())
@@ -232,12 +237,12 @@ fn a_process_that_answers_and_performs_too_loses_no_answer_wherever_it_dies_afte
     let of = Circumstances {
         workers: 1,
         fronts: 1,
-        fronts_are: Role::Shares,
+        fronts_are: Deployment::SharedWorker,
         room: Room { calls: 1, ..Room::AMPLE },
         ..calm(Faults::None)
     };
     // It is there before the worker is.
-    let points = at_every_point(&of, &[busy, token], Role::Shares, Plan::crash_at)?;
+    let points = at_every_point(&of, &[busy, token], Deployment::SharedWorker, Plan::crash_at)?;
     println!("{points} points");
     ensure!(points > 8, "nothing happens in {points} points");
     Ok(())
@@ -256,12 +261,17 @@ fn stands_still_for_long(point: u64) -> Plan {
 #[test]
 fn a_process_that_stands_still_at_any_port_call_changes_nothing_while_others_go_on() -> Result<()> {
     each_scenario(|scenario| {
-        for (first, fronts) in [(Role::Shares, 2), (Role::Answers, 1)] {
+        for (first, fronts) in [(Deployment::SharedWorker, 2), (Deployment::ApiOnly, 1)] {
             let of = Circumstances { fronts, ..calm(Faults::None) };
             let points = at_every_point(&of, slice::from_ref(scenario), first, stalls)?;
             println!("{}: {points} points", scenario.name);
         }
-        at_every_point(&calm(Faults::None), slice::from_ref(scenario), Role::Shares, stands_still_for_long)?;
+        at_every_point(
+            &calm(Faults::None),
+            slice::from_ref(scenario),
+            Deployment::SharedWorker,
+            stands_still_for_long,
+        )?;
         Ok(())
     })
 }
@@ -276,11 +286,11 @@ fn an_answer_that_loses_every_race_counts_from_its_cell_whoever_dies_or_stands_s
     // What a commit takes in: all that there is, or the next to nothing.
     let rooms = [Room::AMPLE, Room { commit_bytes: 1, ..Room::AMPLE }];
     for (workers, room) in [1, 2].into_iter().flat_map(|workers| rooms.map(|room| (workers, room))) {
-        let slow = vec![(Role::Answers, Plan::slower_by(SLOW_MS))];
+        let slow = vec![(Deployment::ApiOnly, Plan::slower_by(SLOW_MS))];
         let of = Circumstances { workers, room, fronts: 1, ..calm(Faults::First(slow)) };
         let cells = live(&of, slice::from_ref(&scenario))?.cells;
         ensure!(cells > 0, "{cells} answers were left in cells");
-        for first in [Role::Shares, Role::Answers] {
+        for first in [Deployment::SharedWorker, Deployment::ApiOnly] {
             for fault in [Plan::crash_at, stalls] {
                 let points = at_every_point(&of, slice::from_ref(&scenario), first, fault)?;
                 println!("{workers} workers, {room:?}: {points} points of the first that {first:?}");
@@ -295,7 +305,8 @@ fn a_worker_that_dies_in_the_middle_of_a_batch_loses_none_of_its_executions() ->
     let of = Circumstances { workers: 1, fronts: 1, ..calm(Faults::None) };
     for together in Scenario::all()?.chunks(4) {
         let names: Vec<&str> = together.iter().map(|scenario| scenario.name.as_str()).collect();
-        let points = at_every_point(&of, together, Role::Shares, Plan::crash_at).with_context(|| names.join(", "))?;
+        let points = at_every_point(&of, together, Deployment::SharedWorker, Plan::crash_at)
+            .with_context(|| names.join(", "))?;
         println!("{}: {points} points", names.join(", "));
         ensure!(points > 8, "nothing happens in {points} points");
     }
@@ -305,8 +316,8 @@ fn a_worker_that_dies_in_the_middle_of_a_batch_loses_none_of_its_executions() ->
 #[test]
 fn an_express_execution_comes_to_its_end_whoever_dies_at_any_port_call() -> Result<()> {
     let of = Circumstances { workers: 1, fronts: 1, express: 3, ..calm(Faults::None) };
-    let workers = at_every_point(&of, &[], Role::Shares, Plan::crash_at)?;
-    let fronts = at_every_point(&of, &[], Role::Answers, Plan::crash_at)?;
+    let workers = at_every_point(&of, &[], Deployment::SharedWorker, Plan::crash_at)?;
+    let fronts = at_every_point(&of, &[], Deployment::ApiOnly, Plan::crash_at)?;
     println!("{workers} points of a worker, {fronts} of a process that answers");
     ensure!(workers > 8 && fronts > 8, "nothing happens in {workers} and {fronts} points");
     Ok(())

@@ -7,7 +7,7 @@ mod event;
 use std::sync::Arc;
 
 use aws::{Environment, Installation};
-use engine::Role;
+use engine::Deployment;
 use event::{Format, Request};
 use integrations::{Endpoints, Home, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
     let home = Home { partition, region, account };
     let targets = Targets::new(Endpoints::from_environment()?, &home, credentials::environment())
         .withholding(&environment.own_names());
-    let installation = Arc::new(environment.installation(Role::Answers, Arc::new(targets)).await?);
+    let installation = Arc::new(environment.installation(Deployment::ApiOnly, Arc::new(targets)).await?);
     let service = Service::new(installation.engine.clone());
     lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Value>| {
         answer(service.clone(), installation.clone(), event)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::{Environment, Installation};
-use engine::Role;
+use engine::Deployment;
 use integrations::{Endpoints, Home, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
     let home = Home { partition, region, account };
     let targets = Targets::new(Endpoints::from_environment()?, &home, credentials::environment())
         .withholding(&environment.own_names());
-    let installation = environment.installation(Role::Shares, Arc::new(targets)).await?;
+    let installation = environment.installation(Deployment::SharedWorker, Arc::new(targets)).await?;
     let (installation, dead_letters) = (Arc::new(installation), environment.dead_letters.clone());
     // Not `run_concurrent`: there is one at a time, as the template wants it.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {

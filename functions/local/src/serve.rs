@@ -14,7 +14,7 @@ use anyhow::Context;
 use embedded::{Directory, TimerQueue};
 use engine::ports::Uncounted;
 use engine::tokens::Keys;
-use engine::{Engine, Role, Settings, SystemClock, World};
+use engine::{Deployment, Engine, Settings, SystemClock, World};
 use integrations::{Mocked, Mocks, Targets, credentials};
 use service::api::Service;
 use tokio::net::TcpListener;
@@ -95,16 +95,16 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         account: home.account.clone(),
         keys: Keys::one(directory.key()),
         retention_days: options.retention_days,
-        role: Role::Alone,
+        deployment: Deployment::SingleProcess,
         calls: CALLS,
-        hands: HANDS,
+        max_active_executions: HANDS,
         commit_bytes: Settings::COMMIT_BYTES,
         events: options.max_events,
         wait_millionths: options.wait_time_scale,
     };
     let world = World {
         journal: directory.clone(),
-        machines: directory.clone(),
+        documents: directory.clone(),
         starts: directory.clone(),
         queue: queue.clone(),
         tasks: Arc::new(Mocked::new(

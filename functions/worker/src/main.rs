@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws::{Delivery, Environment, Installation};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use engine::Role;
+use engine::Deployment;
 use integrations::{Endpoints, Home, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     let targets = Targets::new(Endpoints::from_environment()?, &home, credentials::environment())
         .withholding(&environment.own_names())
         .asking_timeouts();
-    let installation = environment.installation(Role::Shares, Arc::new(targets)).await?;
+    let installation = environment.installation(Deployment::SharedWorker, Arc::new(targets)).await?;
     let installation = Arc::new(installation);
     lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<SqsEvent>| work(installation.clone(), event)))
         .await

@@ -3,7 +3,7 @@
 //! A cell that somebody has to look at is a row of the index `wake`, due 20 minutes from now: should the message that its
 //! writer sends be lost with the queue, the clock sends one. They expire as records do.
 
-use engine::ports::{Cell, Direction, Over, Put as CellPut, StoreError};
+use engine::ports::{Cell, Direction, Expect, Put as CellPut, StoreError};
 
 use crate::chunks::ChunksAt;
 use crate::failure::{raced, store_error};
@@ -42,13 +42,13 @@ impl Table {
             execution: partition.to_owned(),
             key: sort.strip_prefix(layout::CELL_PREFIX).unwrap_or(sort).to_owned(),
             nonce,
-            last: reading.flag(layout::LAST)?,
-            calls: item.contains_key(layout::WAKE),
+            is_final: reading.flag(layout::LAST)?,
+            needs_wakeup: item.contains_key(layout::WAKE),
             body: self.load_body(ChunksAt { partition, nonce }, item).await?,
         })
     }
 
-    pub(crate) async fn write_cell(&self, cell: Cell, over: Over) -> Result<CellPut, StoreError> {
+    pub(crate) async fn write_cell(&self, cell: Cell, over: Expect) -> Result<CellPut, StoreError> {
         let now = self.now();
         let expires = self.retention.expires(1, now);
         let at = ChunksAt { partition: &cell.execution, nonce: cell.nonce };
@@ -56,19 +56,19 @@ impl Table {
         item.extend(item_of([
             (layout::FORMAT, number(layout::VERSION)),
             (layout::NONCE, number(cell.nonce)),
-            (layout::LAST, AttributeValue::Bool(cell.last)),
+            (layout::LAST, AttributeValue::Bool(cell.is_final)),
             (layout::EXPIRES, number(expires)),
         ]));
         item.extend(item_of(self.store_body(at, &cell.body, Some(expires)).await?));
-        if cell.calls {
+        if cell.needs_wakeup {
             let shard = layout::wake_partition(layout::shard(&cell.execution));
             let wake_at = now.0.saturating_add(layout::FAR_MS);
             item.extend(item_of([(layout::WAKE, text(shard)), (layout::WAKE_AT, number(wake_at))]));
         }
         let condition = match over {
-            Over::Unfinished => Condition::Unfinished,
-            Over::Seen(None) => Condition::Free,
-            Over::Seen(Some(nonce)) => Condition::Nonce(nonce),
+            Expect::NotFinal => Condition::Unfinished,
+            Expect::Absent => Condition::Free,
+            Expect::Nonce(nonce) => Condition::Nonce(nonce),
         };
         let there = match self.put(item, condition).await? {
             Put::Done => return Ok(CellPut::Written),

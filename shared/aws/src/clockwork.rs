@@ -4,7 +4,7 @@
 //! off anywhere and is done again the next minute; done twice it costs messages, nothing else. What fails keeps no other part
 //! from being done, and is told when all are through.
 
-use engine::ports::{Notice, StoreError};
+use engine::ports::{StoreError, WakeUp};
 use interpreter::Timestamp;
 use serde::Serialize;
 
@@ -75,8 +75,8 @@ impl Installation {
         while cursor.after < reach && self.clock.now() < until {
             let rows = self.table.wakes(shard, (cursor.after, reach), cursor.place.as_deref(), PAGE).await?;
             woken += rows.due.len();
-            let notices = rows.due.iter().map(|(due, execution)| Notice::of(execution, Some(*due)));
-            self.queue.send_all(notices.collect()).await?;
+            let wake_ups = rows.due.iter().map(|(due, execution)| WakeUp::of(execution, Some(*due)));
+            self.queue.send_all(wake_ups.collect()).await?;
             let after = if rows.next.is_some() { cursor.after } else { reach };
             cursor = Cursor { after, place: rows.next };
             self.table.move_cursor(shard, &cursor).await?;

@@ -15,7 +15,7 @@ use std::collections::HashSet;
 
 use aws_sdk_sqs::types::{Message as Letter, MessageAttributeValue};
 use engine::ports::StoreError;
-use engine::worker::{Buried, Message, Worker};
+use engine::worker::{DeadLetterOutcome, Message, Worker};
 use interpreter::Timestamp;
 
 use crate::clockwork::Tally;
@@ -32,7 +32,7 @@ const AGAIN: &str = "again";
 
 /// What became of a letter.
 enum Fate {
-    Buried,
+    DeadLetterOutcome,
     GivenUp,
     Stays,
 }
@@ -54,7 +54,7 @@ impl Installation {
             }
             for letter in fresh {
                 match self.bury_one(&worker, &letter).await {
-                    Fate::Buried => tally.buried += 1,
+                    Fate::DeadLetterOutcome => tally.buried += 1,
                     Fate::GivenUp => tally.given_up += 1,
                     Fate::Stays => {
                         tally.dead += 1;
@@ -72,9 +72,9 @@ impl Installation {
         let body = letter.body.as_deref().unwrap_or_default();
         let id = letter.message_id.as_deref().unwrap_or_default();
         match message::read(body) {
-            Ok(Message::Look(notice)) => match worker.bury(notice).await {
-                Ok(Buried::Done) => Fate::Buried,
-                Ok(Buried::GivenUp) => Fate::GivenUp,
+            Ok(Message::Look(wake_up)) => match worker.handle_dead_letter(wake_up).await {
+                Ok(DeadLetterOutcome::Handled) => Fate::DeadLetterOutcome,
+                Ok(DeadLetterOutcome::ForceFailed) => Fate::GivenUp,
                 Err(error) => {
                     tracing::error!(message = id, ?error, "a dead letter stays");
                     Fate::Stays
@@ -109,6 +109,6 @@ impl Installation {
         let request = self.sqs.send_message().queue_url(&self.queue.url).message_body(body).message_group_id(GROUP);
         let request = request.message_attributes(AGAIN, mark);
         request.send().await.map_err(|error| store_error("send a message", error))?;
-        Ok(Fate::Buried)
+        Ok(Fate::DeadLetterOutcome)
     }
 }

@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use engine::ports::{Clock, StoreError, Tasks};
-use engine::{Engine, Role, Settings, SystemClock, World};
+use engine::{Deployment, Engine, Settings, SystemClock, World};
 
 use crate::{MetricLines, Table, WorkQueue, clients};
 
@@ -93,13 +93,17 @@ impl Environment {
     }
 
     /// Joins the parts, as the environment of a function has them.
-    pub async fn installation(&self, role: Role, tasks: Arc<dyn Tasks>) -> Result<Installation, SetupError> {
+    pub async fn installation(
+        &self,
+        deployment: Deployment,
+        tasks: Arc<dyn Tasks>,
+    ) -> Result<Installation, SetupError> {
         let clock = Arc::new(SystemClock::new().map_err(|_| SetupError::Chance)?);
         let clients = (
             clients::dynamodb(&clients::config(&self.region, "DYNAMODB")),
             clients::sqs(&clients::config(&self.region, "SQS")),
         );
-        self.joined(clients, clock, role, tasks, Arc::new(MetricLines::default())).await
+        self.joined(clients, clock, deployment, tasks, Arc::new(MetricLines::default())).await
     }
 
     /// The same with these clients, this clock, and metrics that go there.
@@ -107,7 +111,7 @@ impl Environment {
         &self,
         (dynamodb, sqs): (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client),
         clock: Arc<dyn Clock>,
-        role: Role,
+        deployment: Deployment,
         tasks: Arc<dyn Tasks>,
         metrics: Arc<MetricLines>,
     ) -> Result<Installation, SetupError> {
@@ -120,17 +124,17 @@ impl Environment {
             account: self.account.clone(),
             keys: table.keys(fresh).await.map_err(SetupError::Store)?,
             retention_days: self.retention_days,
-            role,
+            deployment,
             calls: CALLS,
             // The event source mapping bounds what comes in.
-            hands: usize::MAX,
+            max_active_executions: usize::MAX,
             commit_bytes: Settings::COMMIT_BYTES,
             events: interpreter::Limits::STANDARD.events,
             wait_millionths: interpreter::Limits::STANDARD.wait_millionths,
         };
         let world = World {
             journal: Arc::new(table.clone()),
-            machines: Arc::new(table.clone()),
+            documents: Arc::new(table.clone()),
             starts: Arc::new(queue.clone()),
             queue: Arc::new(queue.clone()),
             tasks,

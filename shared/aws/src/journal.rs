@@ -13,7 +13,7 @@
 
 use async_trait::async_trait;
 use engine::ports::{
-    Appended, Cell, Direction, Journal, ListPage, ListQuery, OpenPage, Over, Put as CellPut, Record, StoreError,
+    Appended, Cell, Direction, Expect, Journal, ListPage, ListQuery, OpenPage, Put as CellPut, Record, StoreError,
 };
 use futures_util::future::try_join;
 
@@ -96,7 +96,7 @@ impl Journal for Table {
         self.read_cells(execution).await
     }
 
-    async fn put_cell(&self, cell: Cell, over: Over) -> Result<CellPut, StoreError> {
+    async fn put_cell(&self, cell: Cell, over: Expect) -> Result<CellPut, StoreError> {
         self.write_cell(cell, over).await
     }
 

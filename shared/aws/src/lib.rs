@@ -1,6 +1,6 @@
 //! The service's ports on DynamoDB and SQS.
 //!
-//! [`Table`] is the store: the ports `Journal` and `Machines` on one DynamoDB table, and what the clock needs of it.
+//! [`Table`] is the store: the ports `Journal` and `Documents` on one DynamoDB table, and what the clock needs of it.
 //! [`WorkQueue`] is the ports `Queue` and `Starts` on one SQS queue; [`message`] is how its messages are written.
 //! The same contract suite holds these and the one-process adapters to the same promises.
 //!

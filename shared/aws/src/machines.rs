@@ -1,11 +1,11 @@
-//! The port `Machines`: state machines, each one item that is written over conditionally, and revisions, written once.
+//! The port `Documents`: state machines, each one item that is written over conditionally, and revisions, written once.
 //!
 //! Machines lie in [`layout::SHARDS`] partitions by a hash of their ARN, so that starts of many machines do not read one
 //! partition; a list merges them. Neither machines nor revisions expire: executions pin revisions, and which is
 //! pinned by whom only a reader of all entries would know.
 
 use async_trait::async_trait;
-use engine::ports::{Direction, MachineItem, Machines, StoreError};
+use engine::ports::{Direction, Document, Documents, StoreError};
 use futures_util::future::try_join_all;
 
 use crate::chunks::ChunksAt;
@@ -16,12 +16,10 @@ use crate::table::{Condition, Put, Range, Table};
 
 /// Readings of an item that is replaced while its chunks are read.
 const READINGS: u32 = 4;
-/// Greater than every ARN.
-const AFTER_ARNS: &str = "b";
 
 #[async_trait]
-impl Machines for Table {
-    async fn get(&self, arn: &str) -> Result<Option<MachineItem>, StoreError> {
+impl Documents for Table {
+    async fn get(&self, arn: &str) -> Result<Option<Document>, StoreError> {
         let shard = layout::shard(arn);
         for _ in 0..READINGS {
             let Some(item) = Table::get(self, &layout::machine_partition(shard), arn).await? else { return Ok(None) };
@@ -34,22 +32,22 @@ impl Machines for Table {
         Err(raced(format!("{arn} changes faster than it can be read")))
     }
 
-    async fn put(&self, item: MachineItem) -> Result<bool, StoreError> {
-        let (shard, nonce) = (layout::shard(&item.arn), self.nonce());
+    async fn put(&self, document: Document) -> Result<bool, StoreError> {
+        let (shard, nonce) = (layout::shard(&document.key), self.nonce());
         let chunks = layout::machine_chunks(shard);
         let at = ChunksAt { partition: &chunks, nonce };
-        let replaced = match item.version {
+        let replaced = match document.version {
             1 => None,
-            _ => Table::get(self, &layout::machine_partition(shard), &item.arn).await?,
+            _ => Table::get(self, &layout::machine_partition(shard), &document.key).await?,
         };
-        let mut attributes = Vec::from(key(&layout::machine_partition(shard), &item.arn));
+        let mut attributes = Vec::from(key(&layout::machine_partition(shard), &document.key));
         attributes.extend([
             (layout::FORMAT, number(layout::VERSION)),
             (layout::NONCE, number(nonce)),
-            (layout::WRITES, number(item.version)),
+            (layout::WRITES, number(document.version)),
         ]);
-        attributes.extend(self.store_body(at, item.body.as_bytes(), None).await?);
-        let condition = match item.version {
+        attributes.extend(self.store_body(at, document.body.as_bytes(), None).await?);
+        let condition = match document.version {
             1 => Condition::Free,
             version => Condition::Writes(version.saturating_sub(1)),
         };
@@ -82,8 +80,8 @@ impl Machines for Table {
         Ok(removed)
     }
 
-    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<MachineItem>, StoreError> {
-        let shards = (0..layout::SHARDS).map(|shard| self.machines_of(shard, after, limit));
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError> {
+        let shards = (0..layout::SHARDS).map(|shard| self.documents_of(shard, (prefix, after), limit));
         let mut found: Vec<(u64, Item)> = try_join_all(shards).await?.into_iter().flatten().collect();
         let arn = |(_, item): &(u64, Item)| Reading(item).text(layout::SORT).unwrap_or_default().to_owned();
         found.sort_by_cached_key(arn);
@@ -92,7 +90,7 @@ impl Machines for Table {
         for (shard, item) in &found {
             match self.machine(*shard, item).await {
                 Err(error) if error.retryable => {
-                    machines.extend(Machines::get(self, Reading(item).text(layout::SORT)?).await?);
+                    machines.extend(Documents::get(self, Reading(item).text(layout::SORT)?).await?);
                 }
                 machine => machines.push(machine?),
             }
@@ -126,23 +124,29 @@ impl Machines for Table {
 }
 
 impl Table {
-    async fn machine(&self, shard: u64, item: &Item) -> Result<MachineItem, StoreError> {
+    async fn machine(&self, shard: u64, item: &Item) -> Result<Document, StoreError> {
         let reading = Reading(item).known_format()?;
         let chunks = layout::machine_chunks(shard);
         let at = ChunksAt { partition: &chunks, nonce: reading.number(layout::NONCE)? };
-        Ok(MachineItem {
-            arn: reading.text(layout::SORT)?.to_owned(),
+        Ok(Document {
+            key: reading.text(layout::SORT)?.to_owned(),
             version: reading.number(layout::WRITES)?,
             body: text_of(self.load_body(at, item).await?)?,
         })
     }
 
-    async fn machines_of(&self, shard: u64, after: Option<&str>, limit: usize) -> Result<Vec<(u64, Item)>, StoreError> {
+    async fn documents_of(
+        &self,
+        shard: u64,
+        (prefix, after): (&str, Option<&str>),
+        limit: usize,
+    ) -> Result<Vec<(u64, Item)>, StoreError> {
+        let first = if prefix.is_empty() { " ".to_owned() } else { prefix.to_owned() };
         let range = Range {
             partition: &layout::machine_partition(shard),
-            // The smallest text that is greater.
-            from: after.map_or_else(|| " ".to_owned(), |after| format!("{after}\0")),
-            to: AFTER_ARNS.to_owned(),
+            // The smallest text that is greater than `after`. A sort key is never empty.
+            from: after.map_or_else(String::new, |after| format!("{after}\0")).max(first),
+            to: format!("{prefix}{}", char::MAX),
             direction: Direction::Ascending,
             only: &[],
         };

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use engine::ports::Notice;
+use engine::ports::WakeUp;
 use engine::worker::Message;
 use interpreter::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ struct Stored<'a> {
 /// The body of a message.
 pub fn write(message: &Message) -> Result<String, serde_json::Error> {
     let stored = match message {
-        Message::Look(Notice { execution, due, announces }) => {
+        Message::Look(WakeUp { execution, due, announces }) => {
             Stored { v: FORMAT, execution: Some(execution.into()), due: *due, announces: *announces, start: None }
         }
         Message::Start(body) => {
@@ -81,7 +81,7 @@ pub fn read(text: &str) -> Result<Message, Unreadable> {
     let stored: Stored<'_> = serde_json::from_str(text).map_err(damaged)?;
     let Stored { due, announces, .. } = stored;
     match (stored.execution, stored.start) {
-        (Some(execution), None) => Ok(Message::Look(Notice { execution: execution.into_owned(), due, announces })),
+        (Some(execution), None) => Ok(Message::Look(WakeUp { execution: execution.into_owned(), due, announces })),
         (None, Some(start)) => Ok(Message::Start(start.into_owned())),
         (Some(_), Some(_)) | (None, None) => Err(Unreadable::Damaged { why: "it asks for nothing".to_owned() }),
     }
@@ -92,13 +92,13 @@ mod tests {
     use super::*;
 
     fn look(execution: &str) -> Message {
-        Message::Look(Notice::of(execution, None))
+        Message::Look(WakeUp::of(execution, None))
     }
 
     #[test]
     fn messages_look_like_this() {
         assert_eq!(write(&look("arn:aws:states:x")).expect("is written"), r#"{"v":1,"execution":"arn:aws:states:x"}"#);
-        let announced = Notice { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7) };
+        let announced = WakeUp { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7) };
         let expected = r#"{"v":1,"execution":"x","due":5,"announces":7}"#;
         assert_eq!(write(&Message::Look(announced)).expect("is written"), expected);
         let start = Message::Start(r#"{"a":"b"}"#.to_owned());
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let body = "\u{0}\u{7f}\u{FFFE}\u{FFFF}\u{1F980}\n\"\\".to_owned();
-        let announced = Notice { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7) };
+        let announced = WakeUp { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7) };
         for message in [look("a \"quoted\" one"), Message::Look(announced), Message::Start(body)] {
             let text = write(&message).expect("is written");
             let allowed = |c: char| c >= ' ' && !('\u{FFFE}'..='\u{FFFF}').contains(&c);

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, SendMessageBatchRequestEntry};
-use engine::ports::{Clock, Notice, Queue, StoreError};
+use engine::ports::{Clock, Queue, StoreError, WakeUp};
 use engine::worker::Message;
 use interpreter::Timestamp;
 use sha2::{Digest, Sha256};
@@ -46,10 +46,10 @@ pub struct WorkQueue {
 
 #[async_trait]
 impl Queue for WorkQueue {
-    async fn send(&self, notice: Notice) -> Result<(), StoreError> {
-        let Some(delay) = delay(self.clock.now(), notice.due) else { return Ok(()) };
-        let group = group(&notice.execution);
-        self.send_message(&look(notice)?, &group, delay).await
+    async fn send(&self, wake_up: WakeUp) -> Result<(), StoreError> {
+        let Some(delay) = delay(self.clock.now(), wake_up.due) else { return Ok(()) };
+        let group = group(&wake_up.execution);
+        self.send_message(&look(wake_up)?, &group, delay).await
     }
 }
 
@@ -60,10 +60,10 @@ impl WorkQueue {
     }
 
     /// The same as `send` for each, ten a request. After an error some are sent and some are not: send all again.
-    pub async fn send_all(&self, notices: Vec<Notice>) -> Result<(), StoreError> {
+    pub async fn send_all(&self, wake_ups: Vec<WakeUp>) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let delayed = |notice: Notice| delay(now, notice.due).map(|delay| (notice, delay));
-        let mut left: Vec<(Notice, i32)> = notices.into_iter().filter_map(delayed).collect();
+        let delayed = |wake_up: WakeUp| delay(now, wake_up.due).map(|delay| (wake_up, delay));
+        let mut left: Vec<(WakeUp, i32)> = wake_ups.into_iter().filter_map(delayed).collect();
         for _ in 0..ROUNDS {
             let mut refused = Vec::new();
             for batch in left.chunks(BATCH) {
@@ -78,19 +78,19 @@ impl WorkQueue {
     }
 
     /// Sends one request; returns what of it was refused by no fault of ours.
-    async fn send_batch(&self, batch: &[(Notice, i32)]) -> Result<Vec<(Notice, i32)>, StoreError> {
+    async fn send_batch(&self, batch: &[(WakeUp, i32)]) -> Result<Vec<(WakeUp, i32)>, StoreError> {
         let mut request = self.client.send_message_batch().queue_url(&self.url);
         let mut sent = BTreeMap::new();
-        for (index, (notice, delay)) in batch.iter().enumerate() {
+        for (index, (wake_up, delay)) in batch.iter().enumerate() {
             let entry = SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
-                .message_body(look(notice.clone())?)
+                .message_body(look(wake_up.clone())?)
                 .delay_seconds(*delay)
-                .message_group_id(group(&notice.execution))
+                .message_group_id(group(&wake_up.execution))
                 .build()
                 .map_err(|error| damaged(&error.to_string()))?;
             request = request.entries(entry);
-            sent.insert(index.to_string(), (notice.clone(), *delay));
+            sent.insert(index.to_string(), (wake_up.clone(), *delay));
         }
         let answer = request.send().await.map_err(|error| store_error("send messages", error))?;
         if let Some(ours) = answer.failed.iter().find(|failure| failure.sender_fault) {
@@ -142,8 +142,8 @@ impl WorkQueue {
     }
 }
 
-fn look(notice: Notice) -> Result<String, StoreError> {
-    message::write(&Message::Look(notice)).map_err(|error| damaged(&error.to_string()))
+fn look(wake_up: WakeUp) -> Result<String, StoreError> {
+    message::write(&Message::Look(wake_up)).map_err(|error| damaged(&error.to_string()))
 }
 
 /// Seconds until a message is to arrive; `None` when the clock sends it.

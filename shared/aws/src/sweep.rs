@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::ports::{ExecutionStatus, Notice, OpenPage, StoreError};
+use engine::ports::{ExecutionStatus, OpenPage, StoreError, WakeUp};
 use futures_util::stream::{self, StreamExt};
 use interpreter::Timestamp;
 
@@ -68,9 +68,9 @@ impl Installation {
         tally.swept += page.executions.len();
         tally.stuck += page.executions.iter().filter(|(_, due)| due.is_some_and(|due| due.0 <= late)).count();
         let due = page.executions.iter().filter(|(_, due)| due.is_some_and(|due| due <= soon));
-        let notices: Vec<Notice> = due.map(|(execution, due)| Notice::of(execution, *due)).collect();
-        tally.recalled += notices.len();
-        self.queue.send_all(notices).await?;
+        let wake_ups: Vec<WakeUp> = due.map(|(execution, due)| WakeUp::of(execution, *due)).collect();
+        tally.recalled += wake_ups.len();
+        self.queue.send_all(wake_ups).await?;
         for (execution, _) in &page.executions {
             match self.table.stamp_anew(execution).await {
                 Ok(stamped) => tally.stamped += stamped,

@@ -13,7 +13,7 @@ use crate::item::{Item, bytes, item_of, key, number, text};
 use crate::layout;
 use crate::retention::Retention;
 
-/// The store of an installation: the service's `Journal` and `Machines` on one DynamoDB table.
+/// The store of an installation: the service's `Journal` and `Documents` on one DynamoDB table.
 #[derive(Clone)]
 pub struct Table {
     pub(crate) client: Client,

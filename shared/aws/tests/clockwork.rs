@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use async_trait::async_trait;
 use aws::{Environment, Installation, MetricLines, Tally, clients, create};
-use engine::Role;
+use engine::Deployment;
 use engine::ports::{Journal, Record, TaskAnswer, TaskCall, Tasks};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
@@ -58,7 +58,8 @@ impl World {
         };
         let both = (client, clients::sqs(&sqs.config()));
         let metrics = Arc::new(MetricLines::to(std::io::sink()));
-        let installation = environment.joined(both, clock.clone(), Role::Shares, Arc::new(NoTasks), metrics).await?;
+        let installation =
+            environment.joined(both, clock.clone(), Deployment::SharedWorker, Arc::new(NoTasks), metrics).await?;
         Ok(World { dynamo, sqs, clock, installation })
     }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use engine::cells::{self, Word};
-use engine::ports::{Journal, Notice, Over, Put, TaskAnswer, TaskCall, Tasks};
+use engine::cells::{self, Content};
+use engine::ports::{Expect, Journal, Put, TaskAnswer, TaskCall, Tasks, WakeUp};
 use engine::worker::{Message, Worker};
-use engine::{Role, entry};
+use engine::{Deployment, entry};
 use futures_util::future::{join_all, try_join_all};
 use interpreter::{Answer, Payload, ThreadPath, Wait};
 use serde_json::{Value, json};
@@ -74,8 +74,8 @@ impl World {
     async fn on_a_table_that_breaks(breaks: usize, waits: usize, fields: Value) -> Result<World> {
         let cloud = Cloud::new().await?;
         let outside = Arc::new(Outside { tokens: Mutex::default(), table: cloud.dynamo.clone(), breaks });
-        let api = cloud.process(Role::Answers, outside.clone()).await?;
-        let worker = Worker::new(cloud.process(Role::Shares, outside.clone()).await?.engine.clone());
+        let api = cloud.process(Deployment::ApiOnly, outside.clone()).await?;
+        let worker = Worker::new(cloud.process(Deployment::SharedWorker, outside.clone()).await?.engine.clone());
         let mut ask = json!({
             "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": true,
             "Parameters": { "FunctionName": "ask", "Payload": { "token.$": "$$.Task.Token", "item.$": "$" } },
@@ -105,7 +105,7 @@ impl World {
 
     /// A worker is told of the execution, and the messages so far are gone.
     async fn look(&self) -> Result<()> {
-        let look = Message::Look(Notice::of(&self.execution, None));
+        let look = Message::Look(WakeUp::of(&self.execution, None));
         let undone = self.worker.handle(vec![look], self.cloud.until()).await;
         assert!(undone.is_empty(), "{undone:?}");
         Ok(())
@@ -113,7 +113,7 @@ impl World {
 
     /// A call of the API, in a process of its own.
     async fn ask_alone(&self, action: &str, body: Value) -> Result<Value> {
-        let process = self.cloud.process(Role::Answers, self.outside.clone()).await?;
+        let process = self.cloud.process(Deployment::ApiOnly, self.outside.clone()).await?;
         call(&process.service, action, body).await
     }
 
@@ -223,9 +223,9 @@ async fn answer_beside(world: &World, item: u32, output: Value) -> Result<Put> {
     let started = entry::decode(0, &head.body)?.head.context("no head")?.0.started;
     // An iteration of a Map within a Map.
     let wait = Wait { path: ThreadPath(vec![item / 40, item % 40]), turn: u64::from(item) + 1 };
-    let word = Word::Answered(Answer::Succeeded { output: Payload::from_json_text(output.to_string()) });
+    let word = Content::Answered(Answer::Succeeded { output: Payload::from_json_text(output.to_string()) });
     let cell = cells::encode((&world.execution, started), (&wait, started), &word, 99 + u64::from(item))?;
-    Ok(world.api.table.put_cell(cell, Over::Unfinished).await?)
+    Ok(world.api.table.put_cell(cell, Expect::NotFinal).await?)
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,7 +280,7 @@ async fn who_only_answers_writes_his_own_answer_and_leaves_those_in_cells_to_the
 async fn who_answers_again_reads_again_before_the_next_entry() -> Result<()> {
     let world = &World::waiting_for(3, json!({})).await?;
     let tokens = &world.outside.tokens();
-    let other = world.cloud.process(Role::Answers, world.outside.clone()).await?;
+    let other = world.cloud.process(Deployment::ApiOnly, world.outside.clone()).await?;
     // What is asked happens at once, and is told a tenth of a second later.
     world.cloud.dynamo.takes(Duration::from_millis(100));
     let say = |service: Arc<Service>, after_ms: u64, item: usize| async move {
@@ -315,8 +315,8 @@ async fn an_answer_to_a_wait_that_is_not_known_yet_stays_in_its_cell() -> Result
     assert_eq!(answer_beside(&world, 2, json!(7)).await?, Put::Written);
     world.look().await?;
     let cells = world.api.table.cells(&world.execution).await?;
-    let words = cells.iter().map(|cell| cells::decode(cell).map(|note| note.word)).collect::<Result<Vec<_>, _>>()?;
-    assert!(matches!(words[..], [Word::Answered(_)]), "{words:?}");
+    let words = cells.iter().map(|cell| cells::decode(cell).map(|note| note.content)).collect::<Result<Vec<_>, _>>()?;
+    assert!(matches!(words[..], [Content::Answered(_)]), "{words:?}");
     Ok(())
 }
 
@@ -352,7 +352,7 @@ async fn an_answer_in_a_cell_is_heard_before_its_wait_times_out() -> Result<()> 
 #[tokio::test(start_paused = true)]
 async fn an_answer_in_a_cell_is_heard_although_its_message_is_lost() -> Result<()> {
     let world = World::waiting_for(1, json!({})).await?;
-    let clock = world.cloud.process(Role::Shares, world.outside.clone()).await?;
+    let clock = world.cloud.process(Deployment::SharedWorker, world.outside.clone()).await?;
     clock.tick(None, world.cloud.until()).await?;
     world.cloud.sent()?;
     assert_eq!(answer_beside(&world, 0, json!(7)).await?, Put::Written);

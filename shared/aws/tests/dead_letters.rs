@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use async_trait::async_trait;
 use aws::Tally;
-use engine::Role;
+use engine::Deployment;
 use engine::ports::{TaskAnswer, TaskCall, Tasks};
 use engine::worker::Worker;
 use serde_json::{Value, json};
@@ -43,8 +43,8 @@ impl World {
     /// One execution of these states.
     async fn new(definition: Value) -> Result<World> {
         let cloud = Cloud::new().await?;
-        let api = cloud.process(Role::Answers, Arc::new(Defective)).await?;
-        let clock = cloud.process(Role::Shares, Arc::new(Defective)).await?;
+        let api = cloud.process(Deployment::ApiOnly, Arc::new(Defective)).await?;
+        let clock = cloud.process(Deployment::SharedWorker, Arc::new(Defective)).await?;
         let machine = create_machine(&api.service, "fragile", "STANDARD", &definition).await?;
         let execution = start(&api.service, &machine, "one", &json!({ "order": 7 })).await?;
         Ok(World { cloud, api, clock, execution })
@@ -97,7 +97,7 @@ impl World {
         assert_eq!(stopped["stopDate"], self.ask("DescribeExecution").await?["stopDate"]);
         self.cloud.sent()?;
         let worker = Worker::new(self.clock.engine.clone());
-        let late = engine::worker::Message::Look(engine::ports::Notice::of(&self.execution, None));
+        let late = engine::worker::Message::Look(engine::ports::WakeUp::of(&self.execution, None));
         let undone = worker.handle(vec![late], self.cloud.until()).await;
         assert!(undone.is_empty(), "{undone:?}");
         let again = self.minute().await?;
@@ -195,7 +195,10 @@ async fn what_may_pass_is_left_alone() -> Result<()> {
     }
     world.spoil(1, json!("AAEC"))?;
     let worker = Worker::new(world.clock.engine.clone());
-    let error = worker.bury(engine::ports::Notice::of(&world.execution, None)).await.expect_err("the store is ill");
+    let error = worker
+        .handle_dead_letter(engine::ports::WakeUp::of(&world.execution, None))
+        .await
+        .expect_err("the store is ill");
     assert!(format!("{error:?}").contains("retryable: true"), "{error:?}");
     Ok(())
 }

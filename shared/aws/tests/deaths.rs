@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use engine::Role;
+use engine::Deployment;
 use engine::ports::{TaskAnswer, TaskCall, Tasks};
 use serde_json::{Value, json};
 use service::api::Service;
@@ -120,7 +120,7 @@ struct World {
 impl World {
     async fn new(definition: &Value) -> Result<World> {
         let (cloud, functions) = (Cloud::new().await?, Arc::new(Functions::default()));
-        let api = cloud.process(Role::Answers, functions.clone()).await?;
+        let api = cloud.process(Deployment::ApiOnly, functions.clone()).await?;
         *functions.front.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&api.service);
         let machine = create_machine(&api.service, "mortal", "STANDARD", definition).await?;
         let execution = start(&api.service, &machine, "one", &json!([1, 2, 3])).await?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use engine::Role;
+use engine::Deployment;
 use engine::ports::{TaskAnswer, TaskCall, Tasks};
 use engine::worker::{Message, Worker};
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ struct World {
 impl World {
     async fn new() -> Result<World> {
         let (cloud, functions) = (Cloud::new().await?, Arc::new(Functions::default()));
-        let api = cloud.process(Role::Answers, functions.clone()).await?;
+        let api = cloud.process(Deployment::ApiOnly, functions.clone()).await?;
         let machine = create_machine(&api.service, "delivered", "STANDARD", &definition()).await?;
         Ok(World { cloud, functions, api, machine })
     }
@@ -91,7 +91,7 @@ impl World {
 
     /// Another process that works.
     async fn worker(&self) -> Result<Worker> {
-        Ok(Worker::new(self.cloud.process(Role::Shares, self.functions.clone()).await?.engine.clone()))
+        Ok(Worker::new(self.cloud.process(Deployment::SharedWorker, self.functions.clone()).await?.engine.clone()))
     }
 
     /// Every execution succeeded, with a history without a gap, and every attempt was called once.
@@ -149,7 +149,7 @@ async fn messages_may_come_together_to_several_workers_in_any_order() -> Result<
 async fn what_cannot_be_dealt_with_comes_again_after_pauses_that_grow() -> Result<()> {
     let world = World::new().await?;
     world.api.sqs.send_message().queue_url(QUEUE).message_body("nothing of ours").send().await?;
-    let worker = world.cloud.process(Role::Shares, world.functions.clone()).await?;
+    let worker = world.cloud.process(Deployment::SharedWorker, world.functions.clone()).await?;
     let mut pauses = Vec::new();
     while pauses.len() < 6 {
         let batch = world.cloud.sqs.receive(QUEUE, 10, Duration::from_secs(900));
@@ -168,7 +168,7 @@ async fn who_lost_a_message_to_somebody_else_says_no_more_about_it() -> Result<(
     let world = World::new().await?;
     world.start("one").await?;
     world.functions.dying.store(true, Ordering::SeqCst);
-    let worker = world.cloud.process(Role::Shares, world.functions.clone()).await?;
+    let worker = world.cloud.process(Deployment::SharedWorker, world.functions.clone()).await?;
     // Somebody else is brought it, and that is its last receipt.
     let late = world.cloud.sqs.receive(QUEUE, 10, Duration::ZERO);
     world.cloud.sqs.receive(QUEUE, 10, Duration::from_secs(900));
@@ -220,7 +220,7 @@ async fn a_purged_queue_is_made_good_by_the_sweep() -> Result<()> {
     }
     assert_eq!(lost, EXECUTIONS, "messages are purged");
     tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
-    let clock = world.cloud.process(Role::Shares, world.functions.clone()).await?;
+    let clock = world.cloud.process(Deployment::SharedWorker, world.functions.clone()).await?;
     let tally = clock.tick(None, world.cloud.until()).await?;
     assert_eq!((tally.swept, tally.stuck), (EXECUTIONS, EXECUTIONS));
     world.cloud.deliver_all(&world.worker().await?, 1).await?;
@@ -231,7 +231,7 @@ async fn a_purged_queue_is_made_good_by_the_sweep() -> Result<()> {
 async fn a_purged_queue_is_made_good_at_once_when_an_operator_asks() -> Result<()> {
     const EXECUTIONS: usize = 20;
     let world = World::new().await?;
-    let clock = world.cloud.process(Role::Shares, world.functions.clone()).await?;
+    let clock = world.cloud.process(Deployment::SharedWorker, world.functions.clone()).await?;
     clock.heed(&json!({}), None, world.cloud.until()).await?;
     let mut executions = Vec::new();
     for number in 0..EXECUTIONS {
@@ -239,7 +239,12 @@ async fn a_purged_queue_is_made_good_at_once_when_an_operator_asks() -> Result<(
         if number % 2 == 0 {
             // It comes as far as its Wait of 90 seconds.
             let batch = world.cloud.sqs.receive(QUEUE, 10, Duration::from_secs(900));
-            world.cloud.process(Role::Shares, world.functions.clone()).await?.work(&batch, world.cloud.until()).await;
+            world
+                .cloud
+                .process(Deployment::SharedWorker, world.functions.clone())
+                .await?
+                .work(&batch, world.cloud.until())
+                .await;
         }
     }
     world.cloud.sqs.purge();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use engine::Role;
+use engine::Deployment;
 use engine::ports::{TaskAnswer, TaskCall, Tasks};
 use engine::tokens::Keys;
 use engine::worker::Worker;
@@ -36,7 +36,7 @@ impl Tasks for Tokens {
 #[tokio::test(start_paused = true)]
 async fn the_first_key_is_made_once() -> Result<()> {
     let cloud = Cloud::new().await?;
-    let table = cloud.process(Role::Answers, Arc::new(Tokens::default())).await?.table.clone();
+    let table = cloud.process(Deployment::ApiOnly, Arc::new(Tokens::default())).await?.table.clone();
     let first = table.keys([1; 32]).await?;
     ensure!(table.keys([2; 32]).await? == first && first != Keys::one([1; 32]), "a process made one before");
     Ok(())
@@ -45,22 +45,22 @@ async fn the_first_key_is_made_once() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn a_key_is_replaced_while_callbacks_are_open() -> Result<()> {
     let world = World::new().await?;
-    let before = world.process(Role::Answers).await?;
+    let before = world.process(Deployment::ApiOnly).await?;
     let old = world.token("old").await?;
     let first = world.asks(json!({ "order": "keys" })).await?;
     // First everybody learns the new one, …
     let both = world.asks(json!({ "order": "add-key" })).await?;
     ensure!(first.len() == 1 && both.len() == 2 && both[0] == first[0], "{first:?} {both:?}");
-    let learnt = world.process(Role::Answers).await?;
+    let learnt = world.process(Deployment::ApiOnly).await?;
     // … then everybody seals with it, …
     let led = world.asks(json!({ "order": { "use-key": both[1] } })).await?;
     ensure!(led == [both[1].clone(), both[0].clone()], "{led:?}");
     let new = world.token("new").await?;
-    let leading = world.process(Role::Answers).await?;
+    let leading = world.process(Deployment::ApiOnly).await?;
     // … and then nobody knows the old one.
     let last = world.asks(json!({ "order": { "drop-key": both[0] } })).await?;
     ensure!(last == [both[1].clone()], "{last:?}");
-    let after = world.process(Role::Answers).await?;
+    let after = world.process(Deployment::ApiOnly).await?;
     for (who, api, opens) in [
         ("before", before, [true, false]),
         ("learnt", learnt, [true, true]),
@@ -100,18 +100,18 @@ impl World {
             "Parameters": { "FunctionName": "work", "Payload.$": "$$.Task.Token" },
         });
         let definition = json!({ "StartAt": "Waits", "States": { "Waits": waits } });
-        let api = cloud.process(Role::Answers, tokens.clone()).await?;
+        let api = cloud.process(Deployment::ApiOnly, tokens.clone()).await?;
         let machine = create_machine(&api.service, "rotated", "STANDARD", &definition).await?;
         Ok(World { cloud, tokens, machine })
     }
 
     /// A process that begins now.
-    async fn process(&self, role: Role) -> Result<Process> {
-        self.cloud.process(role, self.tokens.clone()).await
+    async fn process(&self, deployment: Deployment) -> Result<Process> {
+        self.cloud.process(deployment, self.tokens.clone()).await
     }
 
     async fn answer(&self, event: Value) -> Result<Value> {
-        Ok(self.process(Role::Shares).await?.heed(&event, None, self.cloud.until()).await?)
+        Ok(self.process(Deployment::SharedWorker).await?.heed(&event, None, self.cloud.until()).await?)
     }
 
     /// The names of the keys after an operator's order.
@@ -123,8 +123,8 @@ impl World {
 
     /// The token that a function gets from processes that begin now.
     async fn token(&self, execution: &str) -> Result<String> {
-        start(&self.process(Role::Answers).await?.service, &self.machine, execution, &json!({})).await?;
-        self.cloud.deliver_all(&Worker::new(self.process(Role::Shares).await?.engine.clone()), 1).await?;
+        start(&self.process(Deployment::ApiOnly).await?.service, &self.machine, execution, &json!({})).await?;
+        self.cloud.deliver_all(&Worker::new(self.process(Deployment::SharedWorker).await?.engine.clone()), 1).await?;
         self.tokens.0.lock().unwrap_or_else(PoisonError::into_inner).pop().context("no token")
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use engine::Role;
+use engine::Deployment;
 use engine::ports::{TaskAnswer, TaskCall, Tasks};
 use engine::worker::Worker;
 use serde_json::{Value, json};
@@ -37,8 +37,8 @@ async fn a_line_says_which_execution_state_and_request_it_is_about_and_nothing_o
     let subscriber = subscriber.with_writer(move || to.clone()).finish();
     let _logged = tracing::subscriber::set_default(subscriber);
     let cloud = Cloud::new().await?;
-    let api = cloud.process(Role::Answers, Arc::new(Talkative)).await?;
-    let worker = cloud.process(Role::Shares, Arc::new(Talkative)).await?;
+    let api = cloud.process(Deployment::ApiOnly, Arc::new(Talkative)).await?;
+    let worker = cloud.process(Deployment::SharedWorker, Arc::new(Talkative)).await?;
     let work = json!({ "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "End": true });
     let definition = json!({ "StartAt": "Work", "States": { "Work": work } });
     let machine = create_machine(&api.service, "logged", "STANDARD", &definition).await?;

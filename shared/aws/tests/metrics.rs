@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use async_trait::async_trait;
 use aws::{MetricLines, Tally};
-use engine::Role;
+use engine::Deployment;
 use engine::ports::{ExecutionStatus, Happening, Metrics, TaskAnswer, TaskCall, Tasks};
 use engine::worker::Worker;
 use interpreter::Timestamp;
@@ -78,8 +78,10 @@ fn flushed(cloud: &Cloud, processes: [&Process; 2]) -> Result<Vec<Value>> {
 #[tokio::test(start_paused = true)]
 async fn each_start_and_each_end_is_counted_once_by_who_wrote_it() -> Result<()> {
     let cloud = Cloud::new().await?;
-    let (api, worker) =
-        (cloud.process(Role::Answers, Arc::new(Slow)).await?, cloud.process(Role::Shares, Arc::new(Slow)).await?);
+    let (api, worker) = (
+        cloud.process(Deployment::ApiOnly, Arc::new(Slow)).await?,
+        cloud.process(Deployment::SharedWorker, Arc::new(Slow)).await?,
+    );
     let machine = create_machine(&api.service, "counted", "STANDARD", &work()).await?;
     for name in ["a", "b", "c"] {
         start(&api.service, &machine, name, &json!(SECRET)).await?;
@@ -110,8 +112,10 @@ async fn each_start_and_each_end_is_counted_once_by_who_wrote_it() -> Result<()>
 #[tokio::test(start_paused = true)]
 async fn express_executions_are_counted_where_they_run() -> Result<()> {
     let cloud = Cloud::new().await?;
-    let (api, worker) =
-        (cloud.process(Role::Answers, Arc::new(Slow)).await?, cloud.process(Role::Shares, Arc::new(Slow)).await?);
+    let (api, worker) = (
+        cloud.process(Deployment::ApiOnly, Arc::new(Slow)).await?,
+        cloud.process(Deployment::SharedWorker, Arc::new(Slow)).await?,
+    );
     let states = json!({ "Bad": { "Type": "Fail", "Error": "No" } });
     let bad = create_machine(&api.service, "bad", "EXPRESS", &json!({ "StartAt": "Bad", "States": states })).await?;
     call(&api.service, "StartSyncExecution", json!({ "stateMachineArn": bad, "input": "{}" })).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use aws::{WorkQueue, clients, create, message};
-use engine::ports::{Notice, Queue, Starts};
+use engine::ports::{Queue, Starts, WakeUp};
 use engine::worker::Message;
 use interpreter::Timestamp;
 use serde_json::{Value, json};
@@ -19,8 +19,8 @@ fn queue(sqs: &Sqs) -> WorkQueue {
     WorkQueue::new(clients::sqs(&sqs.config()), URL, Arc::new(HandClock::at(NOW)))
 }
 
-fn written(notice: &Notice) -> Result<String> {
-    Ok(message::write(&Message::Look(notice.clone()))?)
+fn written(wake_up: &WakeUp) -> Result<String> {
+    Ok(message::write(&Message::Look(wake_up.clone()))?)
 }
 
 #[tokio::test]
@@ -38,11 +38,11 @@ async fn a_message_names_its_execution_and_waits_as_long_as_it_can() -> Result<(
         (minutes(26), None),
     ];
     for (due, sent) in cases {
-        let notice = Notice::of(&arn, due);
-        queue.send(notice.clone()).await?;
+        let wake_up = WakeUp::of(&arn, due);
+        queue.send(wake_up.clone()).await?;
         let expected = sent.map(|delay: Option<u32>| {
             let mut body =
-                json!({ "QueueUrl": URL, "MessageBody": written(&notice).ok(), "MessageGroupId": "8a9a6ea4c0a1e2d5" });
+                json!({ "QueueUrl": URL, "MessageBody": written(&wake_up).ok(), "MessageGroupId": "8a9a6ea4c0a1e2d5" });
             if let (Some(delay), Some(members)) = (delay, body.as_object_mut()) {
                 members.insert("DelaySeconds".into(), delay.into());
             }
@@ -61,17 +61,17 @@ async fn a_message_names_its_execution_and_waits_as_long_as_it_can() -> Result<(
 #[tokio::test]
 async fn many_messages_go_ten_at_a_time() -> Result<()> {
     let sqs = Sqs::default();
-    let executions: Vec<_> = (0..25).map(|number| Notice::of(&execution_arn(&number.to_string()), None)).collect();
+    let executions: Vec<_> = (0..25).map(|number| WakeUp::of(&execution_arn(&number.to_string()), None)).collect();
     queue(&sqs).send_all(executions.clone()).await?;
     let requests = sqs.requests();
     let sizes: Vec<_> = requests.iter().map(|(_, body)| body["Entries"].as_array().map_or(0, Vec::len)).collect();
     assert_eq!(sizes, [10, 10, 5]);
     let bodies: Vec<&Value> =
         requests.iter().flat_map(|(_, body)| body["Entries"].as_array().into_iter().flatten()).collect();
-    for (entry, notice) in bodies.iter().zip(&executions) {
-        assert_eq!(entry["MessageBody"], written(notice)?);
+    for (entry, wake_up) in bodies.iter().zip(&executions) {
+        assert_eq!(entry["MessageBody"], written(wake_up)?);
     }
-    queue(&sqs).send_all(vec![Notice::of(&execution_arn("far"), Some(Timestamp(i64::MAX)))]).await?;
+    queue(&sqs).send_all(vec![WakeUp::of(&execution_arn("far"), Some(Timestamp(i64::MAX)))]).await?;
     assert_eq!(sqs.requests(), []);
     Ok(())
 }
@@ -79,13 +79,13 @@ async fn many_messages_go_ten_at_a_time() -> Result<()> {
 #[tokio::test]
 async fn what_of_a_batch_is_refused_is_sent_again() -> Result<()> {
     let sqs = Sqs::default();
-    let executions: Vec<_> = ["a", "b", "c"].map(|name| Notice::of(&execution_arn(name), None)).to_vec();
+    let executions: Vec<_> = ["a", "b", "c"].map(|name| WakeUp::of(&execution_arn(name), None)).to_vec();
     let failure = |sender: bool| json!({ "Successful": [], "Failed": [{ "Id": "1", "Code": "InternalError", "SenderFault": sender }] });
     sqs.answers(200, failure(false));
     queue(&sqs).send_all(executions.clone()).await?;
     let requests = sqs.requests();
     assert_eq!(requests.len(), 2);
-    assert_eq!(requests[1].1["Entries"][0]["MessageBody"], written(&Notice::of(&execution_arn("b"), None))?);
+    assert_eq!(requests[1].1["Entries"][0]["MessageBody"], written(&WakeUp::of(&execution_arn("b"), None))?);
     sqs.answers(200, failure(true));
     let error = queue(&sqs).send_all(executions.clone()).await.expect_err("our fault");
     assert!(!error.retryable);
@@ -98,16 +98,16 @@ async fn a_queue_that_is_busy_is_waited_for() -> Result<()> {
     for _ in 0..4 {
         sqs.answers(503, json!({ "__type": "ServiceUnavailable" }));
     }
-    queue(&sqs).send(Notice::of(&arn, None)).await?;
+    queue(&sqs).send(WakeUp::of(&arn, None)).await?;
     assert_eq!(sqs.requests().len(), 5);
     for _ in 0..50 {
         sqs.answers(400, json!({ "__type": "com.amazonaws.sqs#RequestThrottled" }));
     }
-    let error = queue(&sqs).send(Notice::of(&arn, None)).await.expect_err("it stays busy");
+    let error = queue(&sqs).send(WakeUp::of(&arn, None)).await.expect_err("it stays busy");
     assert!(error.retryable, "{error}");
     let gone = Sqs::default();
     gone.answers(400, json!({ "__type": "com.amazonaws.sqs#QueueDoesNotExist" }));
-    let error = queue(&gone).send(Notice::of(&arn, None)).await.expect_err("no queue");
+    let error = queue(&gone).send(WakeUp::of(&arn, None)).await.expect_err("no queue");
     assert!(!error.retryable, "{error}");
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use engine::Role;
+use engine::Deployment;
 use engine::ports::{TaskAnswer, TaskCall, Tasks, TestCases};
 use engine::worker::Worker;
 use serde_json::{Value, json};
@@ -75,8 +75,8 @@ async fn ended_in(case: &str, definition: &Value, faults: &[Fault], result: fn(&
     let cases = TestCases::from([("slow".to_owned(), [CASE.to_owned()].into())]);
     let (table, faults, calls) = (cloud.dynamo.clone(), faults.to_vec(), Mutex::default());
     let functions = Arc::new(Functions { table, faults, result, calls, cases });
-    let api = cloud.process(Role::Answers, functions.clone()).await?.service;
-    let worker = Worker::new(cloud.process(Role::Shares, functions.clone()).await?.engine.clone());
+    let api = cloud.process(Deployment::ApiOnly, functions.clone()).await?.service;
+    let worker = Worker::new(cloud.process(Deployment::SharedWorker, functions.clone()).await?.engine.clone());
     let machine = create_machine(&api, "slow", "STANDARD", definition).await?;
     let execution = start(&api, &format!("{machine}{case}"), "one", &json!({ "items": [1, 2, 3] })).await?;
     cloud.deliver_all(&worker, 1).await?;

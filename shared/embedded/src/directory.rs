@@ -134,7 +134,7 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// An open data directory: the service's `Journal`, `Machines` and `Starts`.
+/// An open data directory: the service's `Journal`, `Documents` and `Starts`.
 ///
 /// Dropping it finishes what was asked for, closes the database and gives the lock back; that takes as long as the last
 /// commit takes.

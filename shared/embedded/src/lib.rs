@@ -1,6 +1,6 @@
 //! What lets Stepwell run in one process, durable in one directory, with nothing else installed.
 //!
-//! [`Directory`] is the store: it implements the service's ports `Journal`, `Machines` and `Starts`. [`TimerQueue`] is
+//! [`Directory`] is the store: it implements the service's ports `Journal`, `Documents` and `Starts`. [`TimerQueue`] is
 //! the port `Queue`. The same contract suite holds these and the DynamoDB and SQS adapters to the same promises.
 //!
 //! # The directory

@@ -1,9 +1,9 @@
-//! The port `Machines`: state machines as versioned documents, definitions under their hash.
+//! The port `Documents`: state machines as versioned documents, definitions under their hash.
 //!
 //! Revisions are never removed: see the crate's page.
 
 use async_trait::async_trait;
-use engine::ports::{MachineItem, Machines, StoreError};
+use engine::ports::{Document, Documents, StoreError};
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::digest::Digest;
@@ -11,43 +11,52 @@ use crate::directory::Directory;
 use crate::journal::sql_limit;
 
 #[async_trait]
-impl Machines for Directory {
-    async fn get(&self, arn: &str) -> Result<Option<MachineItem>, StoreError> {
-        let arn = arn.to_owned();
+impl Documents for Directory {
+    async fn get(&self, key: &str) -> Result<Option<Document>, StoreError> {
+        let key = key.to_owned();
         let get = "SELECT arn, version, body, digest FROM machines WHERE arn = ?1";
         self.readers
-            .read(move |connection| Ok(connection.prepare_cached(get)?.query_row([&arn], item).optional()?))
+            .read(move |connection| Ok(connection.prepare_cached(get)?.query_row([&key], document).optional()?))
             .await
     }
 
-    async fn put(&self, item: MachineItem) -> Result<bool, StoreError> {
-        let put = if item.version == 1 {
+    async fn put(&self, document: Document) -> Result<bool, StoreError> {
+        let put = if document.version == 1 {
             "INSERT INTO machines (arn, version, body, digest) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING"
         } else {
             "UPDATE machines SET version = ?2, body = ?3, digest = ?4 WHERE arn = ?1 AND version = ?2 - 1"
         };
-        let digest = item_digest(&item).finish();
+        let digest = document_digest(&document).finish();
         let write = move |connection: &rusqlite::Connection| {
-            Ok(connection.prepare_cached(put)?.execute(params![item.arn, item.version, item.body, digest])? == 1)
+            Ok(connection.prepare_cached(put)?.execute(params![
+                document.key,
+                document.version,
+                document.body,
+                digest
+            ])? == 1)
         };
         self.writer.write(write).await
     }
 
-    async fn remove(&self, arn: &str, version: u64) -> Result<bool, StoreError> {
-        let arn = arn.to_owned();
+    async fn remove(&self, key: &str, version: u64) -> Result<bool, StoreError> {
+        let key = key.to_owned();
         let remove = "DELETE FROM machines WHERE arn = ?1 AND version = ?2";
         let write = move |connection: &rusqlite::Connection| {
-            Ok(connection.prepare_cached(remove)?.execute(params![arn, version])? == 1)
+            Ok(connection.prepare_cached(remove)?.execute(params![key, version])? == 1)
         };
         self.writer.write(write).await
     }
 
-    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<MachineItem>, StoreError> {
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError> {
+        let (first, last) = (prefix.to_owned(), format!("{prefix}{}", char::MAX));
         let after = after.unwrap_or_default().to_owned();
-        let list = "SELECT arn, version, body, digest FROM machines WHERE arn > ?1 ORDER BY arn LIMIT ?2";
+        let list = "SELECT arn, version, body, digest FROM machines \
+            WHERE arn >= ?1 AND arn <= ?2 AND arn > ?3 ORDER BY arn LIMIT ?4";
         let read = move |connection: &rusqlite::Connection| {
             let mut statement = connection.prepare_cached(list)?;
-            Ok(statement.query_map(params![after, sql_limit(limit)], item)?.collect::<Result<_, _>>()?)
+            Ok(statement
+                .query_map(params![first, last, after, sql_limit(limit)], document)?
+                .collect::<Result<_, _>>()?)
         };
         self.readers.read(read).await
     }
@@ -78,14 +87,14 @@ impl Machines for Directory {
     }
 }
 
-fn item(row: &Row<'_>) -> rusqlite::Result<MachineItem> {
-    let item = MachineItem { arn: row.get(0)?, version: row.get(1)?, body: row.get(2)? };
-    item_digest(&item).check(row.get(3)?, || format!("the state machine {}", item.arn))?;
-    Ok(item)
+fn document(row: &Row<'_>) -> rusqlite::Result<Document> {
+    let document = Document { key: row.get(0)?, version: row.get(1)?, body: row.get(2)? };
+    document_digest(&document).check(row.get(3)?, || format!("the state machine {}", document.key))?;
+    Ok(document)
 }
 
-fn item_digest(item: &MachineItem) -> Digest {
-    Digest::of("machines").text(&item.arn).bytes(&item.version.to_le_bytes()).text(&item.body)
+fn document_digest(document: &Document) -> Digest {
+    Digest::of("machines").text(&document.key).bytes(&document.version.to_le_bytes()).text(&document.body)
 }
 
 fn revision_digest(hash: &str, definition: &str) -> Digest {

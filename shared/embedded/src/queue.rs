@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use engine::ports::{Clock, Notice, Queue, StoreError};
+use engine::ports::{Clock, Queue, StoreError, WakeUp};
 use interpreter::Timestamp;
 use tokio::sync::Notify;
 
@@ -95,8 +95,8 @@ impl TimerQueue {
 
 #[async_trait]
 impl Queue for TimerQueue {
-    async fn send(&self, notice: Notice) -> Result<(), StoreError> {
-        let Notice { execution, due, announces: _ } = notice;
+    async fn send(&self, wake_up: WakeUp) -> Result<(), StoreError> {
+        let WakeUp { execution, due, announces: _ } = wake_up;
         self.add(&execution, due);
         Ok(())
     }

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use embedded::{Directory, Options};
-use engine::ports::{Direction, Journal, MachineItem, Machines, Record, Starts, StoreError};
+use engine::ports::{Direction, Document, Documents, Journal, Record, Starts, StoreError};
 use records::{arn, close, record, write};
 use stepwell_tests::damage::{FILES, copied, damage};
 use stepwell_tests::modes::{count, number_in};
@@ -22,14 +22,14 @@ use stepwell_tests::simulation::Chance;
 /// Everything that was acknowledged.
 struct Written {
     journals: BTreeMap<String, Vec<Record>>,
-    machine: MachineItem,
+    machine: Document,
 }
 
 /// A directory as a killed process leaves it: what is in the log is there only.
 async fn killed(into: &Path) -> Result<Written> {
     let home = tempfile::tempdir()?;
     let directory = Directory::open(home.path(), &Options::default())?;
-    let machine = MachineItem { arn: "machine".to_owned(), version: 1, body: "{\"role\":\"r\"}".to_owned() };
+    let machine = Document { key: "machine".to_owned(), version: 1, body: "{\"role\":\"r\"}".to_owned() };
     directory.put(machine.clone()).await?;
     directory.put_revision("hash", "{\"StartAt\":\"A\"}").await?;
     directory.keep("express", "start").await?;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use embedded::{Directory, Durability, OpenError, Options};
-use engine::ports::{Direction, Journal, Machines, Record, Starts};
+use engine::ports::{Direction, Documents, Journal, Record, Starts};
 use futures_util::future::try_join_all;
 use records::{arn, close, record, write};
 use rusqlite::Connection;

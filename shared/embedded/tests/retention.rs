@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use embedded::{Directory, Durability, Options, Swept};
-use engine::ports::{Journal, ListQuery, Machines};
+use engine::ports::{Documents, Journal, ListQuery};
 use interpreter::Timestamp;
 use records::{MACHINE, arn, close, record, write};
 

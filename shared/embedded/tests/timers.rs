@@ -7,7 +7,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use embedded::TimerQueue;
 use engine::SystemClock;
-use engine::ports::{Clock, Notice, Queue};
+use engine::ports::{Clock, Queue, WakeUp};
 use interpreter::Timestamp;
 use stepwell_tests::hand_clock::HandClock;
 use tokio::time::{Instant, sleep, timeout};
@@ -39,7 +39,7 @@ fn queue() -> (Arc<PausedClock>, Arc<TimerQueue>) {
 async fn told(messages: &[(&str, Option<i64>)]) -> Result<Vec<(String, i64)>> {
     let (clock, queue) = queue();
     for (execution, due) in messages {
-        queue.send(Notice::of(execution, due.map(Timestamp))).await?;
+        queue.send(WakeUp::of(execution, due.map(Timestamp))).await?;
     }
     let mut told = Vec::new();
     while let Ok(next) = timeout(Duration::from_secs(3600), queue.next()).await {
@@ -74,13 +74,13 @@ async fn messages_come_when_they_are_due_and_in_order() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn an_earlier_message_is_told_to_who_waits_for_a_later_one() -> Result<()> {
     let (clock, queue) = queue();
-    queue.send(Notice::of("late", Some(Timestamp(1_000)))).await?;
+    queue.send(WakeUp::of("late", Some(Timestamp(1_000)))).await?;
     let waiting = tokio::spawn({
         let queue = Arc::clone(&queue);
         async move { queue.next().await.execution }
     });
     sleep(Duration::from_millis(10)).await;
-    queue.send(Notice::of("early", Some(Timestamp(20)))).await?;
+    queue.send(WakeUp::of("early", Some(Timestamp(20)))).await?;
     assert_eq!(waiting.await?, "early");
     assert_eq!(clock.now(), Timestamp(20));
     Ok(())
@@ -94,7 +94,7 @@ async fn a_message_wakes_who_waits_at_an_empty_queue() -> Result<()> {
         async move { queue.next().await.execution }
     });
     sleep(Duration::from_millis(50)).await;
-    queue.send(Notice::of("a", None)).await?;
+    queue.send(WakeUp::of("a", None)).await?;
     assert_eq!(waiting.await?, "a");
     assert_eq!(clock.now(), Timestamp(50));
     Ok(())
@@ -110,7 +110,7 @@ async fn many_who_wait_share_the_messages() -> Result<()> {
         })
         .collect();
     for number in 0..8 {
-        queue.send(Notice::of(&format!("execution {number}"), Some(Timestamp(number % 3)))).await?;
+        queue.send(WakeUp::of(&format!("execution {number}"), Some(Timestamp(number % 3)))).await?;
     }
     let mut told = Vec::new();
     for waiting in waiting {
@@ -124,7 +124,7 @@ async fn many_who_wait_share_the_messages() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn who_gives_up_waiting_takes_nothing_along() -> Result<()> {
     let (_clock, queue) = queue();
-    queue.send(Notice::of("a", Some(Timestamp(100)))).await?;
+    queue.send(WakeUp::of("a", Some(Timestamp(100)))).await?;
     assert!(timeout(Duration::from_millis(99), queue.next()).await.is_err());
     assert_eq!(timeout(Duration::from_millis(2), queue.next()).await?.execution, "a");
     Ok(())
@@ -135,7 +135,7 @@ async fn messages_that_were_told_before_the_clock_was_set_back_come_again() -> R
     let clock = Arc::new(HandClock::at(Timestamp(1_000)));
     let queue = TimerQueue::new(clock.clone());
     for due in [300, 600, 900] {
-        queue.send(Notice::of("a", Some(Timestamp(due)))).await?;
+        queue.send(WakeUp::of("a", Some(Timestamp(due)))).await?;
     }
     let told = queue.next().await;
     clock.move_by_millis(-500);
@@ -155,8 +155,8 @@ async fn messages_that_were_told_before_the_clock_was_set_back_come_again() -> R
 async fn what_is_to_be_told_at_once_is_even_if_the_clock_is_set_back() -> Result<()> {
     let clock = Arc::new(HandClock::at(Timestamp(1_000)));
     let queue = TimerQueue::new(clock.clone());
-    queue.send(Notice::of("late", Some(Timestamp(500)))).await?;
-    queue.send(Notice::of("now", None)).await?;
+    queue.send(WakeUp::of("late", Some(Timestamp(500)))).await?;
+    queue.send(WakeUp::of("now", None)).await?;
     clock.move_by_millis(-900);
     for (execution, now) in [("now", 100), ("late", 500)] {
         assert_eq!((queue.next().await.execution.as_str(), clock.now()), (execution, Timestamp(now)));

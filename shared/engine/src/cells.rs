@@ -30,18 +30,18 @@ const FORMAT: u32 = 1;
 
 /// What a cell says.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Word {
+pub enum Content {
     Answered(Answer<Payload>),
-    Beat,
-    Over,
+    Heartbeat,
+    Closed,
 }
 
 /// A cell, read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Note {
+pub struct CellRead {
     pub wait: Wait,
     pub at: Timestamp,
-    pub word: Word,
+    pub content: Content,
     pub nonce: u64,
     pub key: String,
 }
@@ -52,14 +52,17 @@ struct Stored {
     at: Timestamp,
     path: ThreadPath,
     turn: u64,
-    word: StoredWord,
+    #[serde(rename = "word")]
+    content: StoredContent,
 }
 
 #[derive(Serialize, Deserialize)]
-enum StoredWord {
+enum StoredContent {
     Answered(Answer<Box<RawValue>>),
-    Beat,
-    Over,
+    #[serde(rename = "Beat")]
+    Heartbeat,
+    #[serde(rename = "Over")]
+    Closed,
 }
 
 /// The key of a wait's cell. With the start of its execution: another of the same name has other cells.
@@ -76,32 +79,32 @@ pub fn belongs(cell: &Cell, started: Timestamp) -> bool {
 pub fn encode(
     execution: (&str, Timestamp),
     (wait, at): (&Wait, Timestamp),
-    word: &Word,
+    content: &Content,
     nonce: u64,
 ) -> Result<Cell, Unreadable> {
     let raw = |payload: &Payload| {
         RawValue::from_string(payload.text().to_owned()).map_err(|error| Unreadable::of("an answer", &error))
     };
-    let stored = match word {
-        Word::Answered(Answer::Succeeded { output }) => {
-            StoredWord::Answered(Answer::Succeeded { output: raw(output)? })
+    let stored_content = match content {
+        Content::Answered(Answer::Succeeded { output }) => {
+            StoredContent::Answered(Answer::Succeeded { output: raw(output)? })
         }
-        Word::Answered(Answer::Failed(failure)) => StoredWord::Answered(Answer::Failed(failure.clone())),
-        Word::Beat => StoredWord::Beat,
-        Word::Over => StoredWord::Over,
+        Content::Answered(Answer::Failed(failure)) => StoredContent::Answered(Answer::Failed(failure.clone())),
+        Content::Heartbeat => StoredContent::Heartbeat,
+        Content::Closed => StoredContent::Closed,
     };
-    let stored = Stored { v: FORMAT, at, path: wait.path.clone(), turn: wait.turn, word: stored };
-    let (last, calls) = match word {
-        Word::Answered(_) => (true, true),
-        Word::Over => (true, false),
-        Word::Beat => (false, false),
+    let stored = Stored { v: FORMAT, at, path: wait.path.clone(), turn: wait.turn, content: stored_content };
+    let (is_final, needs_wakeup) = match content {
+        Content::Answered(_) => (true, true),
+        Content::Closed => (true, false),
+        Content::Heartbeat => (false, false),
     };
     let body = serde_json::to_vec(&stored).map_err(|error| Unreadable::of("a cell", &error))?;
-    Ok(Cell { execution: execution.0.to_owned(), key: key(execution.1, wait), nonce, last, calls, body })
+    Ok(Cell { execution: execution.0.to_owned(), key: key(execution.1, wait), nonce, is_final, needs_wakeup, body })
 }
 
 /// Reads a cell.
-pub fn decode(cell: &Cell) -> Result<Note, Unreadable> {
+pub fn decode(cell: &Cell) -> Result<CellRead, Unreadable> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
@@ -112,16 +115,16 @@ pub fn decode(cell: &Cell) -> Result<Note, Unreadable> {
         return Err(Unreadable::Newer(format!("a cell has format {v}; this version of Stepwell reads up to {FORMAT}")));
     }
     let stored: Stored = serde_json::from_slice(&cell.body).map_err(damaged)?;
-    let word = match stored.word {
-        StoredWord::Answered(Answer::Succeeded { output }) => {
-            Word::Answered(Answer::Succeeded { output: Payload::from_json_text(Box::<str>::from(output)) })
+    let content = match stored.content {
+        StoredContent::Answered(Answer::Succeeded { output }) => {
+            Content::Answered(Answer::Succeeded { output: Payload::from_json_text(Box::<str>::from(output)) })
         }
-        StoredWord::Answered(Answer::Failed(failure)) => Word::Answered(Answer::Failed(failure)),
-        StoredWord::Beat => Word::Beat,
-        StoredWord::Over => Word::Over,
+        StoredContent::Answered(Answer::Failed(failure)) => Content::Answered(Answer::Failed(failure)),
+        StoredContent::Heartbeat => Content::Heartbeat,
+        StoredContent::Closed => Content::Closed,
     };
     let wait = Wait { path: stored.path, turn: stored.turn };
-    Ok(Note { wait, at: stored.at, word, nonce: cell.nonce, key: cell.key.clone() })
+    Ok(CellRead { wait, at: stored.at, content, nonce: cell.nonce, key: cell.key.clone() })
 }
 
 #[cfg(test)]
@@ -135,15 +138,15 @@ mod tests {
         let wait = Wait { path: ThreadPath::root(), turn: 7 };
         let output = Payload::from_json_text("{ \"a\": 1 }");
         let cases = [
-            (Word::Beat, r#""Beat""#, (false, false)),
-            (Word::Over, r#""Over""#, (true, false)),
+            (Content::Heartbeat, r#""Beat""#, (false, false)),
+            (Content::Closed, r#""Over""#, (true, false)),
             (
-                Word::Answered(Answer::Succeeded { output }),
+                Content::Answered(Answer::Succeeded { output }),
                 r#"{"Answered":{"Succeeded":{"output":{ "a": 1 }}}}"#,
                 (true, true),
             ),
             (
-                Word::Answered(Answer::Failed(Failure::of(Some("No".into()), None))),
+                Content::Answered(Answer::Failed(Failure::of(Some("No".into()), None))),
                 r#"{"Answered":{"Failed":{"error":"No"}}}"#,
                 (true, true),
             ),
@@ -153,14 +156,20 @@ mod tests {
             let path = serde_json::to_string(&wait.path).expect("is written");
             let expected = format!(r#"{{"v":1,"at":9,"path":{path},"turn":7,"word":{text}}}"#);
             assert_eq!(String::from_utf8_lossy(&cell.body), expected);
-            assert_eq!((cell.key.as_str(), cell.last, cell.calls), ("000000000000005/0000000007", flags.0, flags.1));
+            assert_eq!(
+                (cell.key.as_str(), cell.is_final, cell.needs_wakeup),
+                ("000000000000005/0000000007", flags.0, flags.1)
+            );
             assert!(belongs(&cell, Timestamp(5)) && !belongs(&cell, Timestamp(6)));
             let key = cell.key.clone();
-            assert_eq!(decode(&cell), Ok(Note { wait: wait.clone(), at: Timestamp(9), word, nonce: 3, key }));
+            assert_eq!(
+                decode(&cell),
+                Ok(CellRead { wait: wait.clone(), at: Timestamp(9), content: word, nonce: 3, key })
+            );
         }
         let newer = Cell {
             body: br#"{"v":2}"#.to_vec(),
-            ..encode(("a", Timestamp(1)), (&wait, Timestamp(1)), &Word::Beat, 1).expect("is written")
+            ..encode(("a", Timestamp(1)), (&wait, Timestamp(1)), &Content::Heartbeat, 1).expect("is written")
         };
         assert!(matches!(decode(&newer), Err(Unreadable::Newer(_))));
     }

@@ -7,7 +7,7 @@ use asl::{MachineType, StateMachine};
 use sha2::{Digest, Sha256};
 
 use crate::entry::Unreadable;
-use crate::ports::{Machines, StoreError};
+use crate::ports::{Documents, StoreError};
 
 /// How many parsed definitions are kept at most.
 const KEPT: usize = 256;
@@ -18,7 +18,7 @@ pub fn revision_hash(definition: &str) -> String {
 }
 
 pub struct Definitions {
-    machines: Arc<dyn Machines>,
+    machines: Arc<dyn Documents>,
     parsed: Mutex<HashMap<String, Arc<StateMachine>>>,
 }
 
@@ -30,7 +30,7 @@ pub enum Missing {
 }
 
 impl Definitions {
-    pub fn new(machines: Arc<dyn Machines>) -> Definitions {
+    pub fn new(machines: Arc<dyn Documents>) -> Definitions {
         Definitions { machines, parsed: Mutex::new(HashMap::new()) }
     }
 

@@ -5,7 +5,7 @@
 //! ([`Settings::commit_bytes`]), answers the letters once that is durable, and begins the calls whose claims were in it. A
 //! holder that has nothing left to do arms one message for the earliest due time, unless there is one ([`watch`]), and lets
 //! go. Two processes that hold the same execution race on the conditional append: the loser reads the winner's entries and
-//! applies its letters behind them. A process that only answers ([`Role::Answers`]) sends its message before it commits and
+//! applies its letters behind them. A process that only answers ([`Deployment::ApiOnly`]) sends its message before it commits and
 //! lets go at once; one whose time is short ([`Deliver::drive`]) begins no call that outlasts it, and leaves the rest to a
 //! message.
 
@@ -33,9 +33,9 @@ use tracing::Instrument;
 
 use crate::definitions::{Definitions, Missing};
 use crate::entry::{Head, Unreadable};
-use crate::ports::{Notice, Record, StoreError};
+use crate::ports::{Record, StoreError, WakeUp};
 use crate::tokens::Seal;
-use crate::{Role, Settings, World};
+use crate::{Deployment, Settings, World};
 
 pub use express::ExpressEnd;
 pub use ledger::status_of;
@@ -47,13 +47,13 @@ const HAND_BYTES: usize = 16 << 10;
 /// Delivers stimuli to executions, and does what they wait for.
 pub struct Deliver {
     world: World,
-    role: Role,
+    deployment: Deployment,
     seal: Seal,
     owner: String,
     /// Calls of tasks that may begin.
     calls: Arc<Semaphore>,
     /// Executions that may be in hand.
-    hands: Arc<Semaphore>,
+    max_active_executions: Arc<Semaphore>,
     /// See [`Settings::commit_bytes`].
     commit_bytes: usize,
     desks: Mutex<HashMap<String, mpsc::UnboundedSender<Letter>>>,
@@ -154,13 +154,13 @@ impl Deliver {
         let seed = world.clock.seed();
         let owner = seed.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Arc::new(Deliver {
-            definitions: Definitions::new(world.machines.clone()),
+            definitions: Definitions::new(world.documents.clone()),
             world,
-            role: settings.role,
+            deployment: settings.deployment,
             seal: Seal::new(settings.keys.clone()),
             owner,
             calls: Arc::new(Semaphore::new(settings.calls)),
-            hands: Arc::new(Semaphore::new(settings.hands.min(Semaphore::MAX_PERMITS))),
+            max_active_executions: Arc::new(Semaphore::new(settings.max_active_executions.min(Semaphore::MAX_PERMITS))),
             commit_bytes: settings.commit_bytes,
             desks: Mutex::new(HashMap::new()),
             watches: watch::Watches::default(),
@@ -182,7 +182,9 @@ impl Deliver {
         let arn = start.execution.arn.clone();
         let weight = (start.execution.input.text().len() / HAND_BYTES).saturating_add(1);
         let weight = u32::try_from(weight).unwrap_or(u32::MAX);
-        let Ok(hand) = self.hands.clone().try_acquire_many_owned(weight) else { return Err(DeliverError::Busy) };
+        let Ok(hand) = self.max_active_executions.clone().try_acquire_many_owned(weight) else {
+            return Err(DeliverError::Busy);
+        };
         let (told, hears) = oneshot::channel();
         let (sender, letters) = mpsc::unbounded_channel();
         let opened = {
@@ -226,16 +228,16 @@ impl Deliver {
     /// returns once the first commit is through.
     pub async fn look(self: &Arc<Self>, arn: &str) -> Result<Delivered, DeliverError> {
         // Never closed, so there is always a hand in the end.
-        let hand = self.hands.clone().acquire_owned().await.ok();
+        let hand = self.max_active_executions.clone().acquire_owned().await.ok();
         let (reply, hears) = oneshot::channel();
         self.post(arn, self.letter(Said::Look, reply), None, hand);
         hears.await.unwrap_or(Err(DeliverError::Lost))
     }
 
     /// A message came whose time it is.
-    pub(crate) fn told(&self, notice: &Notice) {
-        if let Some(due) = notice.due {
-            self.watches.told(&notice.execution, due);
+    pub(crate) fn told(&self, wake_up: &WakeUp) {
+        if let Some(due) = wake_up.due {
+            self.watches.told(&wake_up.execution, due);
         }
     }
 
@@ -252,7 +254,7 @@ impl Deliver {
     async fn say(self: &Arc<Self>, arn: &str, said: Said) -> Result<Delivered, DeliverError> {
         let (reply, hears) = oneshot::channel();
         // Whoever answers or stops is never kept waiting by what others started.
-        let hand = self.hands.clone().try_acquire_owned().ok();
+        let hand = self.max_active_executions.clone().try_acquire_owned().ok();
         self.post(arn, self.letter(said, reply), None, hand);
         hears.await.unwrap_or(Err(DeliverError::Lost))
     }

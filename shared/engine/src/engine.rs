@@ -19,7 +19,7 @@ pub struct Engine {
 impl Engine {
     pub fn new(world: World, settings: Settings) -> Arc<Engine> {
         let deliver = Deliver::new(world.clone(), &settings);
-        let express = Express::new(deliver.clone(), &world, settings.role);
+        let express = Express::new(deliver.clone(), &world, settings.deployment);
         Arc::new(Engine { world, settings, deliver, express })
     }
 

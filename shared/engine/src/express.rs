@@ -1,7 +1,7 @@
 //! Express executions beside their calls: asynchronous starts, and what becomes of them after a crash.
 //!
 //! An asynchronous start is kept before it is answered and dropped when the execution ended, so it runs at least once;
-//! a synchronous one runs within its call, at most once. Nothing else is stored. A process that is [`Role::Alone`] runs
+//! a synchronous one runs within its call, at most once. Nothing else is stored. A process that is [`Deployment::SingleProcess`] runs
 //! what it was asked to start; elsewhere the kept start is the message by which a worker learns of it.
 
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use crate::deliver::{Deliver, DeliverError, ExpressEnd, Start, status_of};
 use crate::entry::{Head, Unreadable};
 use crate::ports::{Clock, Starts, StoreError};
-use crate::{Role, World};
+use crate::{Deployment, World};
 
 /// Asynchronous executions that run at a time; more starts are throttled, and what was started before waits its turn.
 const AT_A_TIME: usize = 10_000;
@@ -33,7 +33,7 @@ pub struct Express {
     clock: Arc<dyn Clock>,
     running: Arc<Running>,
     turns: Arc<Semaphore>,
-    role: Role,
+    deployment: Deployment,
 }
 
 /// When each started that runs.
@@ -57,9 +57,16 @@ struct Kept {
 const FORMAT: u32 = 1;
 
 impl Express {
-    pub fn new(deliver: Arc<Deliver>, world: &World, role: Role) -> Express {
+    pub fn new(deliver: Arc<Deliver>, world: &World, deployment: Deployment) -> Express {
         let (starts, clock) = (world.starts.clone(), world.clock.clone());
-        Express { deliver, starts, clock, running: Arc::default(), turns: Arc::new(Semaphore::new(AT_A_TIME)), role }
+        Express {
+            deliver,
+            starts,
+            clock,
+            running: Arc::default(),
+            turns: Arc::new(Semaphore::new(AT_A_TIME)),
+            deployment,
+        }
     }
 
     /// When the execution started, if it runs in this process.
@@ -76,9 +83,9 @@ impl Express {
     pub async fn start(&self, start: Start) -> Result<(), DeliverError> {
         let body = kept(&start)?;
         self.starts.keep(&start.execution.arn, &body).await?;
-        match self.role {
-            Role::Alone => self.spawn(start),
-            Role::Answers | Role::Shares => {}
+        match self.deployment {
+            Deployment::SingleProcess => self.spawn(start),
+            Deployment::ApiOnly | Deployment::SharedWorker => {}
         }
         Ok(())
     }

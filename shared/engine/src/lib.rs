@@ -18,4 +18,4 @@ mod world;
 
 pub use engine::Engine;
 pub use system_clock::SystemClock;
-pub use world::{Role, Settings, World};
+pub use world::{Deployment, Settings, World};

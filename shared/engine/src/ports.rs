@@ -133,8 +133,8 @@ pub struct OpenPage {
     pub next: Option<String>,
 }
 
-/// A place beside the journal of an execution, of which there is one per wait: for what is said to it by who cannot, or
-/// need not, wait for a turn to append.
+/// A place beside the journal of an execution, of which there is one per wait: for an answer, heartbeat or closing whose
+/// writer cannot, or need not, append to the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
     /// The execution's ARN.
@@ -143,21 +143,30 @@ pub struct Cell {
     pub key: String,
     /// Chosen by the writer.
     pub nonce: u64,
-    /// Nobody writes over it who has not seen it.
-    pub last: bool,
-    /// Somebody has to look. A store whose messages can be lost sees to it that somebody does.
-    pub calls: bool,
+    /// A writer replaces it only if it has read it.
+    pub is_final: bool,
+    /// A worker has to look. A store whose messages can be lost sees to it that one does.
+    pub needs_wakeup: bool,
     /// In the shape of [`crate::cells`].
     pub body: Vec<u8>,
 }
 
-/// What may be written over.
+/// What a writer of a cell expects to be there: anything else stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Over {
-    /// Nothing, or what is not the last.
-    Unfinished,
-    /// Nothing but what has that nonce; without one, nothing.
-    Seen(Option<u64>),
+pub enum Expect {
+    /// No cell.
+    Absent,
+    /// The cell of that nonce.
+    Nonce(u64),
+    /// No cell, or one that is not final.
+    NotFinal,
+}
+
+impl Expect {
+    /// The cell of the nonce that the writer read, or none if it found none.
+    pub fn seen(nonce: Option<u64>) -> Expect {
+        nonce.map_or(Expect::Absent, Expect::Nonce)
+    }
 }
 
 /// What became of writing a cell.
@@ -214,7 +223,7 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Writes a cell. Of several writers over the same, one wins; a loser gets the winner's. After an error the cell may
     /// or may not have been written; writing the same again is no conflict.
-    async fn put_cell(&self, _cell: Cell, _over: Over) -> Result<Put, StoreError> {
+    async fn put_cell(&self, _cell: Cell, _expect: Expect) -> Result<Put, StoreError> {
         Err(StoreError { message: "this store has one writer and no cells".to_owned(), retryable: false })
     }
 
@@ -226,29 +235,29 @@ pub trait Journal: Send + Sync + 'static {
     async fn forget(&self, execution: &str) -> Result<(), StoreError>;
 }
 
-/// A state machine as stored; `body` is the service's own document.
+/// A document as stored: of a state machine, under its ARN; `body` is the service's own.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MachineItem {
-    pub arn: String,
+pub struct Document {
+    pub key: String,
     /// Counts the writes of this item; the first is 1.
     pub version: u64,
     pub body: String,
 }
 
-/// The state machines of an installation and their revisions.
+/// What an installation keeps by key: documents that change by compare-and-swap, and definitions by their hash.
 #[async_trait]
-pub trait Machines: Send + Sync + 'static {
-    async fn get(&self, arn: &str) -> Result<Option<MachineItem>, StoreError>;
+pub trait Documents: Send + Sync + 'static {
+    async fn get(&self, key: &str) -> Result<Option<Document>, StoreError>;
 
-    /// Writes `item` if what is stored has version `item.version - 1` (0: nothing is stored). False: it has not, and
-    /// nothing was written. Durable when it returns.
-    async fn put(&self, item: MachineItem) -> Result<bool, StoreError>;
+    /// Writes `document` if what is stored has version `document.version - 1` (0: nothing is stored). False: it has not,
+    /// and nothing was written. Durable when it returns.
+    async fn put(&self, document: Document) -> Result<bool, StoreError>;
 
-    /// Removes the item if it still has that version.
-    async fn remove(&self, arn: &str, version: u64) -> Result<bool, StoreError>;
+    /// Removes the document if it still has that version.
+    async fn remove(&self, key: &str, version: u64) -> Result<bool, StoreError>;
 
-    /// Ordered by ARN, beginning after `after`.
-    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<MachineItem>, StoreError>;
+    /// Those whose keys begin with `prefix`, ordered by key, beginning after `after`.
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError>;
 
     /// Keeps a definition under its hash. Writing the same twice is one write.
     async fn put_revision(&self, hash: &str, definition: &str) -> Result<(), StoreError>;
@@ -267,7 +276,7 @@ pub trait Starts: Send + Sync + 'static {
 
 /// A message that names an execution: a reason to look, never a fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
+pub struct WakeUp {
     pub execution: String,
     /// Not before then; at once when `None`. A queue that cannot delay for so long may tell earlier, and gets it again.
     pub due: Option<Timestamp>,
@@ -275,10 +284,10 @@ pub struct Notice {
     pub announces: Option<u64>,
 }
 
-impl Notice {
+impl WakeUp {
     /// A reason to look at `due`, or now.
-    pub fn of(execution: &str, due: Option<Timestamp>) -> Notice {
-        Notice { execution: execution.to_owned(), due, announces: None }
+    pub fn of(execution: &str, due: Option<Timestamp>) -> WakeUp {
+        WakeUp { execution: execution.to_owned(), due, announces: None }
     }
 }
 
@@ -286,7 +295,7 @@ impl Notice {
 pub trait Queue: Send + Sync + 'static {
     /// At its due time or later, at least once, somebody is told to look at the execution. A notice due later than a
     /// record of that execution says it is may be left to the record.
-    async fn send(&self, notice: Notice) -> Result<(), StoreError>;
+    async fn send(&self, wake_up: WakeUp) -> Result<(), StoreError>;
 }
 
 /// One attempt of a task.

@@ -14,7 +14,7 @@ use tracing::Instrument;
 use crate::Engine;
 use crate::deliver::{DeliverError, EARLY_MS};
 use crate::entry::Unreadable;
-use crate::ports::Notice;
+use crate::ports::WakeUp;
 
 /// What came before its commit is looked for once more after this, …
 const SOON: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ const DEFECT: &str = "a defect of Stepwell, which its log describes, stopped eve
 /// A message of the work queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
-    Look(Notice),
+    Look(WakeUp),
     /// The start of an asynchronous Express execution, as [`crate::ports::Starts::keep`] got it.
     Start(String),
 }
@@ -38,13 +38,13 @@ pub struct Undone {
     pub why: String,
 }
 
-/// What became of a message that had been given up.
+/// What became of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Buried {
+pub enum DeadLetterOutcome {
     /// What it asked for is done.
-    Done,
-    /// Its execution failed, because nobody can drive it.
-    GivenUp,
+    Handled,
+    /// Its execution was closed as failed, because no worker can drive it.
+    ForceFailed,
 }
 
 /// Deals with messages.
@@ -67,16 +67,16 @@ impl Worker {
         for (place, message) in messages.into_iter().enumerate() {
             match message {
                 Message::Start(body) => starts.push((place, body)),
-                Message::Look(notice) if notice.due.is_some_and(|due| due > soon) => early.push((place, notice)),
-                Message::Look(notice) => {
-                    self.engine.deliver().told(&notice);
-                    let group = executions.entry(notice.execution).or_default();
-                    group.announced = group.announced.max(notice.announces);
+                Message::Look(wake_up) if wake_up.due.is_some_and(|due| due > soon) => early.push((place, wake_up)),
+                Message::Look(wake_up) => {
+                    self.engine.deliver().told(&wake_up);
+                    let group = executions.entry(wake_up.execution).or_default();
+                    group.announced = group.announced.max(wake_up.announces);
                     group.places.push(place);
                 }
             }
         }
-        let early = join_all(early.into_iter().map(|(place, notice)| self.pass_on(place, notice)));
+        let early = join_all(early.into_iter().map(|(place, wake_up)| self.pass_on(place, wake_up)));
         let looks = join_all(executions.into_iter().map(|(arn, group)| self.look(arn, group, until)));
         let runs = join_all(starts.into_iter().map(|(place, body)| self.run(place, body)));
         let (early, looks, runs) = tokio::join!(early, looks, runs);
@@ -86,27 +86,27 @@ impl Worker {
 
     /// Deals with a message that failed again and again: once more, alone, beginning no calls. When that shows that the
     /// execution cannot be driven, it is closed as failed. An error is one that may pass: the message has to come again.
-    pub async fn bury(&self, notice: Notice) -> Result<Buried, DeliverError> {
+    pub async fn handle_dead_letter(&self, wake_up: WakeUp) -> Result<DeadLetterOutcome, DeliverError> {
         let now = self.engine.now();
-        if notice.due.is_some_and(|due| due > now.plus_millis(EARLY_MS)) {
-            self.engine.world().queue.send(notice).await?;
-            return Ok(Buried::Done);
+        if wake_up.due.is_some_and(|due| due > now.plus_millis(EARLY_MS)) {
+            self.engine.world().queue.send(wake_up).await?;
+            return Ok(DeadLetterOutcome::Handled);
         }
-        self.engine.deliver().told(&notice);
-        let why = match self.drive(&notice.execution, notice.announces, now).await {
-            Ok(()) => return Ok(Buried::Done),
+        self.engine.deliver().told(&wake_up);
+        let why = match self.drive(&wake_up.execution, wake_up.announces, now).await {
+            Ok(()) => return Ok(DeadLetterOutcome::Handled),
             Err(DeliverError::Unreadable(Unreadable::Damaged(what))) => what,
             Err(DeliverError::Lost) => DEFECT.to_owned(),
             Err(passing) => return Err(passing),
         };
-        let closed = self.engine.deliver().give_up(&notice.execution, &why).await?;
-        tracing::error!(execution = notice.execution, why, closed, "an execution was given up");
-        Ok(if closed { Buried::GivenUp } else { Buried::Done })
+        let closed = self.engine.deliver().give_up(&wake_up.execution, &why).await?;
+        tracing::error!(execution = wake_up.execution, why, closed, "an execution was given up");
+        Ok(if closed { DeadLetterOutcome::ForceFailed } else { DeadLetterOutcome::Handled })
     }
 
     /// Sends a message on that came before its time.
-    async fn pass_on(&self, place: usize, notice: Notice) -> Option<Undone> {
-        let sent = self.engine.world().queue.send(notice).await;
+    async fn pass_on(&self, place: usize, wake_up: WakeUp) -> Option<Undone> {
+        let sent = self.engine.world().queue.send(wake_up).await;
         sent.err().map(|error| Undone { place, why: error.message })
     }
 
@@ -131,7 +131,7 @@ impl Worker {
             return Ok(());
         }
         let late = self.engine.now().plus_millis(LATE_MS);
-        self.engine.world().queue.send(Notice::of(arn, Some(late))).await.map_err(DeliverError::Store)
+        self.engine.world().queue.send(WakeUp::of(arn, Some(late))).await.map_err(DeliverError::Store)
     }
 
     /// The last record of the execution, when there is nothing left to do here.

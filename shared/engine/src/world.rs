@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::ports::{Clock, Journal, Machines, Metrics, Queue, Starts, Tasks};
+use crate::ports::{Clock, Documents, Journal, Metrics, Queue, Starts, Tasks};
 use crate::tokens::Keys;
 
 /// The ports of one installation.
 #[derive(Clone)]
 pub struct World {
     pub journal: Arc<dyn Journal>,
-    pub machines: Arc<dyn Machines>,
+    pub documents: Arc<dyn Documents>,
     pub starts: Arc<dyn Starts>,
     pub queue: Arc<dyn Queue>,
     pub tasks: Arc<dyn Tasks>,
@@ -27,12 +27,12 @@ pub struct Settings {
     pub keys: Keys,
     /// How long a closed execution is kept, in days.
     pub retention_days: u32,
-    pub role: Role,
+    pub deployment: Deployment,
     /// Calls of tasks in flight at a time.
     pub calls: usize,
     /// Executions in hand at a time, about: more starts are throttled. Each counts once, and once more for every 16 KiB of
     /// its input.
-    pub hands: usize,
+    pub max_active_executions: usize,
     /// Bytes of payloads with which a commit takes in nothing more that has happened. With the longest step behind them they
     /// are far from what a store takes as one record.
     pub commit_bytes: usize,
@@ -47,13 +47,32 @@ impl Settings {
     pub const COMMIT_BYTES: usize = 8 << 20;
 }
 
-/// What this process does besides answering.
+/// How the processes of an installation share its work, and which of it this one does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Answers only: what is left to do is somebody else's, who is sent a message.
-    Answers,
-    /// Does everything, beside others on the same store: a claim of another process is alive until its lease is over.
-    Shares,
-    /// Does everything, alone: a claim of another process is a dead one's.
-    Alone,
+pub enum Deployment {
+    /// Answers API calls only: what is left to do, a worker does, woken by a message.
+    ApiOnly,
+    /// Answers and performs tasks, beside other processes on the same store: a claim of another process is alive until its
+    /// lease is over.
+    SharedWorker,
+    /// Answers and performs tasks, alone on its store: a claim of another process is a dead one's.
+    SingleProcess,
+}
+
+impl Deployment {
+    /// True when this process calls the targets of tasks itself.
+    pub fn performs_tasks(self) -> bool {
+        match self {
+            Deployment::ApiOnly => false,
+            Deployment::SharedWorker | Deployment::SingleProcess => true,
+        }
+    }
+
+    /// True when other processes write to the same store.
+    pub fn has_peers(self) -> bool {
+        match self {
+            Deployment::ApiOnly | Deployment::SharedWorker => true,
+            Deployment::SingleProcess => false,
+        }
+    }
 }

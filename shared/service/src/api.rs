@@ -86,7 +86,7 @@ impl Service {
     pub fn new(engine: Arc<Engine>) -> Arc<Service> {
         let settings = engine.settings();
         Arc::new(Service {
-            registry: Registry::new(engine.world(), settings.role),
+            registry: Registry::new(engine.world(), settings.deployment),
             seal: Seal::new(settings.keys.clone()),
             home: arn::Home::of(settings),
             retention: i64::from(settings.retention_days).saturating_mul(DAY_MS),

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use engine::Role;
+use engine::Deployment;
 use engine::ports::{TaskAnswer, TaskCall, Tasks};
 
 use super::Cloud;
@@ -36,7 +36,7 @@ impl Cloud {
             let through = |client: SharedHttpConnector| config(Gated { client, gate: gate.clone() });
             let dynamodb = clients::dynamodb(&through(SharedHttpConnector::new(self.dynamo.clone())));
             let sqs = clients::sqs(&through(SharedHttpConnector::new(self.sqs.clone())));
-            let joined = self.joined((dynamodb, sqs), Role::Shares, Arc::new(mortal));
+            let joined = self.joined((dynamodb, sqs), Deployment::SharedWorker, Arc::new(mortal));
             tokio::select! {
                 biased;
                 installation = joined => match installation {

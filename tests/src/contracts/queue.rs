@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use aws::{WorkQueue, create, message};
 use engine::SystemClock;
-use engine::ports::{Clock, Notice, Queue, Starts};
+use engine::ports::{Clock, Queue, Starts, WakeUp};
 use engine::worker::Message;
 use interpreter::Timestamp;
 
@@ -60,25 +60,25 @@ impl Mailbox {
 
 pub async fn a_message_arrives_at_its_time_and_says_what_was_said(mailbox: &Mailbox) -> Result<()> {
     let now = mailbox.clock.now();
-    let at_once = Notice { execution: execution_arn("one"), due: None, announces: Some(7) };
-    let later = Notice::of(&execution_arn("later"), Some(Timestamp(now.0 + 2_000)));
+    let at_once = WakeUp { execution: execution_arn("one"), due: None, announces: Some(7) };
+    let later = WakeUp::of(&execution_arn("later"), Some(Timestamp(now.0 + 2_000)));
     mailbox.queue.send(later.clone()).await?;
     mailbox.queue.send(at_once.clone()).await?;
     assert_eq!(mailbox.until(1).await?, [Message::Look(at_once)]);
     assert_eq!(mailbox.until(1).await?, [Message::Look(later)]);
     ensure!(mailbox.clock.now().0 >= now.0 + 2_000, "it was early");
     // What the clock sends is not sent here.
-    mailbox.queue.send(Notice::of(&execution_arn("far"), Some(now.plus_seconds(3_600)))).await?;
+    mailbox.queue.send(WakeUp::of(&execution_arn("far"), Some(now.plus_seconds(3_600)))).await?;
     assert_eq!(mailbox.take().await?, []);
     Ok(())
 }
 
 pub async fn every_message_of_a_batch_arrives(mailbox: &Mailbox) -> Result<()> {
     let arns: BTreeSet<_> = (0..25).map(|number| execution_arn(&number.to_string())).collect();
-    mailbox.queue.send_all(arns.iter().map(|arn| Notice::of(arn, None)).collect()).await?;
+    mailbox.queue.send_all(arns.iter().map(|arn| WakeUp::of(arn, None)).collect()).await?;
     let taken = mailbox.until(arns.len()).await?;
     let named = taken.into_iter().filter_map(|message| match message {
-        Message::Look(notice) => Some(notice.execution),
+        Message::Look(wake_up) => Some(wake_up.execution),
         Message::Start(_) => None,
     });
     assert_eq!(named.collect::<BTreeSet<_>>(), arns);
@@ -94,8 +94,8 @@ pub async fn a_start_arrives_with_its_content(mailbox: &Mailbox) -> Result<()> {
 }
 
 pub async fn a_message_that_is_never_dealt_with_becomes_a_dead_letter(mailbox: &Mailbox) -> Result<()> {
-    let notice = Notice::of(&execution_arn("broken"), None);
-    mailbox.queue.send(notice.clone()).await?;
+    let wake_up = WakeUp::of(&execution_arn("broken"), None);
+    mailbox.queue.send(wake_up.clone()).await?;
     let receive = |url: &str| mailbox.sqs.receive_message().queue_url(url).visibility_timeout(0);
     for attempt in 1..=create::QUEUE_MOST_RECEIVES {
         let seen = receive(&mailbox.url).send().await?.messages.unwrap_or_default();
@@ -104,26 +104,26 @@ pub async fn a_message_that_is_never_dealt_with_becomes_a_dead_letter(mailbox: &
     ensure!(receive(&mailbox.url).send().await?.messages.unwrap_or_default().is_empty(), "it is still there");
     let dead = receive(&format!("{}-dead", mailbox.url)).send().await?.messages.unwrap_or_default();
     let body = dead.first().and_then(|letter| letter.body.as_deref()).context("no dead letter")?;
-    assert_eq!(message::read(body), Ok(Message::Look(notice)));
+    assert_eq!(message::read(body), Ok(Message::Look(wake_up)));
     Ok(())
 }
 
 pub async fn a_message_that_is_handed_back_comes_again(mailbox: &Mailbox) -> Result<()> {
-    let notice = Notice::of(&execution_arn("again"), None);
-    mailbox.queue.send(notice.clone()).await?;
+    let wake_up = WakeUp::of(&execution_arn("again"), None);
+    mailbox.queue.send(wake_up.clone()).await?;
     let received = mailbox.sqs.receive_message().queue_url(&mailbox.url).send().await?.messages.unwrap_or_default();
     let [message] = received.as_slice() else { anyhow::bail!("{} messages", received.len()) };
     assert_eq!(mailbox.take().await?, [], "nobody else gets it before");
     let back = mailbox.sqs.change_message_visibility().queue_url(&mailbox.url).visibility_timeout(0);
     back.set_receipt_handle(message.receipt_handle.clone()).send().await?;
-    assert_eq!(mailbox.until(1).await?, [Message::Look(notice)]);
+    assert_eq!(mailbox.until(1).await?, [Message::Look(wake_up)]);
     Ok(())
 }
 
 pub async fn a_queue_that_is_not_there_is_no_reason_to_ask_again(mailbox: &Mailbox) -> Result<()> {
     let nowhere = format!("{}-elsewhere", mailbox.url);
     let lost = WorkQueue::new(mailbox.sqs.clone(), nowhere, mailbox.clock.clone());
-    let sent = lost.send(Notice::of(&execution_arn("one"), None)).await;
+    let sent = lost.send(WakeUp::of(&execution_arn("one"), None)).await;
     assert!(matches!(&sent, Err(error) if !error.retryable), "{sent:?}");
     Ok(())
 }

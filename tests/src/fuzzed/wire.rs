@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use engine::entry::{Assembly, decode};
-use engine::ports::{Notice, Queue, StoreError, TaskAnswer, TaskCall, Tasks, Uncounted};
+use engine::ports::{Queue, StoreError, TaskAnswer, TaskCall, Tasks, Uncounted, WakeUp};
 use engine::tokens::{Keys, Purpose, Seal};
-use engine::{Engine, Role, Settings};
+use engine::{Deployment, Engine, Settings};
 use interpreter::{Limits, Moment, Stimulus, Timestamp, Wait, step};
 use serde_json::{Value, json};
 use service::api::wire::{Head, JSON};
@@ -40,7 +40,7 @@ impl Desk {
         let stored = Arc::new(disk.clone());
         let world = engine::World {
             journal: stored.clone(),
-            machines: stored.clone(),
+            documents: stored.clone(),
             starts: stored,
             queue: Arc::new(Nowhere),
             tasks: Arc::new(Nowhere),
@@ -53,9 +53,9 @@ impl Desk {
             account: "123456789012".into(),
             keys: Keys::one(KEY),
             retention_days: 90,
-            role: Role::Shares,
+            deployment: Deployment::SharedWorker,
             calls: 4,
-            hands: usize::MAX,
+            max_active_executions: usize::MAX,
             commit_bytes: Settings::COMMIT_BYTES,
             events: interpreter::Limits::STANDARD.events,
             wait_millionths: Limits::STANDARD.wait_millionths,
@@ -125,7 +125,7 @@ struct Nowhere;
 
 #[async_trait]
 impl Queue for Nowhere {
-    async fn send(&self, _: Notice) -> Result<(), StoreError> {
+    async fn send(&self, _: WakeUp) -> Result<(), StoreError> {
         Ok(())
     }
 }

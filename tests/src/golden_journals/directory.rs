@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use embedded::{Directory, Options, TimerQueue};
-use engine::ports::{Clock, Journal, Notice, Queue, Uncounted};
+use engine::ports::{Clock, Journal, Queue, Uncounted, WakeUp};
 use engine::tokens::Keys;
-use engine::{Engine, Role, Settings, World as Ports};
+use engine::{Deployment, Engine, Settings, World as Ports};
 use interpreter::{Limits, Timestamp};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -174,16 +174,16 @@ impl Reopened {
             account: ACCOUNT.to_owned(),
             keys: Keys::one(directory.key()),
             retention_days: 90,
-            role: Role::Alone,
+            deployment: Deployment::SingleProcess,
             calls: 1_000,
-            hands: 10_000,
+            max_active_executions: 10_000,
             commit_bytes: Settings::COMMIT_BYTES,
             events: Limits::STANDARD.events,
             wait_millionths: Limits::STANDARD.wait_millionths,
         };
         let world = Ports {
             journal: directory.clone(),
-            machines: directory.clone(),
+            documents: directory.clone(),
             starts: directory.clone(),
             queue: queue.clone(),
             tasks: functions.clone(),
@@ -192,7 +192,7 @@ impl Reopened {
         };
         let service = Service::new(Engine::new(world, settings));
         for (execution, due) in directory.open(None, 1_000).await?.executions {
-            queue.send(Notice::of(&execution, due.filter(|due| *due > clock.now()))).await?;
+            queue.send(WakeUp::of(&execution, due.filter(|due| *due > clock.now()))).await?;
         }
         service.engine().express().resume().await.map_err(|error| anyhow::anyhow!("{error}"))?;
         let mut duties = JoinSet::new();

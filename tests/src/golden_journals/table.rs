@@ -13,10 +13,10 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use engine::cells::{self, Word};
-use engine::ports::{Clock, Journal, Over, Put};
+use engine::cells::{self, Content};
+use engine::ports::{Clock, Expect, Journal, Put};
 use engine::worker::Worker;
-use engine::{Role, entry};
+use engine::{Deployment, entry};
 use interpreter::{Answer, Payload, ThreadPath, Timestamp, Wait};
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ pub struct Fleet {
 
 impl Fleet {
     async fn over(cloud: Cloud, functions: Arc<Functions>, life: Duration) -> Result<Fleet> {
-        let api = cloud.process(Role::Answers, functions.clone()).await?;
+        let api = cloud.process(Deployment::ApiOnly, functions.clone()).await?;
         Ok(Fleet { cloud, functions, api, life })
     }
 
@@ -55,7 +55,7 @@ impl Fleet {
         for item in unfolded(items)? {
             perform(&cloud.dynamo, "PutItem", json!({"TableName": TABLE, "Item": item}))?;
         }
-        let clock = cloud.process(Role::Shares, functions.clone()).await?;
+        let clock = cloud.process(Deployment::SharedWorker, functions.clone()).await?;
         clock.tick(None, cloud.until()).await?;
         Fleet::over(cloud, functions, Duration::from_secs(24 * 60 * 60)).await
     }
@@ -74,7 +74,8 @@ impl World for Fleet {
     }
 
     async fn settle(&self) -> Result<()> {
-        let worker = Worker::new(self.cloud.process(Role::Shares, self.functions.clone()).await?.engine.clone());
+        let worker =
+            Worker::new(self.cloud.process(Deployment::SharedWorker, self.functions.clone()).await?.engine.clone());
         match tokio::time::timeout(self.life, self.cloud.deliver_all(&worker, 1)).await {
             Ok(delivered) => delivered,
             // It died.
@@ -87,7 +88,7 @@ impl World for Fleet {
 pub async fn told() -> Result<(String, Expected)> {
     let functions = Functions::troubled();
     let fleet = Fleet::over(Cloud::at(BEGIN).await?, functions.clone(), LIFE).await?;
-    let clock = fleet.cloud.process(Role::Shares, functions.clone()).await?;
+    let clock = fleet.cloud.process(Deployment::SharedWorker, functions.clone()).await?;
     clock.tick(None, fleet.cloud.until()).await?;
     let mut told = Vec::new();
     let (large, pieces) = large();
@@ -128,9 +129,9 @@ async fn answer_beside(fleet: &Fleet, execution: &str) -> Result<()> {
     let (head, _) = table.ends(execution).await?.context("no records")?;
     let started = entry::decode(0, &head.body)?.head.context("no head")?.0.started;
     let wait = Wait { path: ThreadPath::root(), turn: 1 };
-    let word = Word::Answered(Answer::Succeeded { output: Payload::from_json_text(r#"{"answered":0}"#) });
+    let word = Content::Answered(Answer::Succeeded { output: Payload::from_json_text(r#"{"answered":0}"#) });
     let cell = cells::encode((execution, started), (&wait, started), &word, 99)?;
-    let put = table.put_cell(cell, Over::Unfinished).await?;
+    let put = table.put_cell(cell, Expect::NotFinal).await?;
     anyhow::ensure!(put == Put::Written, "{put:?}");
     Ok(())
 }

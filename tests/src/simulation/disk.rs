@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use engine::cells::{self, Word};
+use engine::cells::{self, Content};
 use engine::ports::{
-    Appended, Cell, Direction, Journal, ListPage, ListQuery, Listing, MachineItem, Machines, OpenPage, Over, Put,
+    Appended, Cell, Direction, Document, Documents, Expect, Journal, ListPage, ListQuery, Listing, OpenPage, Put,
     Record, Starts, StoreError,
 };
 use interpreter::{Answer, Payload, Timestamp};
@@ -25,7 +25,7 @@ pub struct Disk {
 #[derive(Default)]
 struct Stored {
     executions: BTreeMap<String, Vec<Record>>,
-    machines: BTreeMap<String, MachineItem>,
+    machines: BTreeMap<String, Document>,
     revisions: BTreeMap<String, String>,
     starts: BTreeMap<String, String>,
     /// By execution and key.
@@ -117,10 +117,10 @@ impl Stored {
     }
 
     fn decide(&mut self, cell: &Cell) {
-        let Some(note) = cells::decode(cell).ok().filter(|_| cell.last) else { return };
-        let answer = match note.word {
-            Word::Answered(answer) => Some(answer),
-            Word::Beat | Word::Over => None,
+        let Some(note) = cells::decode(cell).ok().filter(|_| cell.is_final) else { return };
+        let answer = match note.content {
+            Content::Answered(answer) => Some(answer),
+            Content::Heartbeat | Content::Closed => None,
         };
         let (execution, turn, at) = (cell.execution.clone(), note.wait.turn, self.next());
         self.decided.push(Decided { execution, turn, answer, at });
@@ -209,13 +209,14 @@ impl Journal for Disk {
         Ok(self.lock().cells.values().filter(|cell| cell.execution == execution).cloned().collect())
     }
 
-    async fn put_cell(&self, cell: Cell, over: Over) -> Result<Put, StoreError> {
+    async fn put_cell(&self, cell: Cell, over: Expect) -> Result<Put, StoreError> {
         let mut stored = self.lock();
         let place = (cell.execution.clone(), cell.key.clone());
         let there = stored.cells.get(&place);
         let fits = match over {
-            Over::Unfinished => there.is_none_or(|there| !there.last),
-            Over::Seen(seen) => there.map(|there| there.nonce) == seen,
+            Expect::NotFinal => there.is_none_or(|there| !there.is_final),
+            Expect::Absent => there.is_none(),
+            Expect::Nonce(nonce) => there.is_some_and(|there| there.nonce == nonce),
         };
         match there {
             Some(there) if there.nonce == cell.nonce => {}
@@ -253,17 +254,17 @@ fn refused(what: &str) -> StoreError {
 }
 
 #[async_trait]
-impl Machines for Disk {
-    async fn get(&self, arn: &str) -> Result<Option<MachineItem>, StoreError> {
+impl Documents for Disk {
+    async fn get(&self, arn: &str) -> Result<Option<Document>, StoreError> {
         Ok(self.lock().machines.get(arn).cloned())
     }
 
-    async fn put(&self, item: MachineItem) -> Result<bool, StoreError> {
+    async fn put(&self, item: Document) -> Result<bool, StoreError> {
         let mut stored = self.lock();
-        let version = stored.machines.get(&item.arn).map_or(0, |old| old.version);
+        let version = stored.machines.get(&item.key).map_or(0, |old| old.version);
         let fits = item.version == version + 1;
         if fits {
-            stored.machines.insert(item.arn.clone(), item);
+            stored.machines.insert(item.key.clone(), item);
         }
         Ok(fits)
     }
@@ -277,9 +278,12 @@ impl Machines for Disk {
         Ok(fits)
     }
 
-    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<MachineItem>, StoreError> {
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError> {
         let stored = self.lock();
-        let items = stored.machines.values().filter(|item| after.is_none_or(|after| item.arn.as_str() > after));
+        let items = stored
+            .machines
+            .values()
+            .filter(|item| item.key.starts_with(prefix) && after.is_none_or(|after| item.key.as_str() > after));
         Ok(items.take(limit).cloned().collect())
     }
 

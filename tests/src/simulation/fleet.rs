@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use engine::Role;
+use engine::Deployment;
 use service::api::Service;
 
 use super::check::{Fate, check};
@@ -42,7 +42,7 @@ pub struct Circumstances {
     pub workers: usize,
     pub fronts: usize,
     /// What they do besides answering: nothing, or all that they begin.
-    pub fronts_are: Role,
+    pub fronts_are: Deployment,
     /// Batches that a worker deals with at a time.
     pub at_once: usize,
     /// How long a worker may work on a batch.
@@ -64,7 +64,7 @@ pub struct Circumstances {
 pub enum Faults {
     None,
     /// The first process that does this lives by this plan.
-    First(Vec<(Role, Plan)>),
+    First(Vec<(Deployment, Plan)>),
     /// By chance.
     Chance(Trouble),
 }
@@ -143,7 +143,7 @@ pub struct Fleet {
     express: Express,
     chance: Mutex<Chance>,
     fronts: Mutex<Vec<Process>>,
-    everyone: Mutex<Vec<(Role, Arc<Gate>)>>,
+    everyone: Mutex<Vec<(Deployment, Arc<Gate>)>>,
     /// Processes that may still die by chance.
     deaths_left: AtomicU64,
     /// Messages that the sweep sent.
@@ -295,8 +295,8 @@ impl Fleet {
     fn inquirer(&self) -> Process {
         let (gate, clock) = (Arc::new(Gate::new(Plan::default())), Arc::new(VirtualClock::watched(BEGIN, self.draw())));
         let sender = Arc::new(self.sender(&gate, &clock));
-        let queues = Queues { notices: sender.clone(), starts: Some(sender) };
-        Process { service: self.installation.process(Role::Answers, &gate, &clock, queues), gate, clock }
+        let queues = Queues { wake_ups: sender.clone(), starts: Some(sender) };
+        Process { service: self.installation.process(Deployment::ApiOnly, &gate, &clock, queues), gate, clock }
     }
 
     fn sender(&self, gate: &Arc<Gate>, clock: &Arc<VirtualClock>) -> Sender {
@@ -321,8 +321,8 @@ impl Fleet {
         }
         self.express.check(&self.installation)?;
         let everyone = self.everyone();
-        let first = |role| {
-            let gate = everyone.iter().find(|(other, _)| *other == role);
+        let first = |deployment| {
+            let gate = everyone.iter().find(|(other, _)| *other == deployment);
             gate.map(|(_, gate)| gate.count(|counts| counts.clone())).unwrap_or_default()
         };
         let sent = self.planned.iter().map(|planned| self.queue.sent(&planned.execution));
@@ -332,8 +332,8 @@ impl Fleet {
             deaths: everyone.iter().filter(|(_, gate)| gate.is_down().is_some()).count() as u64,
             cells: everyone.iter().map(|(_, gate)| gate.count(|counts| counts.cells)).sum(),
             asked: asked.clock.watchdog().count(),
-            worker: first(Role::Shares),
-            front: first(Role::Answers),
+            worker: first(Deployment::SharedWorker),
+            front: first(Deployment::ApiOnly),
         })
     }
 
@@ -366,7 +366,7 @@ impl Fleet {
         self.fronts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn everyone(&self) -> MutexGuard<'_, Vec<(Role, Arc<Gate>)>> {
+    fn everyone(&self) -> MutexGuard<'_, Vec<(Deployment, Arc<Gate>)>> {
         self.everyone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

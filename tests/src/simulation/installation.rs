@@ -8,9 +8,9 @@ use anyhow::{Context, Result};
 use asl::{MachineType, StateMachine};
 use engine::deliver::Start;
 use engine::entry::Head;
-use engine::ports::{Machines, Metrics, Queue, Starts, Uncounted};
+use engine::ports::{Documents, Metrics, Queue, Starts, Uncounted};
 use engine::tokens::Keys;
-use engine::{Engine, Role, Settings};
+use engine::{Deployment, Engine, Settings};
 use interpreter::{Execution, Limits, Payload, Timestamp};
 use service::api::Service;
 use tokio::sync::Notify;
@@ -33,26 +33,30 @@ pub struct Room {
     /// Calls of tasks.
     pub calls: usize,
     /// Executions, more or less.
-    pub hands: usize,
+    pub max_active_executions: usize,
     /// Bytes of payloads in a commit, more or less.
     pub commit_bytes: usize,
 }
 
 impl Room {
-    pub const AMPLE: Room = Room { calls: 16, hands: usize::MAX, commit_bytes: Settings::COMMIT_BYTES };
+    pub const AMPLE: Room = Room { calls: 16, max_active_executions: usize::MAX, commit_bytes: Settings::COMMIT_BYTES };
     /// Whoever wants more has to wait for it.
-    pub const NARROW: Room = Room { calls: 1, hands: 1, commit_bytes: 1 };
+    pub const NARROW: Room = Room { calls: 1, max_active_executions: 1, commit_bytes: 1 };
 
     /// Often so little that executions have to wait for each other.
     pub fn drawn(chance: &mut Chance) -> Room {
         let calls = [1, 1, 2, 3, Room::AMPLE.calls, Room::AMPLE.calls];
-        let hands = [1, 2, Room::AMPLE.hands, Room::AMPLE.hands];
+        let max_active_executions = [1, 2, Room::AMPLE.max_active_executions, Room::AMPLE.max_active_executions];
         let mut one_of = |numbers: &[usize]| {
             let place = usize::try_from(chance.up_to(numbers.len() as u64) - 1).unwrap_or(0);
             numbers.get(place).copied().unwrap_or(1)
         };
         let bytes = [1, 100, 400, Room::AMPLE.commit_bytes, Room::AMPLE.commit_bytes];
-        Room { calls: one_of(&calls), hands: one_of(&hands), commit_bytes: one_of(&bytes) }
+        Room {
+            calls: one_of(&calls),
+            max_active_executions: one_of(&max_active_executions),
+            commit_bytes: one_of(&bytes),
+        }
     }
 }
 
@@ -75,7 +79,7 @@ pub struct Installation {
 
 /// Where a process's messages go.
 pub struct Queues {
-    pub notices: Arc<dyn Queue>,
+    pub wake_ups: Arc<dyn Queue>,
     /// Where starts of express executions are kept, if not on the disk.
     pub starts: Option<Arc<dyn Starts>>,
 }
@@ -121,8 +125,14 @@ impl Installation {
     }
 
     /// A process with this gate and this clock, whose messages go to `queue`.
-    pub fn process(&self, role: Role, gate: &Arc<Gate>, clock: &Arc<VirtualClock>, queue: Queues) -> Arc<Service> {
-        let engine = Engine::new(self.ports(gate, clock, queue), settings(role, self.room));
+    pub fn process(
+        &self,
+        deployment: Deployment,
+        gate: &Arc<Gate>,
+        clock: &Arc<VirtualClock>,
+        queue: Queues,
+    ) -> Arc<Service> {
+        let engine = Engine::new(self.ports(gate, clock, queue), settings(deployment, self.room));
         self.processes().insert(engine.deliver().owner().to_owned(), gate.clone());
         Service::new(engine)
     }
@@ -141,9 +151,9 @@ impl Installation {
         let stored = Arc::new(Gated { disk: self.disk.clone(), gate: gate.clone(), saboteur: self.saboteur.clone() });
         engine::World {
             journal: stored.clone(),
-            machines: stored.clone(),
+            documents: stored.clone(),
             starts: queue.starts.unwrap_or(stored),
-            queue: queue.notices,
+            queue: queue.wake_ups,
             tasks: Arc::new(Functions {
                 script: self.script.clone(),
                 outside: self.outside.clone(),
@@ -204,16 +214,16 @@ pub fn execution_arn(machine: &str, name: &str) -> String {
     format!("arn:aws:states:us-east-1:123456789012:execution:{machine}:{name}")
 }
 
-fn settings(role: Role, room: Room) -> Settings {
+fn settings(deployment: Deployment, room: Room) -> Settings {
     Settings {
         partition: "aws".into(),
         region: "us-east-1".into(),
         account: "123456789012".into(),
         keys: Keys::one([7; 32]),
         retention_days: 90,
-        role,
+        deployment,
         calls: room.calls,
-        hands: room.hands,
+        max_active_executions: room.max_active_executions,
         commit_bytes: room.commit_bytes,
         events: Limits::STANDARD.events,
         wait_millionths: Limits::STANDARD.wait_millionths,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use embedded::TimerQueue;
 use engine::ports::{
-    Appended, Cell, Clock, Direction, Journal, ListPage, ListQuery, MachineItem, Machines, Notice, OpenPage, Over, Put,
-    Queue, Record, Starts, StoreError,
+    Appended, Cell, Clock, Direction, Document, Documents, Expect, Journal, ListPage, ListQuery, OpenPage, Put, Queue,
+    Record, Starts, StoreError, WakeUp,
 };
 use interpreter::Timestamp;
 use tokio::time::Instant;
@@ -74,9 +74,9 @@ impl Journal for Gated {
         self.disk.cells(execution).await
     }
 
-    async fn put_cell(&self, cell: Cell, over: Over) -> Result<Put, StoreError> {
+    async fn put_cell(&self, cell: Cell, over: Expect) -> Result<Put, StoreError> {
         let (execution, key) = (cell.execution.clone(), cell.key.clone());
-        let answers = cell.calls;
+        let answers = cell.needs_wakeup;
         let answer = self.gate.pass(self.saboteur.put_cell(&self.disk, cell, over)).await;
         if answers && matches!(answer, Ok(Put::Written)) {
             self.gate.count(|counts| counts.cells += 1);
@@ -95,12 +95,12 @@ impl Journal for Gated {
 }
 
 #[async_trait]
-impl Machines for Gated {
-    async fn get(&self, arn: &str) -> Result<Option<MachineItem>, StoreError> {
+impl Documents for Gated {
+    async fn get(&self, arn: &str) -> Result<Option<Document>, StoreError> {
         self.gate.pass(self.disk.get(arn)).await
     }
 
-    async fn put(&self, item: MachineItem) -> Result<bool, StoreError> {
+    async fn put(&self, item: Document) -> Result<bool, StoreError> {
         self.gate.pass(self.disk.put(item)).await
     }
 
@@ -108,8 +108,8 @@ impl Machines for Gated {
         self.gate.pass(self.disk.remove(arn, version)).await
     }
 
-    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<MachineItem>, StoreError> {
-        self.gate.pass(Machines::list(&self.disk, after, limit)).await
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Document>, StoreError> {
+        self.gate.pass(Documents::list(&self.disk, prefix, after, limit)).await
     }
 
     async fn put_revision(&self, hash: &str, definition: &str) -> Result<(), StoreError> {
@@ -147,15 +147,15 @@ pub struct GatedQueue {
 
 #[async_trait]
 impl Queue for GatedQueue {
-    async fn send(&self, notice: Notice) -> Result<(), StoreError> {
+    async fn send(&self, wake_up: WakeUp) -> Result<(), StoreError> {
         let arrive = async {
             match self.gate.copies() {
                 0 => Ok(()),
-                1 => self.queue.send(notice).await,
+                1 => self.queue.send(wake_up).await,
                 _ => {
                     // The second comes when the first has long been dealt with.
-                    let again = Notice { due: notice.due.map(|due| due.plus_seconds(3)), ..notice.clone() };
-                    self.queue.send(notice).await?;
+                    let again = WakeUp { due: wake_up.due.map(|due| due.plus_seconds(3)), ..wake_up.clone() };
+                    self.queue.send(wake_up).await?;
                     self.queue.send(again).await
                 }
             }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use embedded::TimerQueue;
-use engine::Role;
+use engine::Deployment;
 use engine::deliver::{Deliver, DeliverError};
-use engine::ports::{Clock, Journal, Notice, Queue, Starts};
+use engine::ports::{Clock, Journal, Queue, Starts, WakeUp};
 use interpreter::Timestamp;
 use serde_json::json;
 use service::api::Service;
@@ -155,9 +155,9 @@ impl World {
     async fn live(&self, gate: Arc<Gate>, clock: Arc<VirtualClock>) {
         let queue = Arc::new(TimerQueue::new(clock.clone()));
         let gated = Arc::new(GatedQueue { queue: queue.clone(), gate: gate.clone() });
-        let queues = || Queues { notices: gated.clone(), starts: None };
+        let queues = || Queues { wake_ups: gated.clone(), starts: None };
         let world = self.installation.ports(&gate, &clock, queues());
-        let service = self.installation.process(Role::Alone, &gate, &clock, queues());
+        let service = self.installation.process(Deployment::SingleProcess, &gate, &clock, queues());
         wake_open(&*world.journal, &*world.queue).await;
         while service.engine().express().resume().await.is_err() {
             tokio::time::sleep(AGAIN).await;
@@ -221,7 +221,7 @@ async fn wake_open(journal: &dyn Journal, queue: &dyn Queue) {
             continue;
         };
         for (execution, due) in &page.executions {
-            while queue.send(Notice::of(execution, *due)).await.is_err() {
+            while queue.send(WakeUp::of(execution, *due)).await.is_err() {
                 tokio::time::sleep(AGAIN).await;
             }
         }

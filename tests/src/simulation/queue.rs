@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use engine::ports::{Clock, Notice, Queue, Starts, StoreError};
+use engine::ports::{Clock, Queue, Starts, StoreError, WakeUp};
 use engine::worker::Message;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -96,7 +96,7 @@ impl MessageQueue {
         let whole = delay.as_millis().div_ceil(1_000);
         let delay = Duration::from_secs(u64::try_from(whole).unwrap_or(u64::MAX)) + kept.lateness();
         let execution = match &message {
-            Message::Look(notice) => notice.execution.clone(),
+            Message::Look(wake_up) => wake_up.execution.clone(),
             Message::Start(_) => String::new(),
         };
         *kept.sent.entry(execution).or_default() += 1;
@@ -176,12 +176,12 @@ impl Sender {
 
 #[async_trait]
 impl Queue for Sender {
-    async fn send(&self, notice: Notice) -> Result<(), StoreError> {
-        let wait_ms = notice.due.map_or(0, |due| due.0.saturating_sub(self.clock.now().0));
+    async fn send(&self, wake_up: WakeUp) -> Result<(), StoreError> {
+        let wait_ms = wake_up.due.map_or(0, |due| due.0.saturating_sub(self.clock.now().0));
         if wait_ms > LEFT_TO_THE_RECORD_MS {
             return Ok(());
         }
-        self.put(Message::Look(notice), wait_ms).await
+        self.put(Message::Look(wake_up), wait_ms).await
     }
 }
 

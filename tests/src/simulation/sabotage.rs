@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Result;
 use engine::entry::{self, Entry};
-use engine::ports::{Appended, Cell, ExecutionStatus, Journal, Over, Put, Record, StoreError};
+use engine::ports::{Appended, Cell, ExecutionStatus, Expect, Journal, Put, Record, StoreError};
 use interpreter::{Answer, Detail, Phase};
 use serde_json::Value;
 
@@ -83,8 +83,8 @@ impl Saboteur {
         disk.append(self.spoilt(record, &entry)).await
     }
 
-    pub async fn put_cell(&self, disk: &Disk, cell: Cell, over: Over) -> Result<Put, StoreError> {
-        if cell.calls && self.does(Sabotage::CellsAreForgotten) {
+    pub async fn put_cell(&self, disk: &Disk, cell: Cell, over: Expect) -> Result<Put, StoreError> {
+        if cell.needs_wakeup && self.does(Sabotage::CellsAreForgotten) {
             return Ok(Put::Written);
         }
         disk.put_cell(cell, over).await

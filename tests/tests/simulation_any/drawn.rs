@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use engine::Role;
+use engine::Deployment;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -131,7 +131,7 @@ fn circumstances(seed: u64, chance: &mut Chance, less: &Less) -> Circumstances {
         seed,
         workers: count(workers, "workers"),
         fronts: count(fronts, "fronts"),
-        fronts_are: if shares { Role::Shares } else { Role::Answers },
+        fronts_are: if shares { Deployment::SharedWorker } else { Deployment::ApiOnly },
         at_once: if busy && !less.has("batches") { 3 } else { 1 },
         term,
         limit,

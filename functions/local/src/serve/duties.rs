@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engine::Engine;
 use engine::deliver::DeliverError;
-use engine::ports::{Clock, Journal, Notice, Queue};
+use engine::ports::{Clock, Journal, Queue, WakeUp};
 use service::api::Service;
 use tokio::sync::Semaphore;
 
@@ -32,7 +32,7 @@ impl Installation {
             let page = self.directory.open(after.as_deref(), PAGE).await?;
             count += page.executions.len();
             for (execution, due) in &page.executions {
-                self.queue.send(Notice::of(execution, due.filter(|due| *due > now))).await?;
+                self.queue.send(WakeUp::of(execution, due.filter(|due| *due > now))).await?;
             }
             match page.next {
                 Some(next) => after = Some(next),

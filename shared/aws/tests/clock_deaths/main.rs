@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aws::layout;
-use engine::Role;
+use engine::Deployment;
 use engine::ports::{Clock, Record};
 use serde_json::json;
 use stepwell_tests::cloud::Cloud;
@@ -93,7 +93,7 @@ const ROWS: usize = 30;
 fn a_clock_that_is_ended_before_it_is_through_comes_further_each_time() -> Result<()> {
     runtime()?.block_on(async {
         let cloud = Cloud::new().await?;
-        let clock = cloud.process(Role::Shares, Arc::new(Functions::default())).await?;
+        let clock = cloud.process(Deployment::SharedWorker, Arc::new(Functions::default())).await?;
         clock.tick(None, cloud.until()).await?;
         let due = cloud.clock.now().plus_millis(30 * 60_000);
         let names = (0..).map(|number| format!("at-once-{number}"));
@@ -119,7 +119,7 @@ fn a_clock_that_is_ended_before_it_is_through_comes_further_each_time() -> Resul
 fn what_a_clock_found_is_told_although_a_part_of_its_minute_failed() -> Result<()> {
     runtime()?.block_on(async {
         let cloud = Cloud::new().await?;
-        let clock = cloud.process(Role::Shares, Arc::new(Functions::default())).await?;
+        let clock = cloud.process(Deployment::SharedWorker, Arc::new(Functions::default())).await?;
         let late = Some(cloud.clock.now().plus_millis(-2 * 60 * 60_000));
         write(&clock.table, Record { due: late, ..head("stuck", cloud.clock.now().0) }).await?;
         cloud.spoil(layout::CLOCK_PARTITION, "3", "v", json!({ "N": "1000" }))?;

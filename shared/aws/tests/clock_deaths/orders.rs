@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use engine::Role;
+use engine::Deployment;
 use engine::ports::Tasks;
 use serde_json::{Value, json};
 use stepwell_tests::cloud::{Cloud, create_machine, start};
@@ -22,7 +22,7 @@ struct World {
 impl World {
     async fn new() -> Result<World> {
         let (cloud, tasks): (_, Arc<dyn Tasks>) = (Cloud::new().await?, Arc::new(Functions::default()));
-        cloud.process(Role::Answers, tasks.clone()).await?;
+        cloud.process(Deployment::ApiOnly, tasks.clone()).await?;
         Ok(World { cloud, tasks })
     }
 
@@ -130,7 +130,7 @@ fn a_recovery_whose_clock_dies_is_asked_for_again_and_recovers_everything() -> R
         point += 1;
         points = runtime()?.block_on(async {
             let (world, lost) = (World::new().await?, Sqs::default());
-            let unheard = world.cloud.process_beside(&lost, Role::Answers, world.tasks.clone()).await?;
+            let unheard = world.cloud.process_beside(&lost, Deployment::ApiOnly, world.tasks.clone()).await?;
             // Today's sweep is over when their messages are lost.
             world.asks(&json!("recover"), Plan::default()).await?;
             let task = json!({ "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:work", "End": true });

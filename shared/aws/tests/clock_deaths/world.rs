@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use aws::{layout, message};
-use engine::Role;
-use engine::ports::{Clock, Notice, TaskAnswer, TaskCall, Tasks};
+use engine::Deployment;
+use engine::ports::{Clock, TaskAnswer, TaskCall, Tasks, WakeUp};
 use engine::worker::{Message, Worker};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
@@ -160,8 +160,8 @@ impl World {
     /// A day on which everything is ready for the clock.
     pub async fn new() -> Result<World> {
         let (cloud, functions, lost) = (Cloud::new().await?, Arc::new(Functions::default()), Sqs::default());
-        let api = cloud.process(Role::Answers, functions.clone()).await?;
-        let unheard = cloud.process_beside(&lost, Role::Answers, functions.clone()).await?;
+        let api = cloud.process(Deployment::ApiOnly, functions.clone()).await?;
+        let unheard = cloud.process_beside(&lost, Deployment::ApiOnly, functions.clone()).await?;
         let sleeps = create_machine(&api.service, "sleeps", "STANDARD", &sleeps()).await?;
         let began = cloud.clock.now().plus_millis(AGO + BEFORE);
         let (fates, sent) = (Mutex::default(), Mutex::default());
@@ -189,7 +189,7 @@ impl World {
     async fn long_ago(&mut self) -> Result<()> {
         let asks = create_machine(&self.api.service, "asks", "STANDARD", &asks()).await?;
         let asking = start(&self.api.service, &asks, "asking", &json!({})).await?;
-        let process = self.cloud.process(Role::Shares, self.functions.clone()).await?;
+        let process = self.cloud.process(Deployment::SharedWorker, self.functions.clone()).await?;
         self.cloud.deliver_all(&Worker::new(process.engine.clone()), 1).await?;
         let token = self.functions.token().clone().context("no token")?;
         call(&self.api.service, "SendTaskHeartbeat", json!({ "taskToken": token })).await?;
@@ -251,7 +251,7 @@ impl World {
         let letter = |body: &str, marks: Value| {
             self.cloud.sqs.put(DEAD_LETTERS, &json!({ "MessageBody": body, "MessageAttributes": marks }));
         };
-        let look = |execution: &str, due| message::write(&Message::Look(Notice::of(execution, due)));
+        let look = |execution: &str, due| message::write(&Message::Look(WakeUp::of(execution, due)));
         let by = self.cloud.clock.now().plus_millis(MINUTE + DELAY);
         letter(&look(&self.lost("given-up", 0, by).await?, None)?, json!({}));
         let early = self.cloud.clock.now().plus_millis(200 * SECOND);
@@ -321,8 +321,8 @@ impl World {
     fn no_cursor_is_past_what_was_not_woken(&self) -> Result<()> {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         for sending in self.cloud.sent()? {
-            if let Message::Look(notice) = sending.message {
-                *sent.entry(notice.execution).or_default() += 1;
+            if let Message::Look(wake_up) = sending.message {
+                *sent.entry(wake_up.execution).or_default() += 1;
             }
         }
         let cursors = self.items(layout::CLOCK_PARTITION)?;
@@ -387,7 +387,7 @@ impl World {
         let token = self.functions.token().clone().context("no token")?;
         let body = json!({ "taskToken": token, "output": "{}" });
         call(&self.api.service, "SendTaskSuccess", body).await?;
-        let process = self.cloud.process(Role::Shares, self.functions.clone()).await?;
+        let process = self.cloud.process(Deployment::SharedWorker, self.functions.clone()).await?;
         self.cloud.deliver_all(&Worker::new(process.engine.clone()), 1).await
     }
 }

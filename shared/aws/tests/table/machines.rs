@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::types::AttributeValue;
-use engine::ports::{MachineItem, Machines};
+use engine::ports::{Document, Documents};
 use stepwell_tests::dynamo::Fault;
 
 use super::{Stand, noise};
@@ -15,8 +15,8 @@ fn large(marker: char) -> String {
     bytes.into_iter().map(|byte| char::from(b'0' + byte % 64)).chain([marker]).collect()
 }
 
-fn machine(version: u64, marker: char) -> MachineItem {
-    MachineItem { arn: ARN.to_owned(), version, body: large(marker) }
+fn machine(version: u64, marker: char) -> Document {
+    Document { key: ARN.to_owned(), version, body: large(marker) }
 }
 
 async fn chunks(stand: &Stand) -> Result<usize> {
@@ -34,7 +34,7 @@ async fn a_large_machine_leaves_no_chunks_of_its_predecessors() -> Result<()> {
     assert!(!stand.table.put(machine(2, 'c')).await?, "it lost");
     assert_eq!(chunks(&stand).await?, first);
     assert_eq!(stand.table.get(ARN).await?, Some(machine(2, 'b')));
-    assert_eq!(stand.table.list(None, 10).await?, [machine(2, 'b')]);
+    assert_eq!(stand.table.list("", None, 10).await?, [machine(2, 'b')]);
     assert!(stand.table.remove(ARN, 2).await?);
     assert_eq!(chunks(&stand).await?, 0);
     Ok(())
@@ -43,7 +43,7 @@ async fn a_large_machine_leaves_no_chunks_of_its_predecessors() -> Result<()> {
 #[tokio::test]
 async fn a_write_whose_answer_was_lost_has_won() -> Result<()> {
     let stand = Stand::new().await?;
-    let small = |version| MachineItem { arn: ARN.to_owned(), version, body: "{}".to_owned() };
+    let small = |version| Document { key: ARN.to_owned(), version, body: "{}".to_owned() };
     for version in 1..=3 {
         stand.dynamo.meets("PutItem", Fault::LosesAnswer);
         assert!(stand.table.put(small(version)).await?, "version {version}");
@@ -74,12 +74,12 @@ async fn a_revision_is_written_once() -> Result<()> {
 #[tokio::test]
 async fn machines_of_a_newer_format_are_left_alone() -> Result<()> {
     let stand = Stand::new().await?;
-    stand.table.put(MachineItem { arn: ARN.to_owned(), version: 1, body: "{}".to_owned() }).await?;
+    stand.table.put(Document { key: ARN.to_owned(), version: 1, body: "{}".to_owned() }).await?;
     let partition = format!("m/{}", aws::layout::shard(ARN));
     stand.set((&partition, ARN), "v", AttributeValue::N("2".into())).await?;
     let error = stand.table.get(ARN).await.err().context("newer")?;
     assert!(error.message.contains("has format 2") && !error.retryable, "{error}");
-    assert!(stand.table.list(None, 10).await.is_err());
+    assert!(stand.table.list("", None, 10).await.is_err());
     assert!(stand.table.remove(ARN, 1).await.is_err());
     Ok(())
 }

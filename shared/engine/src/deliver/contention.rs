@@ -11,10 +11,10 @@ use super::hold::Holder;
 use super::ledger::{Held, nonce};
 use super::round::Round;
 use super::{Deliver, DeliverError, Delivered, Letter, Said};
-use crate::Role;
-use crate::cells::{self, Note, Word};
+use crate::Deployment;
+use crate::cells::{self, CellRead, Content};
 use crate::entry::Unreadable;
-use crate::ports::{Over, Put, StoreError};
+use crate::ports::{Expect, Put, StoreError};
 
 /// A cell is removed this long after it was written, when its wait is over.
 const KEPT_MS: i64 = 15 * 60 * 1_000;
@@ -26,12 +26,12 @@ const OVERTAKEN: u32 = 8;
 impl Held {
     /// True when a wait has its answer, or its end, in its cell.
     pub fn is_settled_beside(&self, wait: &Wait) -> bool {
-        self.notes.iter().any(|note| note.wait == *wait && note.word != Word::Beat)
+        self.notes.iter().any(|note| note.wait == *wait && note.content != Content::Heartbeat)
     }
 
     /// True when answers are in cells that the journal knows nothing of.
     pub fn has_unheard_answers(&self) -> bool {
-        let is_answer = |note: &Note| matches!(note.word, Word::Answered(_));
+        let is_answer = |note: &CellRead| matches!(note.content, Content::Answered(_));
         self.notes.iter().any(|note| is_answer(note) && self.is_open_outside(&note.wait))
     }
 
@@ -48,25 +48,27 @@ impl Held {
 
     /// What the cell of a wait that is due is closed over; `None` when a heartbeat in it came in time. A missed heartbeat
     /// is missed as of the last one that was seen; the end of the wait's time, or of its call, is the end.
-    fn closes_over(&self, wait: &Wait, attempt: &Attempt<Payload>, now: Timestamp) -> Option<Over> {
+    fn closes_over(&self, wait: &Wait, attempt: &Attempt<Payload>, now: Timestamp) -> Option<Expect> {
         let lost = attempt.call.claim().map(|(_, lease)| lease.plus_millis(LOST_AFTER_LEASE_MS));
         if lost.is_some_and(|lost| lost <= now) || attempt.deadline.is_some_and(|deadline| deadline <= now) {
-            return Some(Over::Unfinished);
+            return Some(Expect::NotFinal);
         }
         let seen = self.notes.iter().find(|note| note.wait == *wait);
         let next = seen.zip(attempt.heartbeat).map(|(seen, seconds)| seen.at.plus_seconds(seconds));
-        if next.is_some_and(|next| next > now) { None } else { Some(Over::Seen(seen.map(|seen| seen.nonce))) }
+        if next.is_some_and(|next| next > now) { None } else { Some(Expect::seen(seen.map(|seen| seen.nonce))) }
     }
 
     /// Takes an answer out of its cell, or removes an old cell.
-    async fn tidy(&self, deliver: &Deliver, note: &Note, now: Timestamp) {
+    async fn tidy(&self, deliver: &Deliver, note: &CellRead, now: Timestamp) {
         let old = now.0.saturating_sub(note.at.0) > KEPT_MS;
-        let tidied = match note.word {
-            Word::Answered(_) => {
-                self.write(deliver, (&note.wait, now), Word::Over, Over::Seen(Some(note.nonce))).await.map(|_| ())
+        let tidied = match note.content {
+            Content::Answered(_) => {
+                self.write(deliver, (&note.wait, now), Content::Closed, Expect::Nonce(note.nonce)).await.map(|_| ())
             }
-            Word::Beat | Word::Over if old => deliver.world.journal.drop_cell(&self.head.arn, &note.key).await,
-            Word::Beat | Word::Over => Ok(()),
+            Content::Heartbeat | Content::Closed if old => {
+                deliver.world.journal.drop_cell(&self.head.arn, &note.key).await
+            }
+            Content::Heartbeat | Content::Closed => Ok(()),
         };
         if let Err(error) = tidied {
             tracing::warn!(%error, "a cell could not be tidied");
@@ -78,12 +80,12 @@ impl Held {
         &self,
         deliver: &Deliver,
         (wait, at): (&Wait, Timestamp),
-        word: Word,
-        over: Over,
-    ) -> Result<Option<Note>, StoreError> {
+        content: Content,
+        over: Expect,
+    ) -> Result<Option<CellRead>, StoreError> {
         let unreadable = |error: Unreadable| StoreError { message: error.to_string(), retryable: false };
         let execution = (self.head.arn.as_str(), self.head.started);
-        let cell = cells::encode(execution, (wait, at), &word, nonce(deliver)).map_err(unreadable)?;
+        let cell = cells::encode(execution, (wait, at), &content, nonce(deliver)).map_err(unreadable)?;
         match deliver.world.journal.put_cell(cell, over).await? {
             Put::Written => Ok(None),
             Put::Refused(there) => cells::decode(&there).map(Some).map_err(unreadable),
@@ -93,19 +95,19 @@ impl Held {
 
 impl Holder {
     fn has_cells(&self) -> bool {
-        match self.deliver.role {
-            Role::Answers | Role::Shares => true,
-            Role::Alone => false,
+        match self.deliver.deployment {
+            Deployment::ApiOnly | Deployment::SharedWorker => true,
+            Deployment::SingleProcess => false,
         }
     }
 
     /// Looks at the cells again while the execution is in hand: a message that came may be about one, and who answers writes
     /// one entry, and no more, of what he read (see [`super::left`]).
     pub(super) async fn look_again(&mut self, letters: &[Letter]) -> Result<(), DeliverError> {
-        let looks = letters.iter().any(|letter| match self.deliver.role {
-            Role::Shares => matches!(letter.said, Said::Look),
-            Role::Answers => matches!(letter.said, Said::Answered(..)),
-            Role::Alone => false,
+        let looks = letters.iter().any(|letter| match self.deliver.deployment {
+            Deployment::SharedWorker => matches!(letter.said, Said::Look),
+            Deployment::ApiOnly => matches!(letter.said, Said::Answered(..)),
+            Deployment::SingleProcess => false,
         });
         if looks { self.held.read_cells(&self.deliver).await } else { Ok(()) }
     }
@@ -139,7 +141,7 @@ impl Holder {
         }
         let beats = self.held.snapshot.attempt(wait).is_some_and(|(_, attempt)| attempt.beat.is_some());
         let now = self.now();
-        Ok(!beats || self.held.write(&self.deliver, (wait, now), Word::Beat, Over::Unfinished).await?.is_none())
+        Ok(!beats || self.held.write(&self.deliver, (wait, now), Content::Heartbeat, Expect::NotFinal).await?.is_none())
     }
 
     /// Steps what cells say. Comes before any other step: with each, everything is done that is due.
@@ -174,18 +176,18 @@ impl Holder {
     /// Steps answers and, when something is due, heartbeats: all of them, or as many as one commit takes.
     fn step_notes(&mut self, now: Timestamp, due: bool, round: &mut Round) {
         let snapshot = &self.held.snapshot;
-        let due_at = |note: &Note| snapshot.frame(&note.wait.path).and_then(Frame::due);
+        let due_at = |note: &CellRead| snapshot.frame(&note.wait.path).and_then(Frame::due);
         let open = self.held.notes.iter().filter(|note| self.held.is_open_outside(&note.wait));
-        let mut heard: Vec<Note> = open.filter(|note| due || note.word != Word::Beat).cloned().collect();
+        let mut heard: Vec<CellRead> = open.filter(|note| due || note.content != Content::Heartbeat).cloned().collect();
         heard.sort_by_key(|note| due_at(note).unwrap_or(Timestamp(i64::MAX)));
-        for Note { wait, at, word, .. } in heard {
+        for CellRead { wait, at, content, .. } in heard {
             if self.deliver.is_full(round) {
                 return;
             }
-            let stimulus = match word {
-                Word::Answered(answer) => Stimulus::TaskAnswered { wait, answer },
-                Word::Beat => Stimulus::TaskHeartbeat { wait, at },
-                Word::Over => continue,
+            let stimulus = match content {
+                Content::Answered(answer) => Stimulus::TaskAnswered { wait, answer },
+                Content::Heartbeat => Stimulus::TaskHeartbeat { wait, at },
+                Content::Closed => continue,
             };
             // The others' cells have not been heard yet.
             self.step(stimulus, self.before_what_is_due(now), round);
@@ -194,7 +196,7 @@ impl Holder {
 
     /// Waits for somebody outside that are due, and in whose cells there is nothing that decides, each with what its cell
     /// may be closed over.
-    fn due_outside(&self, now: Timestamp) -> Vec<(Wait, Over)> {
+    fn due_outside(&self, now: Timestamp) -> Vec<(Wait, Expect)> {
         let held = &self.held;
         let passed = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
         let due = held.snapshot.frames().filter(|(_, frame)| passed(frame.due())).filter_map(|(path, frame)| {
@@ -209,7 +211,7 @@ impl Holder {
 
     /// Waits for somebody outside whose call has failed or got lost, which ends them unless somebody was told the token and
     /// has answered in the cell.
-    fn failed_outside(&self) -> Vec<(Wait, Over)> {
+    fn failed_outside(&self) -> Vec<(Wait, Expect)> {
         let failed = self.brought.iter().filter_map(|happened| match &happened.stimulus {
             Stimulus::TaskReturned { wait, answer: Answer::Failed(_) } | Stimulus::TaskLost { wait } => Some(wait),
             _ => None,
@@ -225,21 +227,21 @@ impl Holder {
             let claimed = attempt.call.claim().is_some() && !returned(wait);
             held.is_outside(frame) && claimed && attempt.parked.is_none() && !held.is_settled_beside(wait)
         });
-        undecided.map(|wait| (wait.clone(), Over::Unfinished)).collect()
+        undecided.map(|wait| (wait.clone(), Expect::NotFinal)).collect()
     }
 
     /// Closes cells; what is in those that stay is noted.
-    async fn close_cells(&mut self, due: Vec<(Wait, Over)>, now: Timestamp) -> Result<(), StoreError> {
+    async fn close_cells(&mut self, due: Vec<(Wait, Expect)>, now: Timestamp) -> Result<(), StoreError> {
         let (held, deliver) = (&self.held, &*self.deliver);
         let mut closing = Vec::with_capacity(due.len());
         for (wait, over) in &due {
-            closing.push(held.write(deliver, (wait, now), Word::Over, *over));
+            closing.push(held.write(deliver, (wait, now), Content::Closed, *over));
         }
-        let found: Vec<Option<Note>> = stream::iter(closing).buffered(AT_A_TIME).try_collect().await?;
+        let found: Vec<Option<CellRead>> = stream::iter(closing).buffered(AT_A_TIME).try_collect().await?;
         for ((wait, _), found) in due.into_iter().zip(found) {
             self.held.notes.retain(|note| note.wait != wait);
             let key = cells::key(self.held.head.started, &wait);
-            let closed = || Note { wait, at: now, word: Word::Over, nonce: 0, key };
+            let closed = || CellRead { wait, at: now, content: Content::Closed, nonce: 0, key };
             self.held.notes.push(found.unwrap_or_else(closed));
         }
         Ok(())
@@ -248,13 +250,13 @@ impl Holder {
     /// Takes away what cells said that the journal knows by now, and what nobody can ask for any more. What fails is
     /// done by who comes next.
     pub(super) async fn tidy_cells(&mut self, now: Timestamp) {
-        if self.deliver.role != Role::Shares {
+        if self.deliver.deployment != Deployment::SharedWorker {
             return;
         }
         let (notes, snapshot) = (std::mem::take(&mut self.held.notes), &self.held.snapshot);
         // Cells are read behind the journal: one may be of a wait that began since.
-        let is_open = |note: &Note| snapshot.awaits(&note.wait) || note.wait.turn > snapshot.last_turn;
-        let (open, done): (Vec<Note>, Vec<Note>) = notes.into_iter().partition(is_open);
+        let is_open = |note: &CellRead| snapshot.awaits(&note.wait) || note.wait.turn > snapshot.last_turn;
+        let (open, done): (Vec<CellRead>, Vec<CellRead>) = notes.into_iter().partition(is_open);
         self.held.notes = open;
         let (held, deliver) = (&self.held, &*self.deliver);
         let mut tidying = Vec::with_capacity(done.len());

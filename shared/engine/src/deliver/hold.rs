@@ -14,7 +14,7 @@ use super::term::Term;
 use super::unbegun::Unbegun;
 use super::watch::rests;
 use super::{Deliver, DeliverError, Delivered, Desk, Letter, Said, Start, Started};
-use crate::Role;
+use crate::Deployment;
 use crate::ports::{Record, StoreError};
 
 /// Due times nearer than this are waited for in hand.
@@ -122,7 +122,7 @@ impl Holder {
         letters: mpsc::UnboundedReceiver<Letter>,
         until: Option<Timestamp>,
     ) -> Holder {
-        let unwatched = until.is_none() && deliver.role == Role::Shares;
+        let unwatched = until.is_none() && deliver.deployment == Deployment::SharedWorker;
         let (calls, unbegun, term) = (Calls::default(), Unbegun::default(), Term::new(until));
         let (brought, postponed) = (Vec::new(), Vec::new());
         Holder { deliver, held, letters, calls, brought, postponed, unbegun, term, turn: None, unwatched, fresh: true }
@@ -277,7 +277,9 @@ impl Holder {
     /// where they had their turn.
     async fn try_round(&mut self, letters: &[Letter]) -> Result<Vec<Option<bool>>, DeliverError> {
         let fresh = std::mem::take(&mut self.fresh);
-        if self.deliver.role != Role::Alone && letters.iter().any(|letter| self.misses(&letter.said)) {
+        if self.deliver.deployment != Deployment::SingleProcess
+            && letters.iter().any(|letter| self.misses(&letter.said))
+        {
             // Others may have written what it is about since this was read.
             self.reload().await?;
         } else if !fresh {
@@ -311,7 +313,7 @@ impl Holder {
         self.held = Held::load(&self.deliver, &self.held.head.arn).await?;
         if self.held.sequence != before {
             // Whoever wrote meanwhile was brought the message that watched over what is in hand.
-            self.unwatched = self.deliver.role == Role::Shares && self.term.is_endless();
+            self.unwatched = self.deliver.deployment == Deployment::SharedWorker && self.term.is_endless();
         }
         self.fresh = true;
         Ok(())
@@ -355,7 +357,8 @@ impl Holder {
         }
         self.fresh = false;
         // Who looks at an execution that rests leaves no message behind: the next calls need one again.
-        self.unwatched = self.deliver.role == Role::Shares && self.term.is_endless() && rests(&self.held.snapshot);
+        self.unwatched =
+            self.deliver.deployment == Deployment::SharedWorker && self.term.is_endless() && rests(&self.held.snapshot);
         self.calls.cut_stale(&self.held.snapshot);
         self.begin(claims);
         if self.term.newly_full() && !self.calls.is_empty() {
@@ -408,10 +411,10 @@ impl Holder {
         let is_dead = |wait: &Wait, owner: &str| {
             let own = owner == self.deliver.owner;
             let made = self.calls.makes(wait) || self.unbegun.contains(wait);
-            match self.deliver.role {
-                Role::Answers => false,
-                Role::Shares => own && !made,
-                Role::Alone => !own || !made,
+            match self.deliver.deployment {
+                Deployment::ApiOnly => false,
+                Deployment::SharedWorker => own && !made,
+                Deployment::SingleProcess => !own || !made,
             }
         };
         let dead = snapshot.claimed().filter(|(wait, owner)| is_dead(wait, owner));
@@ -441,9 +444,9 @@ enum Woken {
 impl Deliver {
     /// True when this process makes the calls of tasks itself.
     pub(super) fn performs(&self) -> bool {
-        match self.role {
-            Role::Alone | Role::Shares => true,
-            Role::Answers => false,
+        match self.deployment {
+            Deployment::SingleProcess | Deployment::SharedWorker => true,
+            Deployment::ApiOnly => false,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::rehearsal::Rehearsal;
 use super::round::Round;
 use super::watch::rests;
 use super::{Deliver, DeliverError};
-use crate::cells::{self, Note};
+use crate::cells::{self, CellRead};
 use crate::entry::{self, Assembly, Draft, Entry, Head};
 use crate::ports::{Appended, Cell, Direction, ExecutionStatus, Happening, Listing, Record, StoreError};
 
@@ -34,7 +34,7 @@ pub(super) struct Held {
     /// The time of the last entry: no step is earlier.
     pub at: Timestamp,
     /// What was said to its waits beside the journal, as of the last look at the cells.
-    pub notes: Vec<Note>,
+    pub notes: Vec<CellRead>,
     full: u64,
     full_bytes: usize,
     bytes_since: usize,
@@ -198,7 +198,7 @@ impl Deliver {
     }
 }
 
-fn notes(head: &Head, cells: &[Cell]) -> Result<Vec<Note>, entry::Unreadable> {
+fn notes(head: &Head, cells: &[Cell]) -> Result<Vec<CellRead>, entry::Unreadable> {
     cells.iter().filter(|cell| cells::belongs(cell, head.started)).map(cells::decode).collect()
 }
 

@@ -10,10 +10,10 @@ use interpreter::{Answer, Detail, Event, Payload, Stimulus, Timestamp, Wait};
 use super::calls::Happened;
 use super::hold::{Holder, Rounded};
 use super::{DeliverError, Letter, Said};
-use crate::Role;
-use crate::cells::Word;
+use crate::Deployment;
+use crate::cells::Content;
 use crate::entry;
-use crate::ports::{Direction, Notice, Over};
+use crate::ports::{Direction, Expect, WakeUp};
 
 /// An answer that is in the cell of its wait.
 struct Left {
@@ -28,7 +28,7 @@ impl Holder {
     /// True when these letters need no turn to append.
     pub(super) fn may_use_cells(&self, letters: &[Letter]) -> bool {
         let is_answer = |letter: &Letter| matches!(letter.said, Said::Answered(..));
-        self.deliver.role == Role::Answers && !letters.is_empty() && letters.iter().all(is_answer)
+        self.deliver.deployment == Deployment::ApiOnly && !letters.is_empty() && letters.iter().all(is_answer)
     }
 
     /// True when the cell of a letter's wait has an answer already: perhaps its own, of a call that nobody heard the end of.
@@ -49,7 +49,7 @@ impl Holder {
         if all_left.iter().all(Option::is_none) {
             return Ok(vec![Some(false); letters.len()]);
         }
-        self.deliver.world.queue.send(Notice::of(&self.held.head.arn, None)).await?;
+        self.deliver.world.queue.send(WakeUp::of(&self.held.head.arn, None)).await?;
         let known = self.held.sequence;
         self.reload().await?;
         if !self.writes_down(&all_left).await? {
@@ -79,10 +79,10 @@ impl Holder {
         let open = self.held.snapshot.attempt(wait).filter(|_| self.held.is_open_outside(wait));
         let Some((frame, _)) = open else { return Ok(None) };
         let left = Left { at: now, wait: wait.clone(), answer: answer.clone(), chain: frame.chain };
-        let word = Word::Answered(answer.clone());
-        let there = self.held.write(&self.deliver, (wait, now), word.clone(), Over::Unfinished).await?;
+        let word = Content::Answered(answer.clone());
+        let there = self.held.write(&self.deliver, (wait, now), word.clone(), Expect::NotFinal).await?;
         // Its own, if the call was made again because nobody heard the answer.
-        Ok(there.is_none_or(|there| there.word == word).then_some(left))
+        Ok(there.is_none_or(|there| there.content == word).then_some(left))
     }
 
     /// What happened after an entry.

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use interpreter::{Snapshot, Timestamp};
 
 use super::hold::{Holder, NEAR_MS};
-use crate::ports::{Notice, StoreError};
+use crate::ports::{StoreError, WakeUp};
 
 /// A message of somebody else that is due sooner than this may have been told already, since his clock is ahead.
 const AHEAD_MS: i64 = 3_000;
@@ -64,8 +64,8 @@ impl Watches {
 
 impl Holder {
     /// When others have to look: at once when something could be begun, or heard, that is left to them.
-    fn notice(&self, due: Timestamp) -> Notice {
-        Notice::of(&self.held.head.arn, Some(due).filter(|_| !self.leaves_something()))
+    fn wake_up(&self, due: Timestamp) -> WakeUp {
+        WakeUp::of(&self.held.head.arn, Some(due).filter(|_| !self.leaves_something()))
     }
 
     fn leaves_something(&self) -> bool {
@@ -94,15 +94,15 @@ impl Holder {
             return Ok(());
         }
         let announces = Some(self.held.sequence.map_or(0, |last| last + 1));
-        let notice = Notice { announces, ..self.notice(due) };
-        self.deliver.world.queue.send(notice).await
+        let wake_up = WakeUp { announces, ..self.wake_up(due) };
+        self.deliver.world.queue.send(wake_up).await
     }
 
     /// Sends a message to whoever looks at `due`.
     pub(super) async fn arm(&mut self, due: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        let notice = self.notice(due);
-        let watched = notice.due;
-        self.deliver.world.queue.send(notice).await?;
+        let wake_up = self.wake_up(due);
+        let watched = wake_up.due;
+        self.deliver.world.queue.send(wake_up).await?;
         if let Some(due) = watched {
             self.deliver.watches.sent(&self.held.head.arn, due, now);
         }
@@ -111,8 +111,8 @@ impl Holder {
 
     /// The time is too short for something that could begin: others are told of it now, not when all calls are back.
     pub(super) async fn hand_over(&mut self) {
-        let notice = self.notice(self.now());
-        if let Err(error) = self.deliver.world.queue.send(notice).await {
+        let wake_up = self.wake_up(self.now());
+        if let Err(error) = self.deliver.world.queue.send(wake_up).await {
             // They are told when the calls are back.
             tracing::warn!(execution = self.held.head.arn, %error, "others could not be told of what is left to them");
         }

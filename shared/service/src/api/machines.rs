@@ -99,7 +99,7 @@ impl Service {
             answer.insert("definition".into(), "{}".into());
             return Ok(());
         }
-        let text = self.engine.world().machines.revision(revision).await?;
+        let text = self.engine.world().documents.revision(revision).await?;
         let text = text.ok_or_else(|| {
             tracing::error!(revision, "a definition is gone");
             ApiError::Internal

@@ -1,6 +1,6 @@
-//! State machines as they are stored: the document behind the port `Machines`, read, kept and changed.
+//! State machines as they are stored: the document behind the port `Documents`, read, kept and changed.
 //!
-//! A start reads its machine, so documents are kept in memory where nobody else can change them ([`Role::Alone`]). A
+//! A start reads its machine, so documents are kept in memory where nobody else can change them ([`Deployment::SingleProcess`]). A
 //! deleted machine whose executions still run stays as `DELETING`; whoever meets it next, or the sweep, removes it once
 //! they have ended. Revisions of definitions are items of their own and stay.
 
@@ -11,13 +11,15 @@ use interpreter::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
-use engine::ports::{ExecutionStatus, Journal, ListQuery, MachineItem, Machines};
-use engine::{Role, World};
+use engine::ports::{Document, Documents, ExecutionStatus, Journal, ListQuery};
+use engine::{Deployment, World};
 
 /// The newest shape of the document, and the one that is written.
 const FORMAT: u32 = 1;
 /// How many documents are kept in memory at most.
 const KEPT: usize = 1024;
+/// How the keys of state machines begin: a machine's document lies under its ARN.
+const MACHINES: &str = "arn:";
 /// Attempts of a change against others that change the same machine.
 const RACES: usize = 8;
 
@@ -128,7 +130,7 @@ pub(super) struct Found {
 }
 
 pub(super) struct Registry {
-    machines: Arc<dyn Machines>,
+    documents: Arc<dyn Documents>,
     journal: Arc<dyn Journal>,
     /// `None` where others may change what is stored.
     kept: Option<Mutex<Kept>>,
@@ -142,12 +144,12 @@ struct Kept {
 }
 
 impl Registry {
-    pub fn new(world: &World, role: Role) -> Registry {
-        let kept = match role {
-            Role::Alone => Some(Mutex::default()),
-            Role::Answers | Role::Shares => None,
+    pub fn new(world: &World, deployment: Deployment) -> Registry {
+        let kept = match deployment {
+            Deployment::SingleProcess => Some(Mutex::default()),
+            Deployment::ApiOnly | Deployment::SharedWorker => None,
         };
-        Registry { machines: world.machines.clone(), journal: world.journal.clone(), kept }
+        Registry { documents: world.documents.clone(), journal: world.journal.clone(), kept }
     }
 
     /// The machine of that ARN; one whose deletion is complete is removed and not found.
@@ -202,8 +204,8 @@ impl Registry {
 
     /// Machines in the order of their ARNs, after `after`, at most `limit`.
     pub async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Machine)>, ApiError> {
-        let items = self.machines.list(after, limit).await?;
-        items.into_iter().map(|item| Ok((item.arn.clone(), read(&item)?))).collect()
+        let items = self.documents.list(MACHINES, after, limit).await?;
+        items.into_iter().map(|item| Ok((item.key.clone(), read(&item)?))).collect()
     }
 
     /// Removes machines whose deletion is complete.
@@ -245,7 +247,7 @@ impl Registry {
                 kept.changes
             }
         };
-        let Some(item) = self.machines.get(arn).await? else { return Ok(None) };
+        let Some(item) = self.documents.get(arn).await? else { return Ok(None) };
         let found = Found { machine: Arc::new(read(&item)?), version: item.version };
         if let Some(kept) = &self.kept {
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -264,14 +266,14 @@ impl Registry {
             tracing::error!(%error, "a state machine cannot be written down");
             ApiError::Internal
         })?;
-        let written = self.machines.put(MachineItem { arn: arn.to_owned(), version, body }).await;
+        let written = self.documents.put(Document { key: arn.to_owned(), version, body }).await;
         // After an error nothing is known: what is kept may be outdated either way.
         self.drop_kept(arn);
         Ok(written?)
     }
 
     async fn remove(&self, arn: &str, version: u64) -> Result<(), ApiError> {
-        let removed = self.machines.remove(arn, version).await;
+        let removed = self.documents.remove(arn, version).await;
         self.drop_kept(arn);
         removed?;
         Ok(())
@@ -286,9 +288,9 @@ impl Registry {
     }
 }
 
-fn read(item: &MachineItem) -> Result<Machine, ApiError> {
+fn read(item: &Document) -> Result<Machine, ApiError> {
     let damaged = |error: &dyn std::fmt::Display| {
-        tracing::error!(machine = item.arn, %error, "a state machine cannot be read");
+        tracing::error!(machine = item.key, %error, "a state machine cannot be read");
         ApiError::Internal
     };
     let machine: Machine = serde_json::from_str(&item.body).map_err(|error| damaged(&error))?;

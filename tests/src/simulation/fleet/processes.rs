@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use engine::ports::{Clock, Notice};
+use engine::ports::{Clock, WakeUp};
 use engine::worker::{Message, Worker};
-use engine::{Role, entry};
+use engine::{Deployment, entry};
 use futures_util::future::join_all;
 
 use super::{Faults, Fleet, Process};
@@ -29,10 +29,14 @@ const AHEAD_MS: i64 = 900_000;
 const CLOCKS_OWN_MS: i64 = 1_200_000;
 
 impl Fleet {
-    pub(super) fn begin(&self, role: Role, right: &VirtualClock) -> Process {
+    pub(super) fn begin(&self, deployment: Deployment, right: &VirtualClock) -> Process {
         let number = self.everyone().len();
-        let gate = Arc::new(Gate::of(format!("{role:?} {number}"), self.plan(role), self.installation.log.clone()));
-        self.everyone().push((role, gate.clone()));
+        let gate = Arc::new(Gate::of(
+            format!("{deployment:?} {number}"),
+            self.plan(deployment),
+            self.installation.log.clone(),
+        ));
+        self.everyone().push((deployment, gate.clone()));
         let clock = Arc::new(right.beside(self.skew(), self.draw()));
         if self.of.faults.trouble().is_some_and(|trouble| trouble.skew_ms > 0) && self.up_to(4) == 1 {
             let (clock, by, at) = (clock.clone(), self.skew(), Duration::from_millis(self.up_to(JUMPS_WITHIN_MS)));
@@ -43,21 +47,21 @@ impl Fleet {
             });
         }
         let sender = Arc::new(self.sender(&gate, &clock));
-        let queues = Queues { notices: sender.clone(), starts: Some(sender) };
-        Process { service: self.installation.process(role, &gate, &clock, queues), gate, clock }
+        let queues = Queues { wake_ups: sender.clone(), starts: Some(sender) };
+        Process { service: self.installation.process(deployment, &gate, &clock, queues), gate, clock }
     }
 
-    fn plan(&self, role: Role) -> Plan {
-        let first = !self.everyone().iter().any(|(other, _)| *other == role);
+    fn plan(&self, deployment: Deployment) -> Plan {
+        let first = !self.everyone().iter().any(|(other, _)| *other == deployment);
         match &self.of.faults {
             Faults::None => Plan::default(),
             Faults::First(plans) => {
-                let plan = plans.iter().find(|(doing, _)| first && *doing == role);
+                let plan = plans.iter().find(|(doing, _)| first && *doing == deployment);
                 plan.map(|(_, plan)| plan.clone()).unwrap_or_default()
             }
             Faults::Chance(trouble) => {
                 let latency = self.draw();
-                let slow_ms = if trouble.contention && role == Role::Answers { SLOW_MS } else { 0 };
+                let slow_ms = if trouble.contention && deployment == Deployment::ApiOnly { SLOW_MS } else { 0 };
                 let mut plan = Plan { latency: trouble.latency.then_some(latency), slow_ms, ..Plan::default() };
                 if trouble.failing && self.up_to(4) == 1 && self.may_die() {
                     plan.failing = Plan::failing_calls(&mut self.chance(), 40, 4);
@@ -109,7 +113,7 @@ impl Fleet {
     /// One worker after another, each with batch after batch.
     pub(super) async fn work(self: Arc<Self>, clock: Arc<VirtualClock>) {
         loop {
-            let process = self.begin(Role::Shares, &clock);
+            let process = self.begin(Deployment::SharedWorker, &clock);
             let worker = Worker::new(process.service.engine().clone());
             tokio::select! {
                 biased;
@@ -158,7 +162,7 @@ impl Fleet {
                 if due.0.saturating_sub(written.at.0) > CLOCKS_OWN_MS {
                     let left = u64::try_from(due.0.saturating_sub(clock.now().0)).unwrap_or(0);
                     self.installation.log.say(|| format!("clock: {execution} is due at {due:?}"));
-                    self.queue.put(Message::Look(Notice::of(&execution, Some(due))), Duration::from_millis(left));
+                    self.queue.put(Message::Look(WakeUp::of(&execution, Some(due))), Duration::from_millis(left));
                 }
             }
             sent_until = until;
@@ -175,7 +179,7 @@ impl Fleet {
                 if overdue && !self.installation.saboteur.sleeps() {
                     self.installation.log.say(|| format!("sweep: {execution} is overdue"));
                     self.swept.fetch_add(1, Ordering::Relaxed);
-                    self.queue.put(Message::Look(Notice::of(&execution, None)), Duration::ZERO);
+                    self.queue.put(Message::Look(WakeUp::of(&execution, None)), Duration::ZERO);
                 }
             }
         }

@@ -49,7 +49,7 @@ impl Service {
             return Err(ApiError::InvalidDefinition(message));
         }
         let hash = revision_hash(definition);
-        self.engine.world().machines.put_revision(&hash, definition).await?;
+        self.engine.world().documents.put_revision(&hash, definition).await?;
         if let Some(machine) = parsed.machine {
             self.deliver().definitions().keep(&hash, Arc::new(machine));
         }
