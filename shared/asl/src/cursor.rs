@@ -43,7 +43,7 @@ pub(crate) enum Roots {
 pub(crate) struct Between<T>(pub T, pub Option<T>);
 
 /// The longest wait and the longest timeout, in seconds.
-pub(crate) const MOST_SECONDS: u64 = 99_999_999;
+pub const MOST_SECONDS: u64 = 99_999_999;
 
 impl<'v, 'p> Node<'v, 'p> {
     pub fn object(self, findings: &mut Findings) -> Option<Object<'v, 'p>> {

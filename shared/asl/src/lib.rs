@@ -28,6 +28,7 @@ mod state;
 mod states;
 mod variables;
 
+pub use cursor::MOST_SECONDS;
 pub use definition::{Parsed, parse};
 pub use diagnostics::{Code, Diagnostic, Severity, invalid_definition_message};
 pub use machine::*;

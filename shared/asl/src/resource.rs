@@ -48,6 +48,14 @@ impl Resource {
             _ => Err(NotAResource::Unknown),
         }
     }
+
+    /// True when a client ends the task with its task token, not the call by its return.
+    pub fn waits_for_token(&self) -> bool {
+        match self {
+            Resource::Integration(on) => on.pattern == Pattern::WaitForTaskToken,
+            Resource::Lambda { .. } | Resource::Activity { .. } => false,
+        }
+    }
 }
 
 /// `aws`, `aws-cn`, `aws-us-gov`, `aws-eusc`, `aws-iso-b` and whatever comes next.

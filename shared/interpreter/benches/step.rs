@@ -1,4 +1,4 @@
-//! What a step costs: `cargo bench -p interpreter`. Figures, not assertions.
+//! The cost of a step: `cargo bench -p interpreter`. Figures, not assertions.
 //!
 //! The pairs say what a state costs in JSONata next to the JSONPath state of the same meaning, both measured in one run
 //! (the bar is three times). Deliberately absent: storage and the wire, which cost more than all of this.

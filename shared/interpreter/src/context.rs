@@ -1,12 +1,18 @@
 //! The context object: what `$$` shows (features: Execution, StateMachine, State, Task, Map).
 
-use asl::{Kind, State};
+use asl::State;
 use serde_json::{Map, Value, json};
 
-use crate::evaluation::Sight;
+use crate::evaluation::EvaluationInputs;
+use crate::run::has_result;
 use crate::{Execution, Frame, Payload};
 
-pub(crate) fn context_object(execution: &Execution, state: &State, frame: &Frame<Payload>, sight: Sight<'_>) -> Value {
+pub(crate) fn context_object(
+    execution: &Execution,
+    state: &State,
+    frame: &Frame<Payload>,
+    inputs: EvaluationInputs<'_>,
+) -> Value {
     let mut object = json!({
         "Execution": {
             "Id": execution.arn,
@@ -20,13 +26,14 @@ pub(crate) fn context_object(execution: &Execution, state: &State, frame: &Frame
         "State": { "Name": &*state.name, "EnteredTime": frame.entered_at.to_string() },
     });
     let Value::Object(members) = &mut object else { return object };
-    if let (true, Some(Value::Object(shown))) = (counts_retries(state), members.get_mut("State")) {
+    // AWS: Pass shows no RetryCount, Task shows 0. Parallel and Map: unverified.
+    if let (true, Some(Value::Object(shown))) = (has_result(state), members.get_mut("State")) {
         shown.insert("RetryCount".into(), json!(frame.retries.iter().sum::<u64>()));
     }
-    if let Some(token) = sight.token {
+    if let Some(token) = inputs.token {
         members.insert("Task".into(), json!({ "Token": token }));
     }
-    if let Some((index, value)) = sight.item {
+    if let Some((index, value)) = inputs.item {
         members.insert("Map".into(), Value::Object(Map::from_iter([("Item".into(), item(index, value))])));
     }
     object
@@ -34,12 +41,4 @@ pub(crate) fn context_object(execution: &Execution, state: &State, frame: &Frame
 
 fn item(index: u32, value: &Value) -> Value {
     json!({ "Index": index, "Value": value })
-}
-
-/// AWS: Pass shows no RetryCount, Task shows 0. Parallel and Map: unverified.
-fn counts_retries(state: &State) -> bool {
-    match state.kind {
-        Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_) => true,
-        Kind::Pass(_) | Kind::Wait(_) | Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => false,
-    }
 }

@@ -5,20 +5,20 @@
 
 use std::sync::Arc;
 
-use asl::{Catcher, Kind, ResultPath, Rule, Selection, State, Template, Transition};
+use asl::{Catcher, ResultPath, Rule, Selection, State, Template, Transition};
 use expressions::jsonata;
 use serde_json::{Map, Value};
 
-use crate::evaluation::Sight;
-use crate::failure::{RUNTIME, Raised, Trouble};
-use crate::run::{Run, type_of};
+use crate::evaluation::EvaluationInputs;
+use crate::failure::{EvaluationFailure, RUNTIME, Raised};
+use crate::run::{Run, has_result, type_of};
 use crate::{Detail, Payload, ThreadPath};
 
 /// Bytes of all variables that a thread sees, as one JSON object; those of one Assign are limited as a payload is.
 // AWS: the limit is one for the whole execution; here threads inside threads each have it.
 const ALL_VARIABLES: usize = 10 << 20;
 
-/// One way out of a state, and what becomes of its data there.
+/// One way out of a state, and the fields that shape its data there.
 pub(crate) struct Exit<'s> {
     result_selector: Option<&'s expressions::Template>,
     assign: Option<&'s Template>,
@@ -75,7 +75,7 @@ impl<'s> Exit<'s> {
     }
 }
 
-/// What a state hands on: its output and what it assigned.
+/// The result of an exit: the state's output and the variables it assigned.
 pub(crate) struct HandedOn {
     output: Payload,
     assigned: Option<Payload>,
@@ -92,12 +92,12 @@ impl Run<'_> {
         self.select(path, &state.data.input_path, self.raw_input(path))
     }
 
-    /// What a path of the state picks from `from`.
+    /// The part of `from` that a path of the state selects.
     fn select(&self, path: &ThreadPath, selection: &Selection, from: Payload) -> Result<Payload, Raised> {
         match selection {
             Selection::Everything => Ok(from),
             Selection::Nothing => Ok(Payload::from_value(Value::Object(Map::new()))),
-            Selection::At(at) => self.evaluate(path, Sight::of(from.value()), |look| {
+            Selection::At(at) => self.evaluate(path, EvaluationInputs::of(from.value()), |look| {
                 Ok(Payload::from_value(read(at, look.paths())?.into_owned()))
             }),
         }
@@ -108,9 +108,9 @@ impl Run<'_> {
         let input = self.effective_input(path, state)?;
         match &state.data.arguments {
             None => Ok(input),
-            Some(template) => {
-                self.evaluate(path, Sight::of(input.value()), |look| look.render(template, arguments_field(template)))
-            }
+            Some(template) => self.evaluate(path, EvaluationInputs::of(input.value()), |look| {
+                look.render(template, arguments_field(template))
+            }),
         }
     }
 
@@ -128,9 +128,10 @@ impl Run<'_> {
         then: Transition,
     ) {
         let shaped = {
-            let sight = Sight::of(result.value());
-            let sight = if has_result(state) { Sight { result: Some(result.value()), ..sight } } else { sight };
-            self.shape(path, exit, sight, &result)
+            let inputs = EvaluationInputs::of(result.value());
+            let inputs =
+                if has_result(state) { EvaluationInputs { result: Some(result.value()), ..inputs } } else { inputs };
+            self.shape(path, exit, inputs, &result)
         };
         match shaped {
             Ok(handed_on) => self.hand_on(path, state, handed_on, then),
@@ -138,24 +139,24 @@ impl Run<'_> {
         }
     }
 
-    /// What an exit makes of a result. Assign and Output see the same variables: those from before.
+    /// Applies an exit's fields to a result. Assign and Output see the same variables: those from before.
     pub fn shape(
         &self,
         path: &ThreadPath,
         exit: &Exit<'_>,
-        sight: Sight<'_>,
+        inputs: EvaluationInputs<'_>,
         result: &Payload,
     ) -> Result<HandedOn, Raised> {
         let selected = match exit.result_selector {
             Some(template) => {
-                self.evaluate(path, sight, |look| Ok(Payload::from_value(template.render(look.paths())?)))?
+                self.evaluate(path, inputs, |look| Ok(Payload::from_value(template.render(look.paths())?)))?
             }
             None => result.clone(),
         };
         let (mut assigned, mut output) = (None, None);
         if exit.assign.is_some() || exit.output.is_some() {
-            let sight = Sight { document: selected.value(), ..sight };
-            (assigned, output) = self.evaluate(path, sight, |look| {
+            let inputs = EvaluationInputs { document: selected.value(), ..inputs };
+            (assigned, output) = self.evaluate(path, inputs, |look| {
                 let assigned =
                     exit.assign.map(|template| look.render(template, &exit.by.field("Assign"))).transpose()?;
                 let output =
@@ -177,7 +178,7 @@ impl Run<'_> {
             ResultPath::Discard => Ok(self.raw_input(path)),
             ResultPath::At(at) => {
                 let raw = self.raw_input(path);
-                self.evaluate(path, Sight::of(raw.value()), |_| {
+                self.evaluate(path, EvaluationInputs::of(raw.value()), |_| {
                     Ok(Payload::from_value(at.write(raw.value().clone(), result.value().clone())?))
                 })
             }
@@ -208,7 +209,7 @@ impl Run<'_> {
         if output.depth() > limits.nesting {
             let entered = self.snapshot.frame(path).map_or(0, |frame| frame.entered);
             let cause = format!("The output nests deeper than {} levels.", limits.nesting);
-            return Err(Trouble::runtime(cause).in_state(&state.name, entered));
+            return Err(EvaluationFailure::runtime(cause).in_state(&state.name, entered));
         }
         Ok(())
     }
@@ -232,14 +233,6 @@ impl Run<'_> {
     }
 }
 
-/// Whether the state's work has a result that is not its input.
-fn has_result(state: &State) -> bool {
-    match state.kind {
-        Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_) => true,
-        Kind::Pass(_) | Kind::Wait(_) | Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => false,
-    }
-}
-
 /// How error texts name a state's arguments.
 pub(crate) fn arguments_field(template: &Template) -> &'static str {
     match template {
@@ -252,6 +245,7 @@ pub(crate) fn arguments_field(template: &Template) -> &'static str {
 pub(crate) fn read<'v>(
     path: &expressions::Path,
     scope: &'v expressions::Scope<'v>,
-) -> Result<std::borrow::Cow<'v, Value>, Trouble> {
-    path.read(scope).map_err(|error| Trouble::new(RUNTIME, format!("Invalid path '{}' : {error}", path.text())))
+) -> Result<std::borrow::Cow<'v, Value>, EvaluationFailure> {
+    path.read(scope)
+        .map_err(|error| EvaluationFailure::new(RUNTIME, format!("Invalid path '{}' : {error}", path.text())))
 }

@@ -1,4 +1,4 @@
-//! What a state's expressions see, in both languages: the one place where it is put together.
+//! The values that a state's expressions see, in both languages: the one place where they are put together.
 //!
 //! An [`Evaluation`] is made for what is evaluated together: the arguments of a state, or all of one exit. Deliberately
 //! absent: which fields there are and in which order they apply, which is `data` and the states' affair.
@@ -11,13 +11,13 @@ use expressions::{ContextObject, EvaluationError, Path, Scope, Variables};
 use serde_json::Value;
 
 use crate::context::context_object;
-use crate::failure::{Raised, Trouble};
+use crate::failure::{EvaluationFailure, Raised};
 use crate::run::Run;
 use crate::{Frame, Payload, ThreadPath};
 
-/// What is looked at beside the thread's own input, context and variables.
+/// The inputs of an evaluation beside the thread's own input, context and variables.
 #[derive(Clone, Copy)]
-pub(crate) struct Sight<'a> {
+pub(crate) struct EvaluationInputs<'a> {
     /// `$` of JSONPath: what the field applies to.
     pub document: &'a Value,
     /// `$states.result`
@@ -30,14 +30,14 @@ pub(crate) struct Sight<'a> {
     pub item: Option<(u32, &'a Value)>,
 }
 
-impl<'a> Sight<'a> {
-    pub fn of(document: &'a Value) -> Sight<'a> {
-        Sight { document, result: None, error_output: None, token: None, item: None }
+impl<'a> EvaluationInputs<'a> {
+    pub fn of(document: &'a Value) -> EvaluationInputs<'a> {
+        EvaluationInputs { document, result: None, error_output: None, token: None, item: None }
     }
 }
 
-/// What an expression for a number or a time may answer, and what it says about anything else.
-pub(crate) enum Misfit {
+/// Why the result of an expression is no value of the type that its field takes.
+pub(crate) enum TypeMismatch {
     /// It is of another type than this one.
     Type(&'static str),
     /// It is of the right type and makes no sense.
@@ -56,24 +56,24 @@ impl Run<'_> {
     pub fn evaluate<T>(
         &self,
         path: &ThreadPath,
-        sight: Sight<'_>,
-        work: impl FnOnce(&Evaluation<'_>) -> Result<T, Trouble>,
+        inputs: EvaluationInputs<'_>,
+        work: impl FnOnce(&Evaluation<'_>) -> Result<T, EvaluationFailure>,
     ) -> Result<T, Raised> {
         let frame = self.snapshot.frame(path);
         let Some((frame, state)) = frame.and_then(|frame| Some((frame, self.machine.state(StateId(frame.state))?)))
         else {
-            return Err(Trouble::runtime("The thread is gone.").in_state("", 0));
+            return Err(EvaluationFailure::runtime("The thread is gone.").in_state("", 0));
         };
-        let context = ContextObject::new(|| context_object(&self.snapshot.execution, state, frame, sight));
+        let context = ContextObject::new(|| context_object(&self.snapshot.execution, state, frame, inputs));
         let nothing = Variables::new();
         let variables = variables_of(frame).unwrap_or(&nothing);
         let evaluation = Evaluation {
-            paths: Scope { input: sight.document, context: &context, variables, chance: &self.chance },
+            paths: Scope { input: inputs.document, context: &context, variables, chance: &self.chance },
             queries: jsonata::Scope {
                 // JSONPath never looks at it, so it is not parsed for that.
                 input: if state.query_language == QueryLanguage::Jsonata { frame.input.value() } else { &Value::Null },
-                result: sight.result,
-                error_output: sight.error_output,
+                result: inputs.result,
+                error_output: inputs.error_output,
                 context: &context,
                 variables,
                 chance: &self.chance,
@@ -82,7 +82,7 @@ impl Run<'_> {
             },
             evaluations: &self.evaluations,
         };
-        work(&evaluation).map_err(|trouble| trouble.in_state(&state.name, frame.entered))
+        work(&evaluation).map_err(|failure| failure.in_state(&state.name, frame.entered))
     }
 }
 
@@ -91,13 +91,13 @@ fn variables_of(frame: &Frame<Payload>) -> Option<&Variables> {
 }
 
 impl<'a> Evaluation<'a> {
-    /// What JSONPath sees.
+    /// The scope of JSONPath expressions.
     pub fn paths(&self) -> &Scope<'a> {
         &self.paths
     }
 
     /// `Parameters`, `Arguments`, `Assign` and their like; `field` is the name error texts begin with.
-    pub fn render(&self, template: &Template, field: &str) -> Result<Payload, Trouble> {
+    pub fn render(&self, template: &Template, field: &str) -> Result<Payload, EvaluationFailure> {
         match template {
             Template::JsonPath(template) => Ok(Payload::from_value(template.render(&self.paths)?)),
             Template::Jsonata(template) => self.payload(template, field),
@@ -105,7 +105,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// `Output`, `Items`.
-    pub fn payload(&self, template: &jsonata::Template, field: &str) -> Result<Payload, Trouble> {
+    pub fn payload(&self, template: &jsonata::Template, field: &str) -> Result<Payload, EvaluationFailure> {
         self.count();
         Ok(Payload::from_value(template.render(&self.queries, field)?))
     }
@@ -115,14 +115,14 @@ impl<'a> Evaluation<'a> {
         &self,
         expression: &Jsonata,
         field: &str,
-        take: impl FnOnce(&Value) -> Result<T, Misfit>,
-    ) -> Result<T, Trouble> {
+        take: impl FnOnce(&Value) -> Result<T, TypeMismatch>,
+    ) -> Result<T, EvaluationFailure> {
         self.count();
         let value = expression.evaluate(&self.queries, field)?;
-        take(&value).map_err(|misfit| match misfit {
-            Misfit::Type(expected) => jsonata::unexpected_type(expression, field, expected, &value).into(),
+        take(&value).map_err(|mismatch| match mismatch {
+            TypeMismatch::Type(expected) => jsonata::unexpected_type(expression, field, expected, &value).into(),
             // AWS: recorded for a Wait's Timestamp.
-            Misfit::Value(cause) => Trouble::from(EvaluationError::query(field, cause)).at_work(),
+            TypeMismatch::Value(cause) => EvaluationFailure::from(EvaluationError::query(field, cause)).at_work(),
         })
     }
 
@@ -131,9 +131,9 @@ impl<'a> Evaluation<'a> {
         &self,
         given: &Given<T>,
         field: &str,
-        read: impl FnOnce(&Path, &Scope<'_>) -> Result<T, Trouble>,
-        take: impl FnOnce(&Value) -> Result<T, Misfit>,
-    ) -> Result<T, Trouble> {
+        read: impl FnOnce(&Path, &Scope<'_>) -> Result<T, EvaluationFailure>,
+        take: impl FnOnce(&Value) -> Result<T, TypeMismatch>,
+    ) -> Result<T, EvaluationFailure> {
         match given {
             Given::Literal(literal) => Ok(*literal),
             Given::Path(path) => read(path, &self.paths),

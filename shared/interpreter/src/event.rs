@@ -46,7 +46,7 @@ pub struct Iteration {
     pub index: u32,
 }
 
-/// What happened.
+/// The type of an event and its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Detail<P> {
     ExecutionStarted {

@@ -1,4 +1,4 @@
-//! What goes wrong inside a workflow, as data: an error name and a cause, and who may handle it.
+//! Failures inside a workflow, as data: an error name and a cause, and which Retriers and Catchers see them.
 
 use expressions::EvaluationError;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ impl Failure {
         Failure { error: Some(error.into()), cause: None }
     }
 
-    /// What a Catcher's ResultPath puts into the input.
+    /// The error output: the value that a Catcher's ResultPath puts into the input.
     ///
     /// AWS: what is missing shows as null (recorded), but a caught timeout's cause is an empty text (public reports).
     pub fn error_output(&self) -> Value {
@@ -67,7 +67,7 @@ pub struct Raised {
     pub unrecorded: Option<Unrecorded>,
 }
 
-/// What history still has to say of an expression that went wrong.
+/// An `EvaluationFailed` event that the history lacks so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unrecorded {
     pub state: String,
@@ -108,7 +108,7 @@ impl Raised {
         Raised::new(Failure::new(DATA_LIMIT_EXCEEDED, too_large(state)), Handling::Never)
     }
 
-    /// What the state assigns is too large. AWS: unverified: name, wording, and that it cannot be caught.
+    /// The variables that the state assigns are too large. AWS: unverified: name, wording, and that it cannot be caught.
     pub fn variables_too_large(state: &str) -> Raised {
         let cause = format!("The state '{state}' assigns variables with a size exceeding the maximum number of bytes.");
         Raised::new(Failure::new(DATA_LIMIT_EXCEEDED, cause), Handling::Never)
@@ -122,29 +122,29 @@ pub fn too_large(of: &str) -> String {
 
 /// A failure of the interpreter itself, before it is known in which state and event it happened.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trouble {
+pub struct EvaluationFailure {
     error: String,
     cause: String,
     /// A JSONata evaluation failed, which history records as such.
     evaluation: Option<Place>,
 }
 
-impl Trouble {
-    pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Trouble {
-        Trouble { error: error.into(), cause: cause.into(), evaluation: None }
+impl EvaluationFailure {
+    pub fn new(error: impl Into<String>, cause: impl Into<String>) -> EvaluationFailure {
+        EvaluationFailure { error: error.into(), cause: cause.into(), evaluation: None }
     }
 
-    pub fn runtime(cause: impl Into<String>) -> Trouble {
-        Trouble::new(RUNTIME, cause)
+    pub fn runtime(cause: impl Into<String>) -> EvaluationFailure {
+        EvaluationFailure::new(RUNTIME, cause)
     }
 
-    /// A JSONata state cannot use a value that no expression of it answered.
-    pub fn query(cause: impl Into<String>) -> Trouble {
-        Trouble { evaluation: Some(Place::default()), ..Trouble::new(QUERY_EVALUATION, cause) }
+    /// A JSONata state cannot use a value that is not the result of one of its expressions.
+    pub fn query(cause: impl Into<String>) -> EvaluationFailure {
+        EvaluationFailure { evaluation: Some(Place::default()), ..EvaluationFailure::new(QUERY_EVALUATION, cause) }
     }
 
-    /// The same, of a state that had begun its work.
-    pub fn at_work(mut self) -> Trouble {
+    /// The same, for a state that had begun its work.
+    pub fn at_work(mut self) -> EvaluationFailure {
         if let Some(place) = &mut self.evaluation {
             place.at_work = true;
         }
@@ -162,9 +162,9 @@ impl Trouble {
     }
 }
 
-impl From<EvaluationError> for Trouble {
-    fn from(error: EvaluationError) -> Trouble {
+impl From<EvaluationError> for EvaluationFailure {
+    fn from(error: EvaluationError) -> EvaluationFailure {
         let evaluation = (error.error == QUERY_EVALUATION).then_some(Place { field: error.location, at_work: false });
-        Trouble { error: error.error.to_owned(), cause: error.cause, evaluation }
+        EvaluationFailure { error: error.error.to_owned(), cause: error.cause, evaluation }
     }
 }

@@ -61,7 +61,7 @@ fn none<P>() -> Option<P> {
     None
 }
 
-/// What a thread is doing.
+/// The activity of a thread.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Phase<P> {
     /// About to enter its state.
@@ -109,14 +109,14 @@ pub struct Attempt<P> {
 /// How far the call of an attempt is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Call {
-    /// Nobody has taken it.
+    /// No worker has claimed it.
     Unclaimed,
     /// `owner` makes it; it is over by the lease's end.
     Claimed {
         owner: String,
         lease: Timestamp,
-        /// Not any more: it was never begun, and anybody may claim it again. A program that does not know this word calls
-        /// it lost at the lease's end, as that of any owner who is gone.
+        /// The owner gave the claim back before it began the call: any worker may claim it again. A program that does not
+        /// know this member calls the attempt lost at the lease's end, as that of any owner that is gone.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         released: bool,
     },
@@ -125,7 +125,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// True when anybody may claim it.
+    /// True when any worker may claim it.
     pub fn is_free(&self) -> bool {
         match self {
             Call::Unclaimed => true,
@@ -134,7 +134,7 @@ impl Call {
         }
     }
 
-    /// Who makes it, and until when.
+    /// The owner of the claim, and the end of its lease.
     pub fn claim(&self) -> Option<(&str, Timestamp)> {
         match self {
             Call::Claimed { owner, lease, released: false } => Some((owner, *lease)),
@@ -143,7 +143,7 @@ impl Call {
     }
 }
 
-/// What was said about an attempt.
+/// The outcome of an attempt, as its call or its task token reports it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Answer<P> {
     Succeeded { output: P },

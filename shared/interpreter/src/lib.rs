@@ -1,8 +1,8 @@
-//! What a state machine **does**: `step(machine, snapshot, stimulus, moment)`.
+//! The semantics of state machines: `step(machine, snapshot, stimulus, moment)`.
 //!
 //! The crate is total and pure. It knows no clock, no randomness, no I/O and no errors of its own: time and chance come
-//! in with the [`Moment`], what happened outside is a [`Stimulus`], and a workflow's failure is data. What an execution
-//! waits for is read off its [`Snapshot`] ([`Snapshot::unclaimed`], [`Snapshot::due`], [`Snapshot::ready`]); there is no
+//! in with the [`Moment`], an outside occurrence is a [`Stimulus`], and a workflow's failure is data. The waits of an
+//! execution are read off its [`Snapshot`] ([`Snapshot::unclaimed`], [`Snapshot::due`], [`Snapshot::ready`]); there is no
 //! second list of effects that could disagree with it.
 //!
 //! A stimulus addresses one [`Wait`]: a thread and the number of its wait. Numbers are never used twice in an

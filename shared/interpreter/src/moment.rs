@@ -33,19 +33,19 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// What one step knows of the world.
+/// The time and the chance that one step sees.
 ///
 /// The same step with the same moment gives the same bytes, so every bug replays.
 pub struct Moment<'a> {
     /// The time: never before the execution's last entry.
     pub now: Timestamp,
-    /// Chance, from the operating system, nobody else's.
+    /// The seed of all random numbers of the step, from the operating system.
     pub seed: [u8; 32],
     /// Makes the task token of a wait.
     pub token: &'a dyn Fn(&Wait) -> String,
 }
 
-/// What a stimulus is about: one wait of one thread.
+/// The address of a stimulus: one wait of one thread.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Wait {
     pub path: ThreadPath,

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::evaluation::Misfit;
+use crate::evaluation::TypeMismatch;
 
 /// Beyond this, numbers with decimals are not exact any more.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -26,18 +26,18 @@ pub(crate) fn float(value: &Value) -> Option<f64> {
 }
 
 /// The whole number that an expression for `field` answered.
-pub(crate) fn whole(value: &Value, field: &str) -> Result<i64, Misfit> {
-    let Value::Number(number) = value else { return Err(Misfit::Type("number")) };
+pub(crate) fn whole(value: &Value, field: &str) -> Result<i64, TypeMismatch> {
+    let Value::Number(number) = value else { return Err(TypeMismatch::Type("number")) };
     let exact = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
     number.as_i64().or(exact.map(|float| float as i64)).ok_or_else(|| {
         // AWS: unverified wording.
-        Misfit::Value(format!("The {field} field cannot be parsed as an integer: {}", shown(value)))
+        TypeMismatch::Value(format!("The {field} field cannot be parsed as an integer: {}", shown(value)))
     })
 }
 
 /// The number that an expression answered.
-pub(crate) fn decimal(value: &Value) -> Result<f64, Misfit> {
-    value.as_f64().ok_or(Misfit::Type("number"))
+pub(crate) fn decimal(value: &Value) -> Result<f64, TypeMismatch> {
+    value.as_f64().ok_or(TypeMismatch::Type("number"))
 }
 
 /// As it stands behind `==` in a cause: strings without quotes.

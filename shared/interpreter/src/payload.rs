@@ -90,7 +90,7 @@ impl Payload {
         self.0.home.get().copied()
     }
 
-    /// Tells where it was written. The first address stays.
+    /// Sets its address. The first one stays.
     pub fn settle(&self, address: Address) {
         let _first_one_stays = self.0.home.set(address);
     }

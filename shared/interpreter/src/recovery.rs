@@ -1,11 +1,11 @@
-//! Retry and Catch: what happens to a failure, from the state that failed outwards.
+//! Retry and Catch: the way of a failure, from the state that failed outwards.
 
 use std::sync::Arc;
 
-use asl::{Catcher, Jitter, Retrier, State, StateId, Transition};
+use asl::{Catcher, Jitter, MOST_SECONDS, Retrier, State, StateId, Transition};
 
 use crate::data::{Exit, HandedOn};
-use crate::evaluation::Sight;
+use crate::evaluation::EvaluationInputs;
 use crate::failure::{HEARTBEAT_TIMEOUT, Handling, Raised, TIMEOUT, Unrecorded};
 use crate::run::Run;
 use crate::{Detail, Payload, Phase, ThreadPath};
@@ -18,7 +18,7 @@ impl Run<'_> {
     pub fn raise(&mut self, path: &ThreadPath, mut raised: Raised) {
         let Some(state) = self.current_state(path) else { return };
         let evaluated = self.note_evaluation(path, &mut raised);
-        // What shapes the input of a later iteration may fail while earlier ones run.
+        // The ItemSelector of a later iteration may fail while earlier ones run.
         self.abort_inside(path, &state);
         if self.retry(path, &state, &raised) {
             return;
@@ -87,7 +87,7 @@ impl Run<'_> {
     fn delay(&self, retrier: &Retrier, used: u64) -> i64 {
         let power = i32::try_from(used).unwrap_or(i32::MAX);
         let seconds = retrier.interval_seconds as f64 * retrier.backoff_rate.powi(power);
-        let longest = retrier.max_delay_seconds.unwrap_or(99_999_999) as f64;
+        let longest = retrier.max_delay_seconds.unwrap_or(MOST_SECONDS) as f64;
         let share = match retrier.jitter {
             Jitter::None => 1.0,
             Jitter::Full => self.chance.unit(),
@@ -113,8 +113,9 @@ impl Run<'_> {
 
     fn caught(&self, path: &ThreadPath, index: usize, catcher: &Catcher, raised: &Raised) -> Result<HandedOn, Raised> {
         let error_output = Payload::from_value(raised.failure.error_output());
-        let sight = Sight { error_output: Some(error_output.value()), ..Sight::of(error_output.value()) };
-        self.shape(path, &Exit::by_catcher(index, catcher), sight, &error_output)
+        let inputs =
+            EvaluationInputs { error_output: Some(error_output.value()), ..EvaluationInputs::of(error_output.value()) };
+        self.shape(path, &Exit::by_catcher(index, catcher), inputs, &error_output)
     }
 }
 

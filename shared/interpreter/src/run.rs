@@ -22,7 +22,7 @@ const BUDGET_BYTES: usize = 8 << 20;
 /// JSONata payloads and expressions likewise: each may take seconds, and the execution hears nothing meanwhile.
 const BUDGET_EVALUATIONS: u32 = 250;
 
-/// What a state does next.
+/// The next action of a state.
 pub(crate) enum Outcome {
     /// It waits for something outside, or for its own threads.
     Wait(Phase<Payload>),
@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
         state
     }
 
-    /// What cannot be, unless a journal was damaged: the execution ends and says so.
+    /// An inconsistency that only a damaged journal can have: the execution fails and its cause says so.
     pub fn broken(&mut self, what: &str) -> bool {
         let cause = format!("The stored execution does not fit its definition: {what}.");
         self.fail_execution(Failure::new(RUNTIME, cause), self.snapshot.last_event);
@@ -315,5 +315,13 @@ pub(crate) fn type_of(state: &State) -> StateType {
         Kind::Choice(_) => StateType::Choice,
         Kind::Succeed => StateType::Succeed,
         Kind::Fail(_) => StateType::Fail,
+    }
+}
+
+/// Whether the state's work has a result that is not its input, and may be retried.
+pub(crate) fn has_result(state: &State) -> bool {
+    match state.kind {
+        Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_) => true,
+        Kind::Pass(_) | Kind::Wait(_) | Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => false,
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Attempt, Failure, Frame, Payload, Phase, ThreadPath, Timestamp, Wait};
 
-/// What stays the same for the whole life of an execution.
+/// The facts that stay the same for the whole life of an execution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Execution {
     pub arn: String,
@@ -36,7 +36,7 @@ pub struct Limits {
     pub nesting: usize,
     /// The longest an execution may run, in seconds, whatever its machine says.
     pub seconds: u64,
-    /// What share of its delay a Wait waits, in millionths: for tests of workflows that wait for days.
+    /// The share of its delay that a Wait waits, in millionths: for tests of workflows that wait for days.
     #[serde(default = "whole", skip_serializing_if = "is_whole")]
     pub wait_millionths: u64,
 }
@@ -191,7 +191,7 @@ impl Snapshot {
         self.due.first()
     }
 
-    /// Attempts that nobody makes.
+    /// Attempts without a claim.
     pub fn unclaimed(&self) -> impl Iterator<Item = Wait> + '_ {
         self.unclaimed.iter().filter_map(|path| {
             let frame = self.frames.get(path)?;
@@ -199,7 +199,7 @@ impl Snapshot {
         })
     }
 
-    /// Attempts that somebody makes, and who.
+    /// Attempts with a claim, and its owner.
     pub fn claimed(&self) -> impl Iterator<Item = (Wait, &str)> {
         self.frames.iter().filter_map(|(path, frame)| match &frame.phase {
             Phase::Task(Attempt { call, .. }) => {

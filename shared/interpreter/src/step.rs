@@ -1,4 +1,4 @@
-//! `step`: what an execution does when something happens to it.
+//! `step`: applies one stimulus to an execution.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use asl::{Kind, State, StateId, StateMachine, Task};
 use crate::run::{Outcome, Run};
 use crate::{Attempt, Detail, Event, Moment, Payload, Phase, Snapshot, Stimulus, ThreadPath, Wait, states};
 
-/// What a step leads to. It cannot fail: a workflow's failure is data.
+/// The result of a step. It cannot fail: a workflow's failure is data.
 #[derive(Debug)]
 pub struct Step {
     pub snapshot: Snapshot,
@@ -22,7 +22,7 @@ pub struct Step {
 /// Applies `stimulus`, then runs every state that needs nothing from outside until all threads wait.
 ///
 /// The snapshot is taken by value and grown in place: a caller that loses the race to write the result reads the
-/// journal again, which it has to anyway, and nobody else pays for a copy. A long run is cut by a budget of events and
+/// journal again, which it has to anyway, and no other caller pays for a copy. A long run is cut by a budget of events and
 /// bytes; what is left of it is in [`Snapshot::ready`], and [`Stimulus::Looked`] goes on with it.
 pub fn step(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, moment: &Moment<'_>) -> Step {
     let mut run = Run::new(machine, snapshot, moment);
@@ -85,7 +85,7 @@ fn start(run: &mut Run<'_>) {
     run.emit(0, detail);
 }
 
-/// Does something with the attempt a stimulus is about; nothing when it is no longer the current one.
+/// Applies `act` to the attempt a stimulus is about; nothing when it is no longer the current one.
 fn with_attempt(
     run: &mut Run<'_>,
     wait: &Wait,

@@ -1,8 +1,8 @@
-//! What can happen to an execution from outside, in the past tense.
+//! The stimuli an execution takes from outside, in the past tense.
 
 use crate::{Answer, Failure, Payload, Timestamp, Wait};
 
-/// Something that happened. Stale and repeated ones change nothing.
+/// One input of [`crate::step`]. Stale and repeated ones change nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Stimulus {
     Started,
@@ -15,7 +15,7 @@ pub enum Stimulus {
         begins: Timestamp,
         lease: Timestamp,
     },
-    /// `owner` has not begun the call that it claimed, and never will: whoever wants may claim it again.
+    /// `owner` has not begun the call that it claimed, and never will: any worker may claim it again.
     TaskReleased {
         wait: Wait,
         owner: String,
@@ -35,7 +35,7 @@ pub enum Stimulus {
         wait: Wait,
         at: Timestamp,
     },
-    /// Whoever made the call is gone; whether the task ran is unknown.
+    /// The worker that made the call is gone; whether the task ran is unknown.
     TaskLost {
         wait: Wait,
     },

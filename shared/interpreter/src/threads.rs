@@ -42,7 +42,7 @@ impl Run<'_> {
             return self.fail_thread(path, Raised::by_name(failure));
         }
         self.change(path, |frame| {
-            // What it began with is not needed any more.
+            // Its first input is not needed any more.
             frame.input = output.clone();
             frame.phase = Phase::Finished { output };
         });

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::or_raise;
 use crate::data::Exit;
-use crate::evaluation::{Evaluation, Misfit, Sight};
-use crate::failure::{Raised, Trouble};
+use crate::evaluation::{Evaluation, EvaluationInputs, TypeMismatch};
+use crate::failure::{EvaluationFailure, Raised};
 use crate::run::{Outcome, Run};
 use crate::{Payload, ThreadPath};
 
@@ -29,18 +29,18 @@ fn choose<'s>(
     choice: &'s Choice,
     input: &Payload,
 ) -> Result<(Exit<'s>, StateId), Raised> {
-    run.evaluate(path, Sight::of(input.value()), |look| {
+    run.evaluate(path, EvaluationInputs::of(input.value()), |look| {
         for (index, rule) in choice.rules.iter().enumerate() {
             if holds(look, index, rule)? {
                 return Ok((Exit::by_rule(state, index, rule), rule.next));
             }
         }
-        let default = choice.default.ok_or_else(|| Trouble::runtime(NO_MATCH))?;
+        let default = choice.default.ok_or_else(|| EvaluationFailure::runtime(NO_MATCH))?;
         Ok((Exit::of(state), default))
     })
 }
 
-fn holds(look: &Evaluation<'_>, index: usize, rule: &Rule) -> Result<bool, Trouble> {
+fn holds(look: &Evaluation<'_>, index: usize, rule: &Rule) -> Result<bool, EvaluationFailure> {
     match &rule.test {
         Test::Compare(condition) => Ok(condition.holds(look.paths())?),
         Test::Always(holds) => Ok(*holds),
@@ -48,7 +48,7 @@ fn holds(look: &Evaluation<'_>, index: usize, rule: &Rule) -> Result<bool, Troub
             look.query(expression, &format!("Choices[{index}]/Condition"), |value| match value {
                 Value::Bool(holds) => Ok(*holds),
                 // AWS: unverified wording, that of `Items` with another type; that it has to be a boolean is documented.
-                _ => Err(Misfit::Type("boolean")),
+                _ => Err(TypeMismatch::Type("boolean")),
             })
         }
     }

@@ -4,14 +4,14 @@ use asl::{Fail, Text};
 use serde_json::Value;
 
 use super::or_raise;
-use crate::evaluation::{Evaluation, Misfit, Sight};
-use crate::failure::{Raised, Trouble};
+use crate::evaluation::{Evaluation, EvaluationInputs, TypeMismatch};
+use crate::failure::{EvaluationFailure, Raised};
 use crate::run::{Outcome, Run};
 use crate::{Failure, ThreadPath};
 
 pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, fail: &Fail) -> Outcome {
     let input = run.raw_input(path);
-    let failure = or_raise!(run.evaluate(path, Sight::of(input.value()), |look| {
+    let failure = or_raise!(run.evaluate(path, EvaluationInputs::of(input.value()), |look| {
         let error = text(look, fail.error.as_ref(), "Error")?;
         let cause = text(look, fail.cause.as_ref(), "Cause")?;
         Ok(Failure::of(error, cause))
@@ -19,7 +19,7 @@ pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, fail: &Fail) -> Outcom
     Outcome::Raise(Raised::by_name(failure))
 }
 
-fn text(look: &Evaluation<'_>, text: Option<&Text>, field: &str) -> Result<Option<String>, Trouble> {
+fn text(look: &Evaluation<'_>, text: Option<&Text>, field: &str) -> Result<Option<String>, EvaluationFailure> {
     match text {
         None => Ok(None),
         Some(Text::Literal(literal)) => Ok(Some(literal.clone())),
@@ -34,7 +34,7 @@ fn text(look: &Evaluation<'_>, text: Option<&Text>, field: &str) -> Result<Optio
             .query(expression, field, |value| match value {
                 Value::String(text) => Ok(text.clone()),
                 // AWS: unverified wording, that of `Items` with another type; that it has to be a string is documented.
-                _ => Err(Misfit::Type("string")),
+                _ => Err(TypeMismatch::Type("string")),
             })
             .map(Some),
     }

@@ -6,21 +6,21 @@ use serde_json::Value;
 
 use super::or_raise;
 use crate::data::read;
-use crate::evaluation::{Evaluation, Misfit, Sight};
-use crate::failure::{Raised, Trouble};
+use crate::evaluation::{Evaluation, EvaluationInputs, TypeMismatch};
+use crate::failure::{EvaluationFailure, Raised};
 use crate::run::{Outcome, Run};
 use crate::{Detail, Iteration, Iterations, Payload, Phase, ThreadPath, numbers};
 
 pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &Map) -> Outcome {
     let input = or_raise!(run.effective_input(path, state));
-    let (items, limit) = or_raise!(run.evaluate(path, Sight::of(input.value()), |look| {
+    let (items, limit) = or_raise!(run.evaluate(path, EvaluationInputs::of(input.value()), |look| {
         check_fields(map)?;
         let items = items(look, state, map, &input)?;
         Ok((items, limit(look, &map.max_concurrency, "MaxConcurrency")?))
     }));
     let total = items.value().as_array().map_or(0, |items| u32::try_from(items.len()).unwrap_or(u32::MAX));
     run.emit_on(path, Detail::MapStateStarted { length: u64::from(total) });
-    or_raise!(run.evaluate(path, Sight::of(input.value()), |look| check_tolerance(look, map)));
+    or_raise!(run.evaluate(path, EvaluationInputs::of(input.value()), |look| check_tolerance(look, map)));
     if total == 0 {
         return leave(run, path, map);
     }
@@ -70,7 +70,7 @@ fn start_iterations(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &M
     if iterations.at_once == 0 {
         // From an entry of before it was kept.
         let document = iterations.input.clone();
-        let limit = or_raise!(run.evaluate(path, Sight::of(document.value()), |look| {
+        let limit = or_raise!(run.evaluate(path, EvaluationInputs::of(document.value()), |look| {
             limit(look, &map.max_concurrency, "MaxConcurrency")
         }));
         iterations.at_once = at_once(run, limit);
@@ -94,12 +94,12 @@ fn at_once(run: &Run<'_>, asked: u64) -> u32 {
 }
 
 /// AWS: the definition is accepted, the execution fails (from public reports).
-fn check_fields(map: &Map) -> Result<(), Trouble> {
+fn check_fields(map: &Map) -> Result<(), EvaluationFailure> {
     const CAUSE: &str = "The ItemReader, ItemBatcher and ResultWriter fields are not supported for INLINE maps";
-    if map.has_distributed_fields { Err(Trouble::runtime(CAUSE)) } else { Ok(()) }
+    if map.has_distributed_fields { Err(EvaluationFailure::runtime(CAUSE)) } else { Ok(()) }
 }
 
-fn items(look: &Evaluation<'_>, state: &State, map: &Map, input: &Payload) -> Result<Payload, Trouble> {
+fn items(look: &Evaluation<'_>, state: &State, map: &Map, input: &Payload) -> Result<Payload, EvaluationFailure> {
     match &map.items {
         Items::Path(_) if state.query_language == QueryLanguage::Jsonata => {
             if input.value().is_array() {
@@ -123,11 +123,14 @@ fn items(look: &Evaluation<'_>, state: &State, map: &Map, input: &Payload) -> Re
 }
 
 /// AWS: no field is to blame, not even where `Items` is missing.
-fn not_iterable(items: &Payload) -> Trouble {
-    Trouble::query(format!("Map state input must be an array but was: {}", expressions::json::to_text(items.value())))
+fn not_iterable(items: &Payload) -> EvaluationFailure {
+    EvaluationFailure::query(format!(
+        "Map state input must be an array but was: {}",
+        expressions::json::to_text(items.value())
+    ))
 }
 
-fn items_at(look: &Evaluation<'_>, selection: &Selection, input: &Payload) -> Result<Payload, Trouble> {
+fn items_at(look: &Evaluation<'_>, selection: &Selection, input: &Payload) -> Result<Payload, EvaluationFailure> {
     let (items, text) = match selection {
         Selection::At(at) => (Payload::from_value(at.follow(look.paths())?.into_owned()), at.text()),
         Selection::Nothing => (Payload::from_value(Value::Object(serde_json::Map::new())), "$"),
@@ -136,7 +139,7 @@ fn items_at(look: &Evaluation<'_>, selection: &Selection, input: &Payload) -> Re
     if items.value().is_array() {
         return Ok(items);
     }
-    Err(Trouble::runtime(format!("Reference path \"{text}\" must point to array.")))
+    Err(EvaluationFailure::runtime(format!("Reference path \"{text}\" must point to array.")))
 }
 
 fn item_input(
@@ -150,14 +153,15 @@ fn item_input(
     match &map.item_selector {
         None => Ok(Payload::from_value(item.clone())),
         Some(selector) => {
-            let sight = Sight { item: Some((index, item)), ..Sight::of(iterations.input.value()) };
-            run.evaluate(path, sight, |look| look.render(selector, "ItemSelector"))
+            let inputs =
+                EvaluationInputs { item: Some((index, item)), ..EvaluationInputs::of(iterations.input.value()) };
+            run.evaluate(path, inputs, |look| look.render(selector, "ItemSelector"))
         }
     }
 }
 
 /// AWS reads the tolerances after MapStateStarted. An inline Map tolerates nothing, but refuses what makes no sense.
-fn check_tolerance(look: &Evaluation<'_>, map: &Map) -> Result<(), Trouble> {
+fn check_tolerance(look: &Evaluation<'_>, map: &Map) -> Result<(), EvaluationFailure> {
     if let Some(count) = &map.tolerated_failure_count {
         limit(look, count, "ToleratedFailureCount")?;
     }
@@ -167,34 +171,38 @@ fn check_tolerance(look: &Evaluation<'_>, map: &Map) -> Result<(), Trouble> {
     }
 }
 
-fn limit(look: &Evaluation<'_>, given: &Given<u64>, field: &str) -> Result<u64, Trouble> {
+fn limit(look: &Evaluation<'_>, given: &Given<u64>, field: &str) -> Result<u64, EvaluationFailure> {
     let negative = || format!("{field} cannot be negative.");
     let read = |at: &Path, scope: &Scope<'_>| {
         let value = read(at, scope)?;
         let number = numbers::integer(&value).ok_or_else(|| refers_to(field, &value, "integer", at.text()))?;
-        u64::try_from(number).map_err(|_| Trouble::runtime(negative()))
+        u64::try_from(number).map_err(|_| EvaluationFailure::runtime(negative()))
     };
     // AWS: unverified for JSONata.
-    let take = |value: &Value| u64::try_from(numbers::whole(value, field)?).map_err(|_| Misfit::Value(negative()));
+    let take =
+        |value: &Value| u64::try_from(numbers::whole(value, field)?).map_err(|_| TypeMismatch::Value(negative()));
     look.given(given, field, read, take)
 }
 
-fn percentage(look: &Evaluation<'_>, given: &Given<f64>) -> Result<(), Trouble> {
+fn percentage(look: &Evaluation<'_>, given: &Given<f64>) -> Result<(), EvaluationFailure> {
     const FIELD: &str = "ToleratedFailurePercentage";
     const BOUNDS: &str = "ToleratedFailurePercentage must be between 0 and 100.";
     let sensible = |share: &f64| (0.0..=100.0).contains(share);
     let read = |at: &Path, scope: &Scope<'_>| {
         let value = read(at, scope)?;
         let share = numbers::float(&value).ok_or_else(|| refers_to(FIELD, &value, "float", at.text()))?;
-        Some(share).filter(sensible).ok_or_else(|| Trouble::runtime(BOUNDS))
+        Some(share).filter(sensible).ok_or_else(|| EvaluationFailure::runtime(BOUNDS))
     };
     // AWS: unverified for JSONata.
-    let take =
-        |value: &Value| Some(numbers::decimal(value)?).filter(sensible).ok_or_else(|| Misfit::Value(BOUNDS.to_owned()));
+    let take = |value: &Value| {
+        Some(numbers::decimal(value)?).filter(sensible).ok_or_else(|| TypeMismatch::Value(BOUNDS.to_owned()))
+    };
     look.given(given, FIELD, read, take).map(|_| ())
 }
 
-fn refers_to(field: &str, value: &Value, kind: &str, path: &str) -> Trouble {
+fn refers_to(field: &str, value: &Value, kind: &str, path: &str) -> EvaluationFailure {
     let value = expressions::json::to_text(value);
-    Trouble::runtime(format!("The {field}Path field refers to value {value} which is not a valid {kind}: {path}"))
+    EvaluationFailure::runtime(format!(
+        "The {field}Path field refers to value {value} which is not a valid {kind}: {path}"
+    ))
 }

@@ -1,23 +1,20 @@
 //! Task: one attempt at a time, made outside; here is what is recorded of it and what an answer leads to.
 
-use asl::{Given, Integration, Pattern, Resource, State, Task};
+use asl::{Given, Integration, MOST_SECONDS, Pattern, Resource, State, Task};
 use expressions::{Path, Scope};
 use serde_json::Value;
 
 use super::or_raise;
 use crate::data::{arguments_field, read};
-use crate::evaluation::{Evaluation, Misfit, Sight};
-use crate::failure::{DATA_LIMIT_EXCEEDED, Handling, RUNTIME, Raised, TIMEOUT, Trouble, too_large};
+use crate::evaluation::{Evaluation, EvaluationInputs, TypeMismatch};
+use crate::failure::{DATA_LIMIT_EXCEEDED, EvaluationFailure, Handling, RUNTIME, Raised, TIMEOUT, too_large};
 use crate::run::{Outcome, Run};
 use crate::{
     Answer, Attempt, Call, Detail, Failure, Payload, Phase, TaskResource, ThreadPath, Timestamp, Wait, numbers,
 };
 
-/// What an attempt is recorded as when whoever made its call is gone.
+/// The cause recorded for an attempt whose worker is gone.
 const LOST: &str = "The worker performing this attempt was lost; whether the task ran is unknown.";
-
-/// The longest timeout, in seconds.
-const LONGEST: u64 = 99_999_999;
 
 /// Schedules an attempt: the first, or another by a Retrier.
 pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, task: &Task) -> Outcome {
@@ -25,10 +22,10 @@ pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, task: &
         return Outcome::Raise(or_raise!(no_such_activity(run, path, arn)));
     }
     let wait = run.new_wait(path);
-    let token = waits_for_token(&task.resource).then(|| (run.moment.token)(&wait));
+    let token = task.resource.waits_for_token().then(|| (run.moment.token)(&wait));
     let input = or_raise!(run.effective_input(path, state));
-    let sight = Sight { token: token.as_deref(), ..Sight::of(input.value()) };
-    let attempt = or_raise!(run.evaluate(path, sight, |look| attempt(look, state, task, &input)));
+    let inputs = EvaluationInputs { token: token.as_deref(), ..EvaluationInputs::of(input.value()) };
+    let attempt = or_raise!(run.evaluate(path, inputs, |look| attempt(look, state, task, &input)));
     or_raise!(check_size(run, state, &attempt.arguments));
     run.emit_on(path, scheduled(run, &task.resource, &attempt));
     Outcome::Wait(Phase::Task(attempt))
@@ -49,8 +46,8 @@ pub(crate) fn claimed(
     change_attempt(run, wait, |attempt| {
         attempt.call = Call::Claimed { owner, lease, released: false };
         attempt.deadline = attempt.timeout.map(|seconds| begins.plus_seconds(seconds));
-        // AWS: a heartbeat is expected where somebody outside can send one.
-        let beats = attempt.heartbeat.filter(|_| waits_for_token(&task.resource));
+        // AWS: a heartbeat is expected of tasks whose client has a task token to send one with.
+        let beats = attempt.heartbeat.filter(|_| task.resource.waits_for_token());
         attempt.beat = beats.map(|seconds| begins.plus_seconds(seconds));
     });
 }
@@ -92,7 +89,7 @@ pub(crate) fn answered(
     attempt: &Attempt<Payload>,
     answer: Answer<Payload>,
 ) -> Outcome {
-    if !waits_for_token(&task.resource) || attempt.parked.is_some() {
+    if !task.resource.waits_for_token() || attempt.parked.is_some() {
         return Outcome::Done;
     }
     match attempt.call {
@@ -115,7 +112,7 @@ pub(crate) fn heartbeat(run: &mut Run<'_>, wait: &Wait, attempt: &Attempt<Payloa
     }
 }
 
-/// Whoever made the call is gone.
+/// The worker that made the call is gone.
 pub(crate) fn lost(run: &mut Run<'_>, wait: &Wait, task: &Task, attempt: &Attempt<Payload>) -> Outcome {
     if let Some(parked) = attempt.parked.clone() {
         return settle(run, &wait.path, task, parked);
@@ -124,7 +121,7 @@ pub(crate) fn lost(run: &mut Run<'_>, wait: &Wait, task: &Task, attempt: &Attemp
     settle(run, &wait.path, task, Answer::Failed(Failure::new(error, LOST)))
 }
 
-/// Something of the attempt is due: its timeout, its heartbeat, or the end of a lease that nobody answered for.
+/// Something of the attempt is due: its timeout, its heartbeat, or the end of a lease without an answer.
 pub(crate) fn overdue(run: &mut Run<'_>, path: &ThreadPath, task: &Task, attempt: &Attempt<Payload>) -> Outcome {
     if let Some(parked) = attempt.parked.clone() {
         // The answer was in time and acknowledged; only the call has not returned.
@@ -193,7 +190,12 @@ fn change_attempt(run: &mut Run<'_>, wait: &Wait, change: impl FnOnce(&mut Attem
 
 // ---- what the definition says ----
 
-fn attempt(look: &Evaluation<'_>, state: &State, task: &Task, input: &Payload) -> Result<Attempt<Payload>, Trouble> {
+fn attempt(
+    look: &Evaluation<'_>,
+    state: &State,
+    task: &Task,
+    input: &Payload,
+) -> Result<Attempt<Payload>, EvaluationFailure> {
     let arguments = match &state.data.arguments {
         Some(template) => look.render(template, arguments_field(template))?,
         None => input.clone(),
@@ -211,7 +213,7 @@ fn attempt(look: &Evaluation<'_>, state: &State, task: &Task, input: &Payload) -
     })
 }
 
-fn seconds(look: &Evaluation<'_>, given: Option<&Given<u64>>, field: &str) -> Result<Option<u64>, Trouble> {
+fn seconds(look: &Evaluation<'_>, given: Option<&Given<u64>>, field: &str) -> Result<Option<u64>, EvaluationFailure> {
     let Some(given) = given else { return Ok(None) };
     let positive = |number: i64| u64::try_from(number).ok().filter(|seconds| *seconds > 0);
     let read = |at: &Path, scope: &Scope<'_>| {
@@ -219,31 +221,33 @@ fn seconds(look: &Evaluation<'_>, given: Option<&Given<u64>>, field: &str) -> Re
         // AWS: unverified wording.
         numbers::integer(&value).and_then(positive).ok_or_else(|| {
             let (at, shown) = (at.text(), numbers::shown(&value));
-            Trouble::runtime(format!("The {field}Path parameter must reference a positive integer: {at} == {shown}"))
+            EvaluationFailure::runtime(format!(
+                "The {field}Path parameter must reference a positive integer: {at} == {shown}"
+            ))
         })
     };
     let take = |value: &Value| {
         let number = numbers::whole(value, field)?;
         // AWS: the wording is from another's tests against AWS, and so is that 0 is taken; unverified for a heartbeat.
-        let cause = || Misfit::Value(format!("{field} must be between 0 and {LONGEST} but was: {number}"));
-        u64::try_from(number).ok().filter(|seconds| *seconds <= LONGEST).ok_or_else(cause)
+        let cause = || TypeMismatch::Value(format!("{field} must be between 0 and {MOST_SECONDS} but was: {number}"));
+        u64::try_from(number).ok().filter(|seconds| *seconds <= MOST_SECONDS).ok_or_else(cause)
     };
     look.given(given, field, read, take).map(Some)
 }
 
-fn role(look: &Evaluation<'_>, task: &Task) -> Result<Option<String>, Trouble> {
+fn role(look: &Evaluation<'_>, task: &Task) -> Result<Option<String>, EvaluationFailure> {
     let Some(template) = &task.credentials else { return Ok(None) };
     let credentials = look.render(template, "Credentials")?;
     Ok(credentials.value().get("RoleArn").and_then(Value::as_str).map(str::to_owned))
 }
 
 /// AWS: looked at before the task is scheduled.
-fn startable(task: &Task, arguments: &Payload) -> Result<(), Trouble> {
+fn startable(task: &Task, arguments: &Payload) -> Result<(), EvaluationFailure> {
     let refusal = match &task.resource {
         Resource::Integration(integration) => integration.refusal(arguments.value()),
         Resource::Lambda { .. } | Resource::Activity { .. } => None,
     };
-    refusal.map_or(Ok(()), |cause| Err(Trouble::runtime(cause)))
+    refusal.map_or(Ok(()), |cause| Err(EvaluationFailure::runtime(cause)))
 }
 
 fn check_size(run: &Run<'_>, state: &State, arguments: &Payload) -> Result<(), Raised> {
@@ -259,16 +263,9 @@ fn check_size(run: &Run<'_>, state: &State, arguments: &Payload) -> Result<(), R
 }
 
 fn no_such_activity(run: &Run<'_>, path: &ThreadPath, arn: &str) -> Result<Raised, Raised> {
-    run.evaluate(path, Sight::of(&Value::Null), |_| {
-        Err(Trouble::runtime(format!("The activity {arn} does not exist.")))
+    run.evaluate(path, EvaluationInputs::of(&Value::Null), |_| {
+        Err(EvaluationFailure::runtime(format!("The activity {arn} does not exist.")))
     })
-}
-
-fn waits_for_token(resource: &Resource) -> bool {
-    match resource {
-        Resource::Integration(on) => on.pattern == Pattern::WaitForTaskToken,
-        Resource::Lambda { .. } | Resource::Activity { .. } => false,
-    }
 }
 
 /// How AWS names a task's result that is too large.

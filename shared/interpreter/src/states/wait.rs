@@ -1,23 +1,22 @@
 //! Wait: until a time, or for some seconds.
 
-use asl::{State, Wait, WaitUntil};
+use asl::{MOST_SECONDS, State, Wait, WaitUntil};
 use expressions::Path;
 use serde_json::Value;
 
 use super::or_raise;
-use crate::evaluation::{Evaluation, Misfit, Sight};
-use crate::failure::Trouble;
+use crate::evaluation::{Evaluation, EvaluationInputs, TypeMismatch};
+use crate::failure::EvaluationFailure;
 use crate::run::{Outcome, Run};
 use crate::{Phase, ThreadPath, Timestamp, numbers};
 
-/// The longest Wait, in seconds; the longest an execution lives.
-const LONGEST: u64 = 99_999_999;
 const TOO_LONG: &str = "Wait state delay is too long.";
 
 pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, wait: &Wait) -> Outcome {
     let input = or_raise!(run.effective_input(path, state));
     let now = run.moment.now;
-    let until = or_raise!(run.evaluate(path, Sight::of(input.value()), |look| until(look, &wait.until, now)));
+    let until =
+        or_raise!(run.evaluate(path, EvaluationInputs::of(input.value()), |look| until(look, &wait.until, now)));
     let until = scaled(now, until, run.snapshot.execution.limits.wait_millionths);
     if until <= now {
         return Outcome::Leave { result: input, then: wait.transition };
@@ -39,7 +38,7 @@ fn scaled(now: Timestamp, until: Timestamp, millionths: u64) -> Timestamp {
     now.plus_millis(i64::try_from(share).unwrap_or(i64::MAX))
 }
 
-fn until(look: &Evaluation<'_>, until: &WaitUntil, now: Timestamp) -> Result<Timestamp, Trouble> {
+fn until(look: &Evaluation<'_>, until: &WaitUntil, now: Timestamp) -> Result<Timestamp, EvaluationFailure> {
     match until {
         WaitUntil::Seconds(given) => {
             let read = |at: &Path, scope: &expressions::Scope<'_>| seconds_at(at, at.read(scope).ok().as_deref());
@@ -52,53 +51,59 @@ fn until(look: &Evaluation<'_>, until: &WaitUntil, now: Timestamp) -> Result<Tim
     }
 }
 
-fn seconds_at(at: &Path, value: Option<&Value>) -> Result<u64, Trouble> {
+fn seconds_at(at: &Path, value: Option<&Value>) -> Result<u64, EvaluationFailure> {
     let at = at.text();
     let Some(value) = value.filter(|value| !value.is_null()) else {
-        return Err(Trouble::runtime(format!("The SecondsPath parameter does not reference an input value: {at}")));
+        return Err(EvaluationFailure::runtime(format!(
+            "The SecondsPath parameter does not reference an input value: {at}"
+        )));
     };
     let Some(whole) = numbers::integer(value) else {
         let shown = numbers::shown(value);
-        return Err(Trouble::runtime(format!(
+        return Err(EvaluationFailure::runtime(format!(
             "The SecondsPath parameter cannot be parsed as a long value: {at} == {shown}"
         )));
     };
     match u64::try_from(whole) {
-        Ok(seconds) if seconds <= LONGEST => Ok(seconds),
-        Ok(_) => Err(Trouble::runtime(TOO_LONG)),
+        Ok(seconds) if seconds <= MOST_SECONDS => Ok(seconds),
+        Ok(_) => Err(EvaluationFailure::runtime(TOO_LONG)),
+        Err(_) => Err(EvaluationFailure::runtime(format!(
+            "The SecondsPath parameter references a negative value: {at} == {whole}"
+        ))),
+    }
+}
+
+fn seconds_from(value: &Value) -> Result<u64, TypeMismatch> {
+    match u64::try_from(numbers::whole(value, "Seconds")?) {
+        Ok(seconds) if seconds <= MOST_SECONDS => Ok(seconds),
+        Ok(_) => Err(TypeMismatch::Value(TOO_LONG.to_owned())),
+        // AWS: unverified wording.
         Err(_) => {
-            Err(Trouble::runtime(format!("The SecondsPath parameter references a negative value: {at} == {whole}")))
+            Err(TypeMismatch::Value(format!("The Seconds field has a negative value: {}", numbers::shown(value))))
         }
     }
 }
 
-fn seconds_from(value: &Value) -> Result<u64, Misfit> {
-    match u64::try_from(numbers::whole(value, "Seconds")?) {
-        Ok(seconds) if seconds <= LONGEST => Ok(seconds),
-        Ok(_) => Err(Misfit::Value(TOO_LONG.to_owned())),
-        // AWS: unverified wording.
-        Err(_) => Err(Misfit::Value(format!("The Seconds field has a negative value: {}", numbers::shown(value)))),
-    }
-}
-
-fn timestamp_at(at: &Path, value: Option<&Value>) -> Result<jiff::Timestamp, Trouble> {
+fn timestamp_at(at: &Path, value: Option<&Value>) -> Result<jiff::Timestamp, EvaluationFailure> {
     let at = at.text();
     let Some(value) = value else {
-        return Err(Trouble::runtime(format!("The TimestampPath parameter does not reference an input value: {at}")));
+        return Err(EvaluationFailure::runtime(format!(
+            "The TimestampPath parameter does not reference an input value: {at}"
+        )));
     };
     let time = value.as_str().and_then(expressions::time::parse_timestamp);
     time.ok_or_else(|| {
         let shown = numbers::shown(value);
-        Trouble::runtime(format!(
+        EvaluationFailure::runtime(format!(
             "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: {at} == {shown}"
         ))
     })
 }
 
-fn timestamp_from(value: &Value) -> Result<jiff::Timestamp, Misfit> {
-    let Value::String(text) = value else { return Err(Misfit::Type("string")) };
+fn timestamp_from(value: &Value) -> Result<jiff::Timestamp, TypeMismatch> {
+    let Value::String(text) = value else { return Err(TypeMismatch::Type("string")) };
     expressions::time::parse_timestamp(text).ok_or_else(|| {
-        Misfit::Value(format!(
+        TypeMismatch::Value(format!(
             "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"
         ))
     })

@@ -17,7 +17,7 @@ enum What {
     Remove,
     Rename(&'static str),
     Put(Value),
-    /// What lies at another place.
+    /// The value at another place.
     Copy(Index),
     /// Cuts so many characters out of a text and puts a piece in.
     Text {
@@ -198,7 +198,7 @@ fn taken(root: &mut Value, place: &str) -> Option<Value> {
 }
 
 fn spoil(root: &mut Value, at: Index, from: Index, cut: usize, piece: &str) {
-    // What is computed is what is interesting.
+    // Only expressions are spoiled: they are the interesting texts.
     let texts = places(root, |value| value.as_str().is_some_and(|text| text.contains(['$', '%'])));
     if texts.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! What is true of every history, whatever the machine and whatever happened to it.
+//! The invariants of every history, whatever the machine and whatever happened to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,7 +96,7 @@ impl<'m> History<'m> {
                 assert!(location.as_ref().is_none_or(|location| (1..=256).contains(&location.chars().count())));
                 assert_eq!(self.state(state).query_language, QueryLanguage::Jsonata, "{state}");
             }
-            // What the interpreter says of a damaged journal.
+            // The interpreter's own error about a damaged journal.
             Detail::ExecutionFailed(Failure { cause: Some(cause), .. }) => {
                 assert!(!cause.contains("does not fit its definition"), "{cause}");
             }

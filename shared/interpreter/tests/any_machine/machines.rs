@@ -32,7 +32,7 @@ struct Flow(Vec<Drawn>);
 #[derive(Debug, Clone)]
 struct Drawn {
     language: Language,
-    /// What is made of the input on the way in, and of the result on the way out.
+    /// The fields that shape the input on the way in, and the result on the way out.
     arguments: Option<Told>,
     output: Option<Told>,
     assign: Option<Told>,
@@ -65,7 +65,7 @@ struct Tested {
     jsonata: &'static str,
 }
 
-/// What a Map iterates, in both languages.
+/// The items of a Map, in both languages.
 #[derive(Debug, Clone, Copy)]
 struct Items {
     path: &'static str,
@@ -147,7 +147,7 @@ fn items() -> impl Strategy<Value = Items> {
     ]
 }
 
-/// What goes wrong for some of the items only, while others run.
+/// Failures of some of the items only, while others run.
 fn selector() -> impl Strategy<Value = Option<Told>> {
     let later = told(
         "States.ArrayGetItem($$.Execution.Input.items, States.MathAdd($$.Map.Item.Index, 2))",

@@ -75,7 +75,7 @@ pub fn machine() -> impl Strategy<Value = StateMachine> {
     })
 }
 
-/// What an execution of `machine` starts from.
+/// The first snapshot of an execution of `machine`.
 pub fn begin(machine: &StateMachine, input: Value, events: u64) -> Snapshot {
     let execution = Execution {
         arn: "arn:aws:states:us-east-1:123456789012:execution:any:one".into(),
@@ -162,7 +162,7 @@ impl Action {
     }
 }
 
-/// What brings the execution on without time; `None` when only time does.
+/// A stimulus that brings the execution on without time; `None` when only time does.
 fn sensible(snapshot: &Snapshot, now: Timestamp) -> Option<Stimulus> {
     if snapshot.ready().next().is_some() {
         return Some(Stimulus::Looked);
@@ -181,8 +181,8 @@ fn sensible(snapshot: &Snapshot, now: Timestamp) -> Option<Stimulus> {
     })
 }
 
-/// Who makes calls.
-const OWNER: &str = "somebody";
+/// The owner of all claims.
+const OWNER: &str = "worker";
 
 fn claim(wait: Wait, now: Timestamp) -> Stimulus {
     Stimulus::TaskClaimed { wait, owner: OWNER.into(), begins: now, lease: now.plus_seconds(5) }

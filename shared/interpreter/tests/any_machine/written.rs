@@ -6,7 +6,7 @@ use super::{Does, Drawn, Flow, Language, Recovery, Told};
 
 const INPUT: Told = Told { path: "$", jsonata: "$states.input" };
 
-/// What tells the attempts of a task apart.
+/// The distinguishing marks of a task's attempts.
 const OF_THE_ATTEMPT: &[(&str, Told)] = &[
     ("try", Told { path: "$$.State.RetryCount", jsonata: "$states.context.State.RetryCount" }),
     ("since", Told { path: "$$.State.EnteredTime", jsonata: "$states.context.State.EnteredTime" }),
@@ -84,7 +84,7 @@ impl Writer {
 
     fn work(&mut self, drawn: &Drawn, at: &Place<'_>) -> Value {
         match &drawn.does {
-            // What ends a flow is its last state, or the rest of it could not be reached.
+            // A state that ends its flow is the last one, or the rest of the flow could not be reached.
             Does::Fail if at.next.is_none() => json!({ "Type": "Fail", "Error": "Own", "Cause": "drawn" }),
             Does::Succeed if at.next.is_none() => json!({ "Type": "Succeed" }),
             Does::Choice { test, back, assign, output } if at.next.is_some() => {
