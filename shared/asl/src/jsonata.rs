@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cursor::{Between, Node, Object, Roots};
 use crate::diagnostics::{Code, Findings};
 use crate::place::Place;
-use crate::{Given, QueryLanguage, hints};
+use crate::{QueryLanguage, ValueSource, hints};
 
 // AWS: measured for a text that starts with the braces and does not end with them; the documentation says the same of
 // the other way round, and of blanks outside.
@@ -73,7 +73,7 @@ impl Object<'_, '_> {
         path: (&str, Roots),
         range: Between<u64>,
         findings: &mut Findings,
-    ) -> Option<Given<u64>> {
+    ) -> Option<ValueSource<u64>> {
         self.given(literal, path, findings, |findings| self.integer(literal, range, findings))
     }
 
@@ -84,7 +84,7 @@ impl Object<'_, '_> {
         path: (&str, Roots),
         range: Between<f64>,
         findings: &mut Findings,
-    ) -> Option<Given<f64>> {
+    ) -> Option<ValueSource<f64>> {
         self.given(literal, path, findings, |findings| self.number(literal, range, findings))
     }
 
@@ -94,16 +94,16 @@ impl Object<'_, '_> {
         (path, roots): (&str, Roots),
         findings: &mut Findings,
         read: impl FnOnce(&mut Findings) -> Option<T>,
-    ) -> Option<Given<T>> {
+    ) -> Option<ValueSource<T>> {
         match self.language {
             QueryLanguage::JsonPath => {
-                let number = read(findings).map(Given::Literal);
-                let path = self.get(path).and_then(|node| node.reference_path(roots, findings)).map(Given::Path);
+                let number = read(findings).map(ValueSource::Literal);
+                let path = self.get(path).and_then(|node| node.reference_path(roots, findings)).map(ValueSource::Path);
                 path.or(number)
             }
             QueryLanguage::Jsonata => match self.get(literal)? {
-                node if node.means_expression() => node.expression(Sees::Input, findings).map(Given::Jsonata),
-                _ => read(findings).map(Given::Literal),
+                node if node.means_expression() => node.expression(Sees::Input, findings).map(ValueSource::Jsonata),
+                _ => read(findings).map(ValueSource::Literal),
             },
         }
     }

@@ -95,7 +95,7 @@ pub enum Template {
 
 /// A value that stands in the definition, or where it comes from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Given<T> {
+pub enum ValueSource<T> {
     Literal(T),
     Path(Path),
     Jsonata(Jsonata),
@@ -146,8 +146,8 @@ pub enum Kind {
 pub struct Task {
     pub resource: Resource,
     /// In seconds.
-    pub timeout: Option<Given<u64>>,
-    pub heartbeat: Option<Given<u64>>,
+    pub timeout: Option<ValueSource<u64>>,
+    pub heartbeat: Option<ValueSource<u64>>,
     /// `Credentials`, an object with `RoleArn` (or `RoleArn.$`), or an expression that answers one.
     pub credentials: Option<Template>,
     pub transition: Transition,
@@ -170,9 +170,9 @@ pub struct Map {
     // fields are not supported for INLINE maps" (public reports).
     pub has_distributed_fields: bool,
     /// 0 is no limit of the definition's own.
-    pub max_concurrency: Given<u64>,
-    pub tolerated_failure_count: Option<Given<u64>>,
-    pub tolerated_failure_percentage: Option<Given<f64>>,
+    pub max_concurrency: ValueSource<u64>,
+    pub tolerated_failure_count: Option<ValueSource<u64>>,
+    pub tolerated_failure_percentage: Option<ValueSource<f64>>,
     pub transition: Transition,
 }
 
@@ -199,8 +199,8 @@ pub struct Wait {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum WaitUntil {
-    Seconds(Given<u64>),
-    Timestamp(Given<jiff::Timestamp>),
+    Seconds(ValueSource<u64>),
+    Timestamp(ValueSource<jiff::Timestamp>),
 }
 
 #[derive(Debug, Clone, PartialEq)]

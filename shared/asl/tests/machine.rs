@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails that way")]
 
 use asl::{
-    Given, Integration, Items, Jitter, Kind, MachineType, Pattern, QueryLanguage, Resource, ResultPath, Selection,
-    State, StateId, StateMachine, Template, Test, Text, Transition, WaitUntil, parse,
+    Integration, Items, Jitter, Kind, MachineType, Pattern, QueryLanguage, Resource, ResultPath, Selection, State,
+    StateId, StateMachine, Template, Test, Text, Transition, ValueSource, WaitUntil, parse,
 };
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ fn numbers_states_in_document_order_through_all_nestings() {
     assert_eq!(parallel.branches.iter().map(|branch| branch.start_at.0).collect::<Vec<_>>(), [2, 3]);
     let Kind::Map(map) = &machine.states[4].kind else { panic!() };
     assert_eq!((map.processor.start_at, map.transition), (StateId(5), Transition::Next(StateId(0))));
-    assert_eq!((&map.max_concurrency, &map.items), (&Given::Literal(0), &Items::Path(Selection::Everything)));
+    assert_eq!((&map.max_concurrency, &map.items), (&ValueSource::Literal(0), &Items::Path(Selection::Everything)));
     assert_eq!(machine.state(StateId(6)), None);
 }
 
@@ -86,15 +86,15 @@ fn takes_the_resource_of_a_task_apart() {
     };
     assert_eq!(integration.resource(), "getObject.waitForTaskToken");
     assert_eq!(task.resource, Resource::Integration(integration));
-    assert_eq!(task.timeout, Some(Given::Literal(9)));
-    assert!(matches!(&task.heartbeat, Some(Given::Path(path)) if path.text() == "$.h"));
+    assert_eq!(task.timeout, Some(ValueSource::Literal(9)));
+    assert!(matches!(&task.heartbeat, Some(ValueSource::Path(path)) if path.text() == "$.h"));
 }
 
 #[test]
 fn reads_times_and_texts() {
     let wait = state(&json!({"Type": "Wait", "Timestamp": "1970-01-01T01:00:05+01:00", "End": true}));
     let Kind::Wait(wait) = wait.kind else { panic!() };
-    assert!(matches!(wait.until, WaitUntil::Timestamp(Given::Literal(time)) if time.as_second() == 5));
+    assert!(matches!(wait.until, WaitUntil::Timestamp(ValueSource::Literal(time)) if time.as_second() == 5));
     let fail = state(&json!({"Type": "Fail", "Error": "E", "CausePath": "$.c"}));
     let Kind::Fail(fail) = fail.kind else { panic!() };
     assert_eq!(fail.error, Some(Text::Literal("E".to_owned())));
@@ -119,8 +119,8 @@ fn fills_in_the_fields_of_jsonata_and_leaves_the_others_at_their_defaults() {
     assert!(matches!(task.data.assign, Some(Template::Jsonata(_))));
     assert!(task.data.output.is_some());
     let Kind::Task(task) = task.kind else { panic!() };
-    assert!(matches!(task.timeout, Some(Given::Jsonata(five)) if five.text() == "5"));
-    assert_eq!(task.heartbeat, Some(Given::Literal(2)));
+    assert!(matches!(task.timeout, Some(ValueSource::Jsonata(five)) if five.text() == "5"));
+    assert_eq!(task.heartbeat, Some(ValueSource::Literal(2)));
     assert!(matches!(task.credentials, Some(Template::Jsonata(_))));
 }
 
@@ -133,9 +133,9 @@ fn reads_a_map_in_jsonata() {
     let Kind::Map(map) = map.kind else { panic!() };
     assert!(matches!(map.items, Items::Jsonata(_)));
     assert!(matches!(map.item_selector, Some(Template::Jsonata(_))));
-    assert!(matches!(map.max_concurrency, Given::Jsonata(_)));
-    assert!(matches!(map.tolerated_failure_count, Some(Given::Jsonata(_))));
-    assert!(matches!(map.tolerated_failure_percentage, Some(Given::Jsonata(_))));
+    assert!(matches!(map.max_concurrency, ValueSource::Jsonata(_)));
+    assert!(matches!(map.tolerated_failure_count, Some(ValueSource::Jsonata(_))));
+    assert!(matches!(map.tolerated_failure_percentage, Some(ValueSource::Jsonata(_))));
     assert!(!map.has_distributed_fields);
     let plain = jsonata(json!({"Type": "Map", "ItemProcessor": processor, "ItemBatcher": {}, "End": true}));
     let Kind::Map(plain) = plain.kind else { panic!() };
@@ -145,9 +145,11 @@ fn reads_a_map_in_jsonata() {
 #[test]
 fn reads_waits_choices_failures_and_catchers_in_jsonata() {
     let wait = jsonata(json!({"Type": "Wait", "Seconds": "{% 1 %}", "End": true}));
-    assert!(matches!(wait.kind, Kind::Wait(wait) if matches!(wait.until, WaitUntil::Seconds(Given::Jsonata(_)))));
+    assert!(matches!(wait.kind, Kind::Wait(wait) if matches!(wait.until, WaitUntil::Seconds(ValueSource::Jsonata(_)))));
     let wait = jsonata(json!({"Type": "Wait", "Timestamp": "{% $now() %}", "End": true}));
-    assert!(matches!(wait.kind, Kind::Wait(wait) if matches!(wait.until, WaitUntil::Timestamp(Given::Jsonata(_)))));
+    assert!(
+        matches!(wait.kind, Kind::Wait(wait) if matches!(wait.until, WaitUntil::Timestamp(ValueSource::Jsonata(_))))
+    );
     let fail = jsonata(json!({"Type": "Fail", "Error": "E", "Cause": "{% 'c' %}"}));
     let Kind::Fail(fail) = fail.kind else { panic!() };
     assert_eq!(fail.error, Some(Text::Literal("E".to_owned())));

@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use asl::{Given, QueryLanguage, StateId, Template};
+use asl::{QueryLanguage, StateId, Template, ValueSource};
 use expressions::jsonata::{self, Jsonata};
 use expressions::{ContextObject, EvaluationError, Path, Scope, Variables};
 use serde_json::Value;
@@ -127,17 +127,17 @@ impl<'a> Evaluation<'a> {
     }
 
     /// A value that stands in the definition, or where it comes from.
-    pub fn given<T: Copy>(
+    pub fn resolve<T: Copy>(
         &self,
-        given: &Given<T>,
+        source: &ValueSource<T>,
         field: &str,
         read: impl FnOnce(&Path, &Scope<'_>) -> Result<T, EvaluationFailure>,
         take: impl FnOnce(&Value) -> Result<T, TypeMismatch>,
     ) -> Result<T, EvaluationFailure> {
-        match given {
-            Given::Literal(literal) => Ok(*literal),
-            Given::Path(path) => read(path, &self.paths),
-            Given::Jsonata(expression) => self.query(expression, field, take),
+        match source {
+            ValueSource::Literal(literal) => Ok(*literal),
+            ValueSource::Path(path) => read(path, &self.paths),
+            ValueSource::Jsonata(expression) => self.query(expression, field, take),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::cursor::{Between, Node, Object, Roots};
 use crate::definition::Reading;
 use crate::diagnostics::Findings;
 use crate::state::{Sheet, transition};
-use crate::{Given, Items, Map, QueryLanguage, Selection, Template, distributed, fields, flow};
+use crate::{Items, Map, QueryLanguage, Selection, Template, ValueSource, distributed, fields, flow};
 
 pub(crate) fn read<'v>(sheet: &Sheet<'v, '_>, reading: &mut Reading<'v>) -> Option<Map> {
     let object = &sheet.object;
@@ -29,7 +29,7 @@ pub(crate) fn read<'v>(sheet: &Sheet<'v, '_>, reading: &mut Reading<'v>) -> Opti
         item_selector,
         processor: processor?,
         has_distributed_fields: distributed::has_fields(object),
-        max_concurrency: max_concurrency.unwrap_or(Given::Literal(0)),
+        max_concurrency: max_concurrency.unwrap_or(ValueSource::Literal(0)),
         tolerated_failure_count,
         tolerated_failure_percentage,
         transition: transition?,
@@ -43,12 +43,12 @@ pub(crate) fn limit(
     path: &str,
     most: Option<u64>,
     findings: &mut Findings,
-) -> Option<Given<u64>> {
+) -> Option<ValueSource<u64>> {
     object.at_most_one(&[literal, path], findings);
     object.given_integer(literal, (path, Roots::NotContext), Between(0, most), findings)
 }
 
-fn percentage(object: &Object<'_, '_>, findings: &mut Findings) -> Option<Given<f64>> {
+fn percentage(object: &Object<'_, '_>, findings: &mut Findings) -> Option<ValueSource<f64>> {
     const LITERAL: &str = "ToleratedFailurePercentage";
     const PATH: &str = "ToleratedFailurePercentagePath";
     object.at_most_one(&[LITERAL, PATH], findings);

@@ -8,7 +8,7 @@ use crate::diagnostics::Findings;
 use crate::hints::did_you_mean;
 use crate::state::{Sheet, transition};
 use crate::{
-    Given, Integration, MachineType, NotAResource, Pattern, QueryLanguage, Resource, Task, Template, arguments,
+    Integration, MachineType, NotAResource, Pattern, QueryLanguage, Resource, Task, Template, ValueSource, arguments,
     optimised,
 };
 
@@ -126,18 +126,18 @@ fn required(integration: &Integration) -> &'static [&'static str] {
     optimised::required_parameters(&integration.service, &integration.action)
 }
 
-fn seconds(object: &Object<'_, '_>, literal: &str, path: &str, findings: &mut Findings) -> Option<Given<u64>> {
+fn seconds(object: &Object<'_, '_>, literal: &str, path: &str, findings: &mut Findings) -> Option<ValueSource<u64>> {
     object.at_most_one(&[literal, path], findings);
     object.given_integer(literal, (path, Roots::Any), Between(1, Some(MOST_SECONDS)), findings)
 }
 
 fn check_heartbeat(
     object: &Object<'_, '_>,
-    timeout: Option<&Given<u64>>,
-    heartbeat: Option<&Given<u64>>,
+    timeout: Option<&ValueSource<u64>>,
+    heartbeat: Option<&ValueSource<u64>>,
     findings: &mut Findings,
 ) {
-    if let (Some(Given::Literal(timeout)), Some(Given::Literal(heartbeat))) = (timeout, heartbeat)
+    if let (Some(ValueSource::Literal(timeout)), Some(ValueSource::Literal(heartbeat))) = (timeout, heartbeat)
         && heartbeat >= timeout
     {
         // AWS: unverified wording

@@ -9,7 +9,7 @@ use crate::definition::Reading;
 use crate::diagnostics::Findings;
 use crate::hints::misplaced_jsonata;
 use crate::state::{Sheet, transition};
-use crate::{Given, QueryLanguage, Wait, WaitUntil};
+use crate::{QueryLanguage, ValueSource, Wait, WaitUntil};
 
 /// In the order in which AWS lists them.
 const FIELDS: [&str; 4] = ["SecondsPath", "Seconds", "TimestampPath", "Timestamp"];
@@ -28,18 +28,18 @@ fn until(object: &Object<'_, '_>, findings: &mut Findings) -> Option<WaitUntil> 
     seconds.map(WaitUntil::Seconds).or(timestamp.map(WaitUntil::Timestamp))
 }
 
-fn timestamp(object: &Object<'_, '_>, findings: &mut Findings) -> Option<Given<Timestamp>> {
+fn timestamp(object: &Object<'_, '_>, findings: &mut Findings) -> Option<ValueSource<Timestamp>> {
     if let Some(node) = object.get("TimestampPath").filter(|node| node.language == QueryLanguage::JsonPath) {
-        return node.reference_path(Roots::Any, findings).map(Given::Path);
+        return node.reference_path(Roots::Any, findings).map(ValueSource::Path);
     }
     let node = object.get("Timestamp")?;
     if node.means_expression() {
-        return node.expression(Sees::Input, findings).map(Given::Jsonata);
+        return node.expression(Sees::Input, findings).map(ValueSource::Jsonata);
     }
     let time = parse_timestamp(node.text(findings)?);
     if time.is_none() {
         let help = misplaced_jsonata(node).or_else(|| Some("write it like 2030-01-31T12:00:00Z".to_owned()));
         findings.schema_with_help(node.at, "String does not match RFC3339 timestamp", help);
     }
-    time.map(Given::Literal)
+    time.map(ValueSource::Literal)
 }

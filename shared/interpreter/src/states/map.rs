@@ -1,6 +1,6 @@
 //! Map, inline: one thread per item, some at a time; its result is the list of theirs, in the order of the items.
 
-use asl::{Given, Items, Map, QueryLanguage, Selection, State};
+use asl::{Items, Map, QueryLanguage, Selection, State, ValueSource};
 use expressions::{Path, Scope};
 use serde_json::Value;
 
@@ -171,7 +171,7 @@ fn check_tolerance(look: &Evaluation<'_>, map: &Map) -> Result<(), EvaluationFai
     }
 }
 
-fn limit(look: &Evaluation<'_>, given: &Given<u64>, field: &str) -> Result<u64, EvaluationFailure> {
+fn limit(look: &Evaluation<'_>, source: &ValueSource<u64>, field: &str) -> Result<u64, EvaluationFailure> {
     let negative = || format!("{field} cannot be negative.");
     let read = |at: &Path, scope: &Scope<'_>| {
         let value = read(at, scope)?;
@@ -181,10 +181,10 @@ fn limit(look: &Evaluation<'_>, given: &Given<u64>, field: &str) -> Result<u64, 
     // AWS: unverified for JSONata.
     let take =
         |value: &Value| u64::try_from(numbers::whole(value, field)?).map_err(|_| TypeMismatch::Value(negative()));
-    look.given(given, field, read, take)
+    look.resolve(source, field, read, take)
 }
 
-fn percentage(look: &Evaluation<'_>, given: &Given<f64>) -> Result<(), EvaluationFailure> {
+fn percentage(look: &Evaluation<'_>, source: &ValueSource<f64>) -> Result<(), EvaluationFailure> {
     const FIELD: &str = "ToleratedFailurePercentage";
     const BOUNDS: &str = "ToleratedFailurePercentage must be between 0 and 100.";
     let sensible = |share: &f64| (0.0..=100.0).contains(share);
@@ -197,7 +197,7 @@ fn percentage(look: &Evaluation<'_>, given: &Given<f64>) -> Result<(), Evaluatio
     let take = |value: &Value| {
         Some(numbers::decimal(value)?).filter(sensible).ok_or_else(|| TypeMismatch::Value(BOUNDS.to_owned()))
     };
-    look.given(given, FIELD, read, take).map(|_| ())
+    look.resolve(source, FIELD, read, take).map(|_| ())
 }
 
 fn refers_to(field: &str, value: &Value, kind: &str, path: &str) -> EvaluationFailure {

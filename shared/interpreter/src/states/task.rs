@@ -1,6 +1,6 @@
 //! Task: one attempt at a time, made outside; here is what is recorded of it and what an answer leads to.
 
-use asl::{Given, Integration, MOST_SECONDS, Pattern, Resource, State, Task};
+use asl::{Integration, MOST_SECONDS, Pattern, Resource, State, Task, ValueSource};
 use expressions::{Path, Scope};
 use serde_json::Value;
 
@@ -213,8 +213,12 @@ fn attempt(
     })
 }
 
-fn seconds(look: &Evaluation<'_>, given: Option<&Given<u64>>, field: &str) -> Result<Option<u64>, EvaluationFailure> {
-    let Some(given) = given else { return Ok(None) };
+fn seconds(
+    look: &Evaluation<'_>,
+    source: Option<&ValueSource<u64>>,
+    field: &str,
+) -> Result<Option<u64>, EvaluationFailure> {
+    let Some(source) = source else { return Ok(None) };
     let positive = |number: i64| u64::try_from(number).ok().filter(|seconds| *seconds > 0);
     let read = |at: &Path, scope: &Scope<'_>| {
         let value = read(at, scope)?;
@@ -232,7 +236,7 @@ fn seconds(look: &Evaluation<'_>, given: Option<&Given<u64>>, field: &str) -> Re
         let cause = || TypeMismatch::Value(format!("{field} must be between 0 and {MOST_SECONDS} but was: {number}"));
         u64::try_from(number).ok().filter(|seconds| *seconds <= MOST_SECONDS).ok_or_else(cause)
     };
-    look.given(given, field, read, take).map(Some)
+    look.resolve(source, field, read, take).map(Some)
 }
 
 fn role(look: &Evaluation<'_>, task: &Task) -> Result<Option<String>, EvaluationFailure> {

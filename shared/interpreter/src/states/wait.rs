@@ -40,13 +40,13 @@ fn scaled(now: Timestamp, until: Timestamp, millionths: u64) -> Timestamp {
 
 fn until(look: &Evaluation<'_>, until: &WaitUntil, now: Timestamp) -> Result<Timestamp, EvaluationFailure> {
     match until {
-        WaitUntil::Seconds(given) => {
+        WaitUntil::Seconds(source) => {
             let read = |at: &Path, scope: &expressions::Scope<'_>| seconds_at(at, at.read(scope).ok().as_deref());
-            look.given(given, "Seconds", read, seconds_from).map(|seconds| now.plus_seconds(seconds))
+            look.resolve(source, "Seconds", read, seconds_from).map(|seconds| now.plus_seconds(seconds))
         }
-        WaitUntil::Timestamp(given) => {
+        WaitUntil::Timestamp(source) => {
             let read = |at: &Path, scope: &expressions::Scope<'_>| timestamp_at(at, at.read(scope).ok().as_deref());
-            look.given(given, "Timestamp", read, timestamp_from).map(|time| Timestamp(ceiling_millis(time)))
+            look.resolve(source, "Timestamp", read, timestamp_from).map(|time| Timestamp(ceiling_millis(time)))
         }
     }
 }

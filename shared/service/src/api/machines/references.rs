@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use asl::{
-    Choice, DataFlow, Fail, Given, Items, Kind, Map, Selection, State, StateMachine, Task, Template, Test, Text,
+    Choice, DataFlow, Fail, Items, Kind, Map, Selection, State, StateMachine, Task, Template, Test, Text, ValueSource,
     WaitUntil,
 };
 use expressions::jsonata;
@@ -104,11 +104,11 @@ impl<'m> Read<'m> {
         }
     }
 
-    fn given<T>(&mut self, given: Option<&'m Given<T>>) {
+    fn given<T>(&mut self, given: Option<&'m ValueSource<T>>) {
         match given {
-            Some(Given::Path(path)) => self.names.extend(path.variable()),
-            Some(Given::Jsonata(expression)) => self.names.extend(expression.variables()),
-            Some(Given::Literal(_)) | None => {}
+            Some(ValueSource::Path(path)) => self.names.extend(path.variable()),
+            Some(ValueSource::Jsonata(expression)) => self.names.extend(expression.variables()),
+            Some(ValueSource::Literal(_)) | None => {}
         }
     }
 
