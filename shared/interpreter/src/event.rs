@@ -1,8 +1,14 @@
 //! History events, in AWS's words.
 //!
-//! `P` is how payloads are held: [`Payload`] in memory, a slot of the entry's table when stored.
+//! An event is declared once, in [`details!`]: the stored shape, the size of its payloads and its members in AWS's JSON
+//! follow from that line. `P` is how payloads are held: [`Payload`] in memory, a slot of the entry's table when stored.
+
+mod declaration;
+mod members;
 
 use serde::{Deserialize, Serialize};
+
+pub use members::{Member, Wire};
 
 use crate::{Failure, Payload, Timestamp};
 
@@ -30,6 +36,22 @@ pub enum StateType {
     Fail,
 }
 
+impl StateType {
+    /// As the names of its events begin.
+    pub fn name(self) -> &'static str {
+        match self {
+            StateType::Task => "Task",
+            StateType::Parallel => "Parallel",
+            StateType::Map => "Map",
+            StateType::Pass => "Pass",
+            StateType::Wait => "Wait",
+            StateType::Choice => "Choice",
+            StateType::Succeed => "Succeed",
+            StateType::Fail => "Fail",
+        }
+    }
+}
+
 /// Which service a Task's events are about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskResource {
@@ -46,95 +68,66 @@ pub struct Iteration {
     pub index: u32,
 }
 
-/// The type of an event and its data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Detail<P> {
-    ExecutionStarted {
-        input: P,
-        role_arn: String,
-    },
-    ExecutionSucceeded {
-        output: P,
-    },
-    ExecutionFailed(Failure),
-    ExecutionAborted(Failure),
-    ExecutionTimedOut(Failure),
+declaration::details! {
+    ExecutionStarted { input: P => input, role_arn: String => text("roleArn") },
+    ExecutionSucceeded { output: P => output },
+    ExecutionFailed(why: Failure => failure),
+    ExecutionAborted(why: Failure => failure),
+    ExecutionTimedOut(why: Failure => failure),
 
-    StateEntered {
-        state: StateType,
-        name: String,
-        input: P,
-    },
+    StateEntered { state: StateType => state_type, name: String => text("name"), input: P => input },
     StateExited {
-        state: StateType,
-        name: String,
-        output: P,
-        assigned: Option<P>,
+        state: StateType => state_type,
+        name: String => text("name"),
+        output: P => output,
+        assigned: Option<P> => assigned,
     },
     /// `TaskStateAborted`, `WaitStateAborted`, `ParallelStateAborted`, `MapStateAborted`.
-    StateAborted {
-        state: StateType,
-    },
+    StateAborted { state: StateType => state_type },
 
-    /// A JSONata expression of a state went wrong, or what it answered makes no sense.
+    /// A JSONata expression of a state failed, or its field does not take its result.
     EvaluationFailed {
-        state: String,
-        location: Option<String>,
-        failure: Failure,
+        state: String => text("state"),
+        location: Option<String> => leading_text("location"),
+        failure: Failure => leading_failure,
     },
 
     LambdaFunctionScheduled {
-        resource: String,
-        input: P,
-        timeout: Option<u64>,
-        role: Option<String>,
+        resource: String => text("resource"),
+        input: P => input,
+        timeout: Option<u64> => seconds("timeoutInSeconds"),
+        role: Option<String> => credentials,
     },
     LambdaFunctionStarted,
-    LambdaFunctionSucceeded {
-        output: P,
-    },
-    LambdaFunctionFailed(Failure),
-    LambdaFunctionTimedOut(Failure),
+    LambdaFunctionSucceeded { output: P => output },
+    LambdaFunctionFailed(why: Failure => failure),
+    LambdaFunctionTimedOut(why: Failure => failure),
 
     TaskScheduled {
-        on: TaskResource,
-        region: String,
-        parameters: P,
-        timeout: Option<u64>,
-        heartbeat: Option<u64>,
-        role: Option<String>,
+        on: TaskResource => resource,
+        region: String => text("region"),
+        parameters: P => parameters,
+        timeout: Option<u64> => seconds("timeoutInSeconds"),
+        heartbeat: Option<u64> => seconds("heartbeatInSeconds"),
+        role: Option<String> => credentials,
     },
-    TaskStarted(TaskResource),
-    TaskSubmitted {
-        on: TaskResource,
-        output: P,
-    },
-    TaskSucceeded {
-        on: TaskResource,
-        output: P,
-    },
-    TaskFailed {
-        on: TaskResource,
-        failure: Failure,
-    },
-    TaskTimedOut {
-        on: TaskResource,
-        failure: Failure,
-    },
+    TaskStarted(on: TaskResource => resource),
+    TaskSubmitted { on: TaskResource => resource, output: P => output },
+    TaskSucceeded { on: TaskResource => resource, output: P => output },
+    TaskFailed { on: TaskResource => resource, failure: Failure => failure },
+    TaskTimedOut { on: TaskResource => resource, failure: Failure => failure },
 
     ParallelStateStarted,
     ParallelStateSucceeded,
     ParallelStateFailed,
 
-    MapStateStarted {
-        length: u64,
-    },
+    MapStateStarted { length: u64 => number("length") },
     MapStateSucceeded,
     MapStateFailed,
-    MapIterationStarted(Iteration),
-    MapIterationSucceeded(Iteration),
-    MapIterationFailed(Iteration),
-    MapIterationAborted(Iteration),
+    MapIterationStarted(of: Iteration => iteration),
+    MapIterationSucceeded(of: Iteration => iteration),
+    MapIterationFailed(of: Iteration => iteration),
+    MapIterationAborted(of: Iteration => iteration),
 }
 
 impl<P> Event<P> {
@@ -147,64 +140,6 @@ impl<P> Event<P> {
 impl Event<Payload> {
     /// The bytes of its payloads.
     pub fn bytes(&self) -> usize {
-        match &self.detail {
-            Detail::StateExited { output, assigned, .. } => {
-                output.bytes() + assigned.as_ref().map_or(0, Payload::bytes)
-            }
-            Detail::ExecutionStarted { input: payload, .. }
-            | Detail::StateEntered { input: payload, .. }
-            | Detail::LambdaFunctionScheduled { input: payload, .. }
-            | Detail::TaskScheduled { parameters: payload, .. }
-            | Detail::ExecutionSucceeded { output: payload }
-            | Detail::LambdaFunctionSucceeded { output: payload }
-            | Detail::TaskSubmitted { output: payload, .. }
-            | Detail::TaskSucceeded { output: payload, .. } => payload.bytes(),
-            _ => 0,
-        }
-    }
-}
-
-impl<P> Detail<P> {
-    fn try_map<Q, E>(self, f: &mut dyn FnMut(P) -> Result<Q, E>) -> Result<Detail<Q>, E> {
-        Ok(match self {
-            Detail::ExecutionStarted { input, role_arn } => Detail::ExecutionStarted { input: f(input)?, role_arn },
-            Detail::ExecutionSucceeded { output } => Detail::ExecutionSucceeded { output: f(output)? },
-            Detail::StateEntered { state, name, input } => Detail::StateEntered { state, name, input: f(input)? },
-            Detail::StateExited { state, name, output, assigned } => {
-                Detail::StateExited { state, name, output: f(output)?, assigned: assigned.map(f).transpose()? }
-            }
-            Detail::LambdaFunctionScheduled { resource, input, timeout, role } => {
-                Detail::LambdaFunctionScheduled { resource, input: f(input)?, timeout, role }
-            }
-            Detail::LambdaFunctionSucceeded { output } => Detail::LambdaFunctionSucceeded { output: f(output)? },
-            Detail::TaskScheduled { on, region, parameters, timeout, heartbeat, role } => {
-                Detail::TaskScheduled { on, region, parameters: f(parameters)?, timeout, heartbeat, role }
-            }
-            Detail::TaskSubmitted { on, output } => Detail::TaskSubmitted { on, output: f(output)? },
-            Detail::TaskSucceeded { on, output } => Detail::TaskSucceeded { on, output: f(output)? },
-            Detail::ExecutionFailed(failure) => Detail::ExecutionFailed(failure),
-            Detail::ExecutionAborted(failure) => Detail::ExecutionAborted(failure),
-            Detail::ExecutionTimedOut(failure) => Detail::ExecutionTimedOut(failure),
-            Detail::StateAborted { state } => Detail::StateAborted { state },
-            Detail::EvaluationFailed { state, location, failure } => {
-                Detail::EvaluationFailed { state, location, failure }
-            }
-            Detail::LambdaFunctionStarted => Detail::LambdaFunctionStarted,
-            Detail::LambdaFunctionFailed(failure) => Detail::LambdaFunctionFailed(failure),
-            Detail::LambdaFunctionTimedOut(failure) => Detail::LambdaFunctionTimedOut(failure),
-            Detail::TaskStarted(on) => Detail::TaskStarted(on),
-            Detail::TaskFailed { on, failure } => Detail::TaskFailed { on, failure },
-            Detail::TaskTimedOut { on, failure } => Detail::TaskTimedOut { on, failure },
-            Detail::ParallelStateStarted => Detail::ParallelStateStarted,
-            Detail::ParallelStateSucceeded => Detail::ParallelStateSucceeded,
-            Detail::ParallelStateFailed => Detail::ParallelStateFailed,
-            Detail::MapStateStarted { length } => Detail::MapStateStarted { length },
-            Detail::MapStateSucceeded => Detail::MapStateSucceeded,
-            Detail::MapStateFailed => Detail::MapStateFailed,
-            Detail::MapIterationStarted(iteration) => Detail::MapIterationStarted(iteration),
-            Detail::MapIterationSucceeded(iteration) => Detail::MapIterationSucceeded(iteration),
-            Detail::MapIterationFailed(iteration) => Detail::MapIterationFailed(iteration),
-            Detail::MapIterationAborted(iteration) => Detail::MapIterationAborted(iteration),
-        })
+        self.detail.payloads().into_iter().fold(0, |bytes, payload| bytes.saturating_add(payload.bytes()))
     }
 }

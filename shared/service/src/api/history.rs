@@ -104,7 +104,7 @@ impl Service {
                     if before {
                         continue;
                     }
-                    bytes = bytes.saturating_add(weight(&event));
+                    bytes = bytes.saturating_add(event.bytes());
                     events.push(event);
                     last = record.sequence;
                     if events.len() == size || bytes >= LARGE {
@@ -118,17 +118,5 @@ impl Service {
             }
         }
         Ok((events, last))
-    }
-}
-
-/// About how many bytes an event's payloads have.
-fn weight(event: &Event<Payload>) -> usize {
-    let mut bytes = 0usize;
-    let counted: Result<Event<()>, std::convert::Infallible> = event.clone().try_map(&mut |payload| {
-        bytes = bytes.saturating_add(payload.bytes());
-        Ok(())
-    });
-    match counted {
-        Ok(_) => bytes,
     }
 }
