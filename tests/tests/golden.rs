@@ -138,7 +138,7 @@ impl Run<'_> {
                 return Ok(());
             }
             if self.snapshot.ready().next().is_some() {
-                self.step(Stimulus::Looked);
+                self.step(Stimulus::Tick);
                 continue;
             }
             let due = self.snapshot.due().map_or(i64::MAX, |due| due.0);
@@ -150,7 +150,7 @@ impl Run<'_> {
                 }
                 _ => {
                     self.now = self.now.max(due);
-                    self.step(Stimulus::Looked);
+                    self.step(Stimulus::Tick);
                 }
             }
         }
@@ -158,7 +158,7 @@ impl Run<'_> {
     }
 
     fn step(&mut self, stimulus: Stimulus) {
-        let token = |wait: &Wait| format!("token-{:?}-{}", wait.path.0, wait.turn);
+        let token = |wait: &Wait| format!("token-{:?}-{}", wait.path.0, wait.attempt_id);
         let moment = Moment { now: Timestamp(self.now), seed: [9; 32], token: &token };
         let step = step(self.machine, self.snapshot.clone(), stimulus, &moment);
         self.snapshot = step.snapshot;

@@ -222,7 +222,7 @@ async fn answer_beside(world: &World, item: u32, output: Value) -> Result<Put> {
     let (head, _) = world.api.table.ends(&world.execution).await?.context("no records")?;
     let started = entry::decode(0, &head.body)?.head.context("no head")?.0.started;
     // An iteration of a Map within a Map.
-    let wait = Wait { path: ThreadPath(vec![item / 40, item % 40]), turn: u64::from(item) + 1 };
+    let wait = Wait { path: ThreadPath(vec![item / 40, item % 40]), attempt_id: u64::from(item) + 1 };
     let word = Content::Answered(Answer::Succeeded { output: Payload::from_json_text(output.to_string()) });
     let cell = cells::encode((&world.execution, started), (&wait, started), &word, 99 + u64::from(item))?;
     Ok(world.api.table.put_cell(cell, Expect::NotFinal).await?)
@@ -327,7 +327,7 @@ async fn nobody_answers_for_a_task_that_gives_no_token() -> Result<()> {
     let definition = json!({ "StartAt": "Task", "States": { "Task": task } });
     let machine = create_machine(&world.api.service, "plain", "STANDARD", &definition).await?;
     let execution = start(&world.api.service, &machine, "one", &json!({})).await?;
-    let wait = Wait { path: ThreadPath::root(), turn: 1 };
+    let wait = Wait { path: ThreadPath::root(), attempt_id: 1 };
     let answer = Answer::Succeeded { output: Payload::from_json_text("7") };
     // As a token of an earlier execution of its name might.
     let deliver = world.api.engine.deliver();

@@ -51,7 +51,8 @@ struct Stored {
     v: u32,
     at: Timestamp,
     path: ThreadPath,
-    turn: u64,
+    #[serde(rename = "turn")]
+    attempt_id: u64,
     #[serde(rename = "word")]
     content: StoredContent,
 }
@@ -67,7 +68,7 @@ enum StoredContent {
 
 /// The key of a wait's cell. With the start of its execution: another of the same name has other cells.
 pub fn key(started: Timestamp, wait: &Wait) -> String {
-    format!("{:015}/{:010}", started.0.max(0), wait.turn)
+    format!("{:015}/{:010}", started.0.max(0), wait.attempt_id)
 }
 
 /// True when a cell is one of the execution that started then.
@@ -93,7 +94,8 @@ pub fn encode(
         Content::Heartbeat => StoredContent::Heartbeat,
         Content::Closed => StoredContent::Closed,
     };
-    let stored = Stored { v: FORMAT, at, path: wait.path.clone(), turn: wait.turn, content: stored_content };
+    let stored =
+        Stored { v: FORMAT, at, path: wait.path.clone(), attempt_id: wait.attempt_id, content: stored_content };
     let (is_final, needs_wakeup) = match content {
         Content::Answered(_) => (true, true),
         Content::Closed => (true, false),
@@ -123,7 +125,7 @@ pub fn decode(cell: &Cell) -> Result<CellRead, Unreadable> {
         StoredContent::Heartbeat => Content::Heartbeat,
         StoredContent::Closed => Content::Closed,
     };
-    let wait = Wait { path: stored.path, turn: stored.turn };
+    let wait = Wait { path: stored.path, attempt_id: stored.attempt_id };
     Ok(CellRead { wait, at: stored.at, content, nonce: cell.nonce, key: cell.key.clone() })
 }
 
@@ -135,7 +137,7 @@ mod tests {
 
     #[test]
     fn cells_are_stored_like_this() {
-        let wait = Wait { path: ThreadPath::root(), turn: 7 };
+        let wait = Wait { path: ThreadPath::root(), attempt_id: 7 };
         let output = Payload::from_json_text("{ \"a\": 1 }");
         let cases = [
             (Content::Heartbeat, r#""Beat""#, (false, false)),

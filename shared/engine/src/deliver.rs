@@ -141,7 +141,7 @@ struct Letter {
 impl Said {
     fn stimulus(&self, at: Timestamp) -> Stimulus {
         match self.clone() {
-            Said::Look => Stimulus::Looked,
+            Said::Look => Stimulus::Tick,
             Said::Stop(failure) => Stimulus::StopRequested(failure),
             Said::Answered(wait, answer) => Stimulus::TaskAnswered { wait, answer },
             Said::Heartbeat(wait) => Stimulus::TaskHeartbeat { wait, at },

@@ -75,7 +75,8 @@ struct Stored {
     full: bool,
     frames: Vec<(ThreadPath, Option<Frame<Slot>>)>,
     last_event: u64,
-    last_turn: u64,
+    #[serde(rename = "last_turn")]
+    last_attempt_id: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     closed: Option<(Closing<u32>, Timestamp)>,
     /// How often each state was called so far, in an execution with a test case.
@@ -214,7 +215,7 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
         full: draft.full,
         frames,
         last_event: snapshot.last_event,
-        last_turn: snapshot.last_turn,
+        last_attempt_id: snapshot.last_attempt_id,
         closed,
         calls: draft.calls.cloned().unwrap_or_default(),
     };
@@ -235,7 +236,7 @@ pub fn encode_failure(at: Timestamp, last_event: u64, failure: Failure) -> Resul
         full: false,
         frames: Vec::new(),
         last_event: id,
-        last_turn: 0,
+        last_attempt_id: 0,
         closed: Some((Closing::Failed(failure), at)),
         calls: BTreeMap::new(),
     };
@@ -297,7 +298,7 @@ pub struct Entry {
     pub events: Vec<Event<Payload>>,
     pub closed: Option<(Closing<Payload>, Timestamp)>,
     pub last_event: u64,
-    last_turn: u64,
+    last_attempt_id: u64,
     full: bool,
     frames: Vec<(ThreadPath, Option<Frame<Slot>>)>,
     payloads: Vec<Payload>,
@@ -358,7 +359,7 @@ pub fn decode(sequence: u64, body: &[u8]) -> Result<Entry, Unreadable> {
         events: events?,
         closed,
         last_event: stored.last_event,
-        last_turn: stored.last_turn,
+        last_attempt_id: stored.last_attempt_id,
         full: stored.full,
         frames: stored.frames,
         payloads,
@@ -382,7 +383,7 @@ pub struct Assembly {
     known: BTreeMap<u64, Vec<Payload>>,
     closed: Option<(Closing<Payload>, Timestamp)>,
     last_event: u64,
-    last_turn: u64,
+    last_attempt_id: u64,
     pub at: Timestamp,
     /// How often each state was called so far, in an execution with a test case.
     pub calls: BTreeMap<String, u32>,
@@ -404,7 +405,7 @@ impl Assembly {
                         known: BTreeMap::new(),
                         closed: None,
                         last_event: 0,
-                        last_turn: 0,
+                        last_attempt_id: 0,
                         at: entry.at,
                         calls: BTreeMap::new(),
                     })
@@ -444,7 +445,7 @@ impl Assembly {
         self.known.insert(sequence, entry.payloads);
         self.closed = entry.closed;
         self.last_event = entry.last_event;
-        self.last_turn = entry.last_turn;
+        self.last_attempt_id = entry.last_attempt_id;
         self.calls = entry.calls;
         self.at = self.at.max(entry.at);
     }
@@ -477,7 +478,7 @@ impl Assembly {
         let execution = Arc::new(self.head.execution(self.input.clone()));
         let mut snapshot = Snapshot::bare(execution, self.head.seconds);
         snapshot.last_event = self.last_event;
-        snapshot.last_turn = self.last_turn;
+        snapshot.last_attempt_id = self.last_attempt_id;
         snapshot.closed = self.closed;
         let known = self.known;
         for (path, frame) in self.frames {

@@ -30,12 +30,12 @@ pub struct TaskToken {
     #[serde(rename = "p")]
     pub path: ThreadPath,
     #[serde(rename = "t")]
-    pub turn: u64,
+    pub attempt_id: u64,
 }
 
 impl TaskToken {
     pub fn wait(&self) -> Wait {
-        Wait { path: self.path.clone(), turn: self.turn }
+        Wait { path: self.path.clone(), attempt_id: self.attempt_id }
     }
 }
 
@@ -52,7 +52,7 @@ impl Seal {
     }
 
     pub fn task_token(&self, execution: &str, wait: &Wait) -> String {
-        let token = TaskToken { execution: execution.to_owned(), path: wait.path.clone(), turn: wait.turn };
+        let token = TaskToken { execution: execution.to_owned(), path: wait.path.clone(), attempt_id: wait.attempt_id };
         self.seal(Purpose::Task, &token)
     }
 

@@ -87,7 +87,7 @@ fn an_entry_of_before_limits_were_kept_goes_on() {
     let entry = decode(0, BEFORE_LIMITS_WERE_KEPT.as_bytes()).unwrap();
     let (_, snapshot) = Assembly::of(vec![(0, entry)]).unwrap().finish().unwrap();
     let later = Timestamp(1_700_000_005_000);
-    let step = world::stepped(&machine.machine.unwrap(), snapshot, Stimulus::Looked, later);
+    let step = world::stepped(&machine.machine.unwrap(), snapshot, Stimulus::Tick, later);
     let started = step.events.iter().filter(|event| matches!(event.detail, Detail::MapIterationStarted(_))).count();
     assert_eq!(started, 1, "{:#?}", step.events);
 }
@@ -118,7 +118,7 @@ fn a_released_claim_may_be_made_again_and_is_lost_to_a_program_that_does_not_kno
 
     let released = read(RELEASED);
     assert_eq!((released.claimed().count(), released.unclaimed().count()), (0, 1));
-    let looked = world::stepped(&machine, released, Stimulus::Looked, later);
+    let looked = world::stepped(&machine, released, Stimulus::Tick, later);
     assert!(looked.events.is_empty(), "{:#?}", looked.events);
     let wait = looked.snapshot.unclaimed().next().unwrap();
     let claim = Stimulus::TaskClaimed { wait, owner: "next".into(), begins: later, lease: later.plus_seconds(5) };
@@ -128,7 +128,7 @@ fn a_released_claim_may_be_made_again_and_is_lost_to_a_program_that_does_not_kno
 
     let before = read(&RELEASED.replace(r#","released":true"#, ""));
     assert_eq!((before.claimed().count(), before.unclaimed().count()), (1, 0));
-    let lost = world::stepped(&machine, before, Stimulus::Looked, lease.plus_millis(30_000));
+    let lost = world::stepped(&machine, before, Stimulus::Tick, lease.plus_millis(30_000));
     assert!(matches!(lost.events[0].detail, Detail::LambdaFunctionFailed(_)), "{:#?}", lost.events);
 }
 

@@ -118,7 +118,7 @@ fn run(machine: &StateMachine, mut snapshot: Snapshot) -> u64 {
     let mut stimulus = Stimulus::Started;
     while snapshot.is_open() {
         snapshot = step(machine, snapshot, stimulus, &moment).snapshot;
-        stimulus = Stimulus::Looked;
+        stimulus = Stimulus::Tick;
     }
     snapshot.last_event
 }

@@ -42,15 +42,17 @@ pub struct Frame<P> {
     /// The state's raw input.
     pub input: P,
     /// The thread's last event: the next one's `previousEventId`.
-    pub chain: u64,
+    #[serde(rename = "chain")]
+    pub last_event: u64,
     /// The id of the state's Entered event, and when that was.
     pub entered: u64,
     pub entered_at: Timestamp,
     /// How often each Retrier has been used in this visit of the state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retries: Vec<u64>,
-    /// The number of the current wait, see [`crate::Wait`].
-    pub turn: u64,
+    /// The current wait's, see [`crate::Wait`].
+    #[serde(rename = "turn")]
+    pub attempt_id: u64,
     /// The workflow variables that the thread sees, as one object.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub variables: Option<P>,
@@ -187,11 +189,11 @@ impl<P> Frame<P> {
         Ok(Frame {
             state: self.state,
             input: f(self.input)?,
-            chain: self.chain,
+            last_event: self.last_event,
             entered: self.entered,
             entered_at: self.entered_at,
             retries: self.retries,
-            turn: self.turn,
+            attempt_id: self.attempt_id,
             variables: self.variables.map(&mut *f).transpose()?,
             phase: self.phase.try_map(f)?,
         })

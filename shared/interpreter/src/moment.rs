@@ -50,5 +50,6 @@ pub struct Moment<'a> {
 pub struct Wait {
     pub path: ThreadPath,
     /// Counts the waits of the whole execution, so that a path used again never answers for what was there before.
-    pub turn: u64,
+    #[serde(rename = "turn")]
+    pub attempt_id: u64,
 }

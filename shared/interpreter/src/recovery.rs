@@ -35,11 +35,11 @@ impl Run<'_> {
     /// Records an evaluation that failed, if this is one that history does not have; false when it is none.
     fn note_evaluation(&mut self, path: &ThreadPath, raised: &mut Raised) -> bool {
         let Some(Unrecorded { state, place }) = raised.unrecorded.take() else { return false };
-        let previous = if place.at_work { self.chain(path) } else { self.before_evaluation(path) };
+        let previous = if place.at_work { self.last_event(path) } else { self.before_evaluation(path) };
         let location = place.field.map(|field| field.chars().take(LONGEST_LOCATION).collect());
         let failure = raised.failure.clone();
         let id = self.emit(previous, Detail::EvaluationFailed { state, location, failure });
-        self.change(path, |frame| frame.chain = id);
+        self.change(path, |frame| frame.last_event = id);
         true
     }
 

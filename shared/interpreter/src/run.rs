@@ -118,9 +118,9 @@ impl<'a> Run<'a> {
         let Some(state) = self.state_of(&frame) else { return };
         let detail =
             Detail::StateEntered { state: type_of(&state), name: state.name.to_string(), input: frame.input.clone() };
-        let before = frame.chain;
+        let before = frame.last_event;
         frame.entered = self.emit(before, detail);
-        frame.chain = frame.entered;
+        frame.last_event = frame.entered;
         frame.entered_at = self.moment.now;
         frame.retries.clear();
         // Not ready any more; the state's work says what it is from now on.
@@ -201,10 +201,10 @@ impl<'a> Run<'a> {
 
     /// A new number for a wait of this thread.
     pub fn new_wait(&mut self, path: &ThreadPath) -> Wait {
-        self.snapshot.last_turn += 1;
-        let turn = self.snapshot.last_turn;
-        self.change(path, |frame| frame.turn = turn);
-        Wait { path: path.clone(), turn }
+        self.snapshot.last_attempt_id += 1;
+        let attempt_id = self.snapshot.last_attempt_id;
+        self.change(path, |frame| frame.attempt_id = attempt_id);
+        Wait { path: path.clone(), attempt_id }
     }
 
     fn state_of(&mut self, frame: &Frame<Payload>) -> Option<Arc<State>> {
@@ -235,13 +235,13 @@ impl<'a> Run<'a> {
 
     /// Records an event of a thread, which becomes its last.
     pub fn emit_on(&mut self, path: &ThreadPath, detail: Detail<Payload>) -> u64 {
-        let id = self.emit(self.chain(path), detail);
-        self.change(path, |frame| frame.chain = id);
+        let id = self.emit(self.last_event(path), detail);
+        self.change(path, |frame| frame.last_event = id);
         id
     }
 
-    pub fn chain(&self, path: &ThreadPath) -> u64 {
-        self.snapshot.frame(path).map_or(0, |frame| frame.chain)
+    pub fn last_event(&self, path: &ThreadPath) -> u64 {
+        self.snapshot.frame(path).map_or(0, |frame| frame.last_event)
     }
 
     /// The event that a failed evaluation follows.
@@ -249,10 +249,10 @@ impl<'a> Run<'a> {
     /// AWS: while a state is entered that is not its Entered event but the one before.
     pub fn before_evaluation(&self, path: &ThreadPath) -> u64 {
         let frame = self.snapshot.frame(path);
-        let just_entered = frame.is_some_and(|frame| frame.chain == frame.entered);
+        let just_entered = frame.is_some_and(|frame| frame.last_event == frame.entered);
         match &self.entering {
             Some((entering, before)) if entering == path && just_entered => *before,
-            _ => self.chain(path),
+            _ => self.last_event(path),
         }
     }
 

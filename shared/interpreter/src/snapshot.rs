@@ -83,7 +83,7 @@ pub struct Snapshot {
     /// The id of the last event.
     pub last_event: u64,
     /// The number of the last wait.
-    pub last_turn: u64,
+    pub last_attempt_id: u64,
     /// When the machine's `TimeoutSeconds` are over.
     pub deadline: Timestamp,
     frames: BTreeMap<ThreadPath, Frame<Payload>>,
@@ -101,11 +101,11 @@ impl Snapshot {
         let first = Frame {
             state: machine.flow.start_at.0,
             input: snapshot.execution.input.clone(),
-            chain: 0,
+            last_event: 0,
             entered: 0,
             entered_at: snapshot.execution.started,
             retries: Vec::new(),
-            turn: 0,
+            attempt_id: 0,
             variables: None,
             phase: Phase::Ready,
         };
@@ -120,7 +120,7 @@ impl Snapshot {
             execution,
             closed: None,
             last_event: 0,
-            last_turn: 0,
+            last_attempt_id: 0,
             frames: BTreeMap::new(),
             due: BTreeSet::new(),
             ready: BTreeSet::new(),
@@ -195,7 +195,7 @@ impl Snapshot {
     pub fn unclaimed(&self) -> impl Iterator<Item = Wait> + '_ {
         self.unclaimed.iter().filter_map(|path| {
             let frame = self.frames.get(path)?;
-            Some(Wait { path: path.clone(), turn: frame.turn })
+            Some(Wait { path: path.clone(), attempt_id: frame.attempt_id })
         })
     }
 
@@ -203,7 +203,7 @@ impl Snapshot {
     pub fn claimed(&self) -> impl Iterator<Item = (Wait, &str)> {
         self.frames.iter().filter_map(|(path, frame)| match &frame.phase {
             Phase::Task(Attempt { call, .. }) => {
-                call.claim().map(|(owner, _)| (Wait { path: path.clone(), turn: frame.turn }, owner))
+                call.claim().map(|(owner, _)| (Wait { path: path.clone(), attempt_id: frame.attempt_id }, owner))
             }
             _ => None,
         })
@@ -211,7 +211,7 @@ impl Snapshot {
 
     /// The attempt that `wait` is about, if it is still the current one.
     pub fn attempt(&self, wait: &Wait) -> Option<(&Frame<Payload>, &Attempt<Payload>)> {
-        let frame = self.frames.get(&wait.path).filter(|frame| frame.turn == wait.turn)?;
+        let frame = self.frames.get(&wait.path).filter(|frame| frame.attempt_id == wait.attempt_id)?;
         match &frame.phase {
             Phase::Task(attempt) => Some((frame, attempt)),
             _ => None,

@@ -23,7 +23,7 @@ pub struct Step {
 ///
 /// The snapshot is taken by value and grown in place: a caller that loses the race to write the result reads the
 /// journal again, which it has to anyway, and no other caller pays for a copy. A long run is cut by a budget of events and
-/// bytes; what is left of it is in [`Snapshot::ready`], and [`Stimulus::Looked`] goes on with it.
+/// bytes; what is left of it is in [`Snapshot::ready`], and [`Stimulus::Tick`] goes on with it.
 pub fn step(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, moment: &Moment<'_>) -> Step {
     let mut run = Run::new(machine, snapshot, moment);
     if run.snapshot.is_open() {
@@ -37,7 +37,7 @@ pub fn step(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, mome
 fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
     match stimulus {
         Stimulus::Started => start(run),
-        Stimulus::Looked => {}
+        Stimulus::Tick => {}
         Stimulus::StopRequested(failure) => run.abort_execution(failure),
         Stimulus::TaskClaimed { wait, owner, begins, lease } => {
             with_attempt(run, &wait, |run, wait, task, attempt| {
@@ -98,7 +98,7 @@ fn with_attempt(
 }
 
 fn current(run: &Run<'_>, wait: &Wait) -> Option<(Arc<State>, Attempt<Payload>)> {
-    let frame = run.snapshot.frame(&wait.path).filter(|frame| frame.turn == wait.turn)?;
+    let frame = run.snapshot.frame(&wait.path).filter(|frame| frame.attempt_id == wait.attempt_id)?;
     let Phase::Task(attempt) = &frame.phase else { return None };
     Some((run.machine.state(StateId(frame.state))?.clone(), attempt.clone()))
 }

@@ -7,7 +7,7 @@ use crate::{Answer, Failure, Payload, Timestamp, Wait};
 pub enum Stimulus {
     Started,
     /// Time went by, or a long run was cut: whatever is due or ready now is done.
-    Looked,
+    Tick,
     /// `owner` makes the call of this attempt: its time runs from `begins`, and it is over at the lease's end.
     TaskClaimed {
         wait: Wait,
@@ -52,7 +52,7 @@ impl Stimulus {
             | Stimulus::TaskAnswered { wait, .. }
             | Stimulus::TaskHeartbeat { wait, .. }
             | Stimulus::TaskLost { wait } => Some(wait),
-            Stimulus::Started | Stimulus::Looked | Stimulus::StopRequested(_) => None,
+            Stimulus::Started | Stimulus::Tick | Stimulus::StopRequested(_) => None,
         }
     }
 }

@@ -14,16 +14,16 @@ use crate::{Detail, Failure, Frame, Iteration, Iterations, Payload, Phase, State
 const HELD_PAYLOADS: usize = 256;
 
 impl Run<'_> {
-    /// A thread that starts at `state` with `input`, its first event following `chain`.
-    pub fn new_thread(&self, outer: &ThreadPath, state: StateId, input: Payload, chain: u64) -> Frame<Payload> {
+    /// A thread that starts at `state` with `input`, its first event following `last_event`.
+    pub fn new_thread(&self, outer: &ThreadPath, state: StateId, input: Payload, last_event: u64) -> Frame<Payload> {
         Frame {
             state: state.0,
             input,
-            chain,
+            last_event,
             entered: 0,
             entered_at: self.moment.now,
             retries: Vec::new(),
-            turn: 0,
+            attempt_id: 0,
             variables: self.snapshot.frame(outer).and_then(|frame| frame.variables.clone()),
             phase: Phase::Ready,
         }
@@ -32,10 +32,10 @@ impl Run<'_> {
     /// A thread reached its end.
     pub fn end_thread(&mut self, path: &ThreadPath, output: Payload) {
         let Some((outer, index)) = path.parent() else {
-            let previous = self.chain(path);
+            let previous = self.last_event(path);
             return self.end_by_itself(|run| run.succeed_execution(output, previous));
         };
-        let last = self.chain(path);
+        let last = self.last_event(path);
         let Some(state) = self.outer_state(&outer) else { return };
         if !self.hold_output(&outer, &output) {
             let failure = Failure::new(DATA_LIMIT_EXCEEDED, too_large(&state.name));
@@ -75,10 +75,10 @@ impl Run<'_> {
     /// A thread failed for good: the execution does, or the state around it.
     pub fn fail_thread(&mut self, path: &ThreadPath, raised: Raised) {
         let Some((outer, index)) = path.parent() else {
-            let previous = self.chain(path);
+            let previous = self.last_event(path);
             return self.end_by_itself(|run| run.fail_execution(raised.failure, previous));
         };
-        let last = self.chain(path);
+        let last = self.last_event(path);
         let Some(state) = self.outer_state(&outer) else { return };
         match &state.kind {
             Kind::Map(_) => {
@@ -92,7 +92,7 @@ impl Run<'_> {
         }
         self.remove(path);
         self.abort_inside(&outer, &state);
-        self.change(&outer, |frame| frame.chain = last);
+        self.change(&outer, |frame| frame.last_event = last);
         self.raise_from_inside(&outer, raised);
     }
 
@@ -128,7 +128,7 @@ impl Run<'_> {
             | Phase::Task(_)
             | Phase::Parallel { .. }
             | Phase::Map(_) => {
-                self.emit(frame.chain, Detail::StateAborted { state: type_of(state) });
+                self.emit(frame.last_event, Detail::StateAborted { state: type_of(state) });
             }
             Phase::Ready => {}
             Phase::Finished { .. } => return,
@@ -138,7 +138,7 @@ impl Run<'_> {
             name.map(|name| Iteration { name, index })
         });
         if let Some(iteration) = around {
-            self.emit(frame.chain, Detail::MapIterationAborted(iteration));
+            self.emit(frame.last_event, Detail::MapIterationAborted(iteration));
         }
     }
 

@@ -123,7 +123,7 @@ fn map_over(items: usize) -> Option<Detail<Payload>> {
     let (mut stimulus, mut last) = (Stimulus::Started, None);
     while snapshot.is_open() {
         let step = tell(&machine, snapshot, stimulus);
-        (snapshot, stimulus) = (step.snapshot, Stimulus::Looked);
+        (snapshot, stimulus) = (step.snapshot, Stimulus::Tick);
         last = step.events.into_iter().last().or(last);
     }
     last.map(|event| event.detail)
@@ -155,7 +155,7 @@ fn a_long_run_of_evaluations_is_cut_and_goes_on() {
     let mut snapshot = begin(&machine, "{}".into(), Limits::STANDARD);
     let (mut stimulus, mut steps, mut end) = (Stimulus::Started, 0, None);
     while snapshot.is_open() {
-        let step = tell(&machine, snapshot, std::mem::replace(&mut stimulus, Stimulus::Looked));
+        let step = tell(&machine, snapshot, std::mem::replace(&mut stimulus, Stimulus::Tick));
         // Well below the thousand events that cut any run.
         assert!(step.events.len() < 600, "{} events in one step", step.events.len());
         (snapshot, steps, end) = (step.snapshot, steps + 1, step.events.into_iter().last());

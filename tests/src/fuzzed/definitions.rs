@@ -149,7 +149,7 @@ fn next(snapshot: &Snapshot, input: &str) -> Stimulus {
             let answer = Answer::Succeeded { output: Payload::from_json_text(input) };
             Stimulus::TaskReturned { wait, answer }
         }
-        None => Stimulus::Looked,
+        None => Stimulus::Tick,
     }
 }
 

@@ -316,7 +316,7 @@ pub(super) fn entry(bytes: &[u8]) {
     let Some(machine) = asl::parse(definition, asl::MachineType::Standard).machine else { return };
     let token = |_: &Wait| String::from("token");
     let moment = Moment { now: Timestamp(1_700_000_000_000), seed: [3; 32], token: &token };
-    let _stepped = step(&machine, snapshot, Stimulus::Looked, &moment);
+    let _stepped = step(&machine, snapshot, Stimulus::Tick, &moment);
 }
 
 /// The entries of the executions at a desk.

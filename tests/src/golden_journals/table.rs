@@ -128,7 +128,7 @@ async fn answer_beside(fleet: &Fleet, execution: &str) -> Result<()> {
     let table = &fleet.api.table;
     let (head, _) = table.ends(execution).await?.context("no records")?;
     let started = entry::decode(0, &head.body)?.head.context("no head")?.0.started;
-    let wait = Wait { path: ThreadPath::root(), turn: 1 };
+    let wait = Wait { path: ThreadPath::root(), attempt_id: 1 };
     let word = Content::Answered(Answer::Succeeded { output: Payload::from_json_text(r#"{"answered":0}"#) });
     let cell = cells::encode((execution, started), (&wait, started), &word, 99)?;
     let put = table.put_cell(cell, Expect::NotFinal).await?;

@@ -122,9 +122,10 @@ fn check_said(installation: &Installation, execution: &str, reference: &Referenc
     for (call, answer) in outside.said.iter().filter(|(call, _)| call.execution == execution) {
         said.entry((&call.state, &call.arguments)).or_default().push(as_answer(answer.clone()));
     }
-    for (turn, tried) in &reference.attempts {
+    for (attempt_id, tried) in &reference.attempts {
         let Some(Ending::Answered(answer)) = &tried.ended else { continue };
-        let mut given = outside.given.iter().filter(|given| given.execution == execution && given.wait.turn == *turn);
+        let mut given =
+            outside.given.iter().filter(|given| given.execution == execution && given.wait.attempt_id == *attempt_id);
         if given.any(|given| given.has(answer)) {
             continue;
         }
@@ -139,7 +140,8 @@ fn check_said(installation: &Installation, execution: &str, reference: &Referenc
 /// An acknowledged answer is what its attempt ended with, unless something cut the attempt short.
 fn check_counted(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
     for counted in installation.counted_answers(execution) {
-        let tried = reference.attempts.get(&counted.wait.turn).context("an answer to an attempt that never was")?;
+        let tried =
+            reference.attempts.get(&counted.wait.attempt_id).context("an answer to an attempt that never was")?;
         let right = tried.ended.as_ref().is_none_or(|ended| *ended == Ending::Answered(counted.answer.clone()));
         ensure!(right, "an acknowledged answer was lost: {counted:?}; the attempt ended otherwise: {tried:?}");
     }
@@ -153,10 +155,10 @@ fn check_refused(installation: &Installation, execution: &str, reference: &Refer
     let decided = installation.disk.decided(execution);
     let outside = installation.outside.lock();
     for (refused, at) in outside.refused.iter().filter(|(refused, _)| refused.execution == execution) {
-        let turn = refused.wait.turn;
-        let tried = reference.attempts.get(&turn).context("an answer to an attempt that never was")?;
+        let attempt_id = refused.wait.attempt_id;
+        let tried = reference.attempts.get(&attempt_id).context("an answer to an attempt that never was")?;
         let settled = tried.settled_in.and_then(|sequence| installation.disk.written(execution, sequence));
-        let beside = decided.iter().find(|one| one.turn == turn).map(|one| one.at);
+        let beside = decided.iter().find(|one| one.attempt_id == attempt_id).map(|one| one.at);
         let right = settled.into_iter().chain(beside).any(|settled| settled < *at);
         ensure!(right, "an answer was refused while its attempt waited: {refused:?} at {at:?}, {tried:?}");
     }

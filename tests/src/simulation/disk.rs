@@ -45,7 +45,7 @@ pub struct Order(u64);
 #[derive(Debug, Clone)]
 pub struct Decided {
     pub execution: String,
-    pub turn: u64,
+    pub attempt_id: u64,
     pub answer: Option<Answer<Payload>>,
     pub at: Order,
 }
@@ -122,8 +122,8 @@ impl Stored {
             Content::Answered(answer) => Some(answer),
             Content::Heartbeat | Content::Closed => None,
         };
-        let (execution, turn, at) = (cell.execution.clone(), note.wait.turn, self.next());
-        self.decided.push(Decided { execution, turn, answer, at });
+        let (execution, attempt_id, at) = (cell.execution.clone(), note.wait.attempt_id, self.next());
+        self.decided.push(Decided { execution, attempt_id, answer, at });
     }
 }
 

@@ -17,7 +17,7 @@ pub fn alike<T: Debug + PartialEq>(one: &T, other: &T) -> bool {
 
 /// As long as the real token, and like it under [`alike`].
 pub fn token_like(execution: &str, wait: &Wait) -> String {
-    let content = json!({ "e": execution, "p": wait.path.0, "t": wait.turn }).to_string();
+    let content = json!({ "e": execution, "p": wait.path.0, "t": wait.attempt_id }).to_string();
     let letters = ((content.len() + SEAL) * 4).div_ceil(3);
     format!("{TOKEN:x<letters$}")
 }

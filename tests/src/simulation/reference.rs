@@ -64,7 +64,7 @@ pub enum Ending {
 impl Reference {
     /// Replays a closed execution from all its records, and from what was decided beside them.
     pub fn of(machine: &StateMachine, records: &[Record], decided: &[Decided]) -> Result<Reference> {
-        let answered = decided.iter().filter_map(|one| Some((one.turn, one.answer.clone()?)));
+        let answered = decided.iter().filter_map(|one| Some((one.attempt_id, one.answer.clone()?)));
         let answered: BTreeMap<u64, Answer<Payload>> = answered.collect();
         let mut replay: Option<Replay<'_>> = None;
         for record in records {
@@ -114,7 +114,7 @@ struct Replay<'m> {
     heard: Vec<Event<Payload>>,
     attempts: BTreeMap<u64, Tried>,
     /// By the last event of an attempt, the number of its wait.
-    turns: BTreeMap<u64, u64>,
+    attempt_ids: BTreeMap<u64, u64>,
     /// By the number of the wait, the answer that lay in its cell.
     answered: BTreeMap<u64, Answer<Payload>>,
 }
@@ -127,7 +127,7 @@ impl<'m> Replay<'m> {
             ahead: VecDeque::new(),
             heard: Vec::new(),
             attempts: BTreeMap::new(),
-            turns: BTreeMap::new(),
+            attempt_ids: BTreeMap::new(),
             answered,
         }
     }
@@ -152,7 +152,7 @@ impl<'m> Replay<'m> {
                 let at = if is_late { entry.at } else { event.at };
                 if self.is_silent_at(at) {
                     // Whoever was told this had done what was due.
-                    self.step(Stimulus::Looked, at);
+                    self.step(Stimulus::Tick, at);
                 }
                 self.step(stimulus, at);
             }
@@ -160,7 +160,7 @@ impl<'m> Replay<'m> {
         }
         if entry.head.is_none() && self.snapshot.is_open() {
             // What was due and left no event: a Retrier's pause before a state that fails on its way in.
-            self.step(Stimulus::Looked, entry.at);
+            self.step(Stimulus::Tick, entry.at);
         }
         ensure!(self.ahead.is_empty(), "an event is missing: {:?}", self.ahead);
         ensure!(entry.last_event == self.snapshot.last_event, "it says {} is the last event", entry.last_event);
@@ -180,13 +180,13 @@ impl<'m> Replay<'m> {
     /// Keeps which attempts no answer counts for any more.
     fn note_settled(&mut self, sequence: u64) {
         let open = |frame: &Frame<Payload>| match &frame.phase {
-            Phase::Task(attempt) if attempt.parked.is_none() => Some(frame.turn),
+            Phase::Task(attempt) if attempt.parked.is_none() => Some(frame.attempt_id),
             _ => None,
         };
         let open: BTreeSet<u64> = self.snapshot.frames().filter_map(|(_, frame)| open(frame)).collect();
         let over = !self.snapshot.is_open();
-        for (turn, tried) in &mut self.attempts {
-            if over || !open.contains(turn) {
+        for (attempt_id, tried) in &mut self.attempts {
+            if over || !open.contains(attempt_id) {
                 tried.settled_in.get_or_insert(sequence);
             }
         }
@@ -195,7 +195,7 @@ impl<'m> Replay<'m> {
     /// Something is due by then, and leaves no event: a state is tried again that fails on its way in.
     fn is_silent_at(&self, now: Timestamp) -> bool {
         let due = self.snapshot.due().is_some_and(|due| due <= now);
-        due && stepped(self.machine, self.snapshot.clone(), Stimulus::Looked, now).events.is_empty()
+        due && stepped(self.machine, self.snapshot.clone(), Stimulus::Tick, now).events.is_empty()
     }
 
     fn step(&mut self, stimulus: Stimulus, now: Timestamp) {
@@ -207,8 +207,8 @@ impl<'m> Replay<'m> {
         for (_, frame) in self.snapshot.frames() {
             let Phase::Task(attempt) = &frame.phase else { continue };
             let state = self.machine.state(asl::StateId(frame.state));
-            self.turns.insert(frame.chain, frame.turn);
-            let tried = self.attempts.entry(frame.turn).or_insert_with(|| Tried {
+            self.attempt_ids.insert(frame.last_event, frame.attempt_id);
+            let tried = self.attempts.entry(frame.attempt_id).or_insert_with(|| Tried {
                 state: state.map(|state| state.name.to_string()).unwrap_or_default(),
                 arguments: attempt.arguments.text().to_owned(),
                 started: false,
@@ -231,7 +231,7 @@ impl<'m> Replay<'m> {
             let own_time = |from: Timestamp| theirs.timeout.map(|seconds| from.plus_seconds(seconds));
             let whole = theirs.call.is_free() || theirs.deadline >= own_time(entry.at);
             let mut cut_short = false;
-            self.change(path, frame.turn, |mine| {
+            self.change(path, frame.attempt_id, |mine| {
                 let claims = [&mine.call, &theirs.call].iter().all(|call| matches!(call, Call::Claimed { .. }));
                 if claims && (&mine.call, mine.deadline) != (&theirs.call, theirs.deadline) {
                     mine.call = theirs.call.clone();
@@ -264,14 +264,20 @@ impl<'m> Replay<'m> {
             let late = attempt.deadline.is_some_and(|deadline| deadline <= entry.at);
             let missed = attempt.beat.is_some_and(|beat| beat <= entry.at);
             if missed || late {
-                let silent = missed || self.answered.contains_key(&frame.turn);
-                overdue.push((path.clone(), frame.turn, frame.chain, attempt.call == Call::Returned, silent));
+                let silent = missed || self.answered.contains_key(&frame.attempt_id);
+                overdue.push((
+                    path.clone(),
+                    frame.attempt_id,
+                    frame.last_event,
+                    attempt.call == Call::Returned,
+                    silent,
+                ));
             }
         }
-        for (path, turn, chain, returned, silent) in overdue {
-            let next = |chain: u64| entry.events.iter().find(|event| event.previous == chain);
-            let submitted = next(chain).filter(|next| matches!(next.detail, Detail::TaskSubmitted { .. }));
-            let end = submitted.map_or(next(chain), |submitted| next(submitted.id));
+        for (path, attempt_id, last_event, returned, silent) in overdue {
+            let next = |last_event: u64| entry.events.iter().find(|event| event.previous == last_event);
+            let submitted = next(last_event).filter(|next| matches!(next.detail, Detail::TaskSubmitted { .. }));
+            let end = submitted.map_or(next(last_event), |submitted| next(submitted.id));
             // An answer that comes some events after the submission, or later, was said after it, too.
             let is_after = |(submitted, end): (&Event<Payload>, &Event<Payload>)| {
                 end.id > submitted.id + 1 || end.at > submitted.at
@@ -290,7 +296,7 @@ impl<'m> Replay<'m> {
                 Some(Detail::TaskFailed { failure, .. }) if !is_lost(failure) => Some(Answer::Failed(failure.clone())),
                 _ => None,
             };
-            self.change(&path, turn, |attempt| match answer.filter(|_| !returned) {
+            self.change(&path, attempt_id, |attempt| match answer.filter(|_| !returned) {
                 Some(answer) => _ = attempt.parked.get_or_insert(answer),
                 None => attempt.beat = Some(entry.at.plus_millis(1)),
             });
@@ -301,14 +307,15 @@ impl<'m> Replay<'m> {
     /// short by another in the same commit, so that it does not stand in it.
     fn take_in_what_was_released(&mut self, entry: &Entry) {
         let is_over = |frame: &Frame<Payload>| frame.due().is_some_and(|due| due <= entry.at);
-        let goes_on = |chain: u64| entry.events.iter().any(|event| event.previous == chain && is_of_attempt(event));
+        let goes_on =
+            |last_event: u64| entry.events.iter().any(|event| event.previous == last_event && is_of_attempt(event));
         // Another thread may be in its place by then.
-        let is_gone = |path: &ThreadPath, turn: u64| {
-            let has_it = |frame: Option<Frame<_>>| frame.is_some_and(|frame| frame.turn == turn);
+        let is_gone = |path: &ThreadPath, attempt_id: u64| {
+            let has_it = |frame: Option<Frame<_>>| frame.is_some_and(|frame| frame.attempt_id == attempt_id);
             entry.threads().any(|(gone, frame)| gone == path && !has_it(frame))
         };
         let is_full = entry.last_event >= self.snapshot.execution.limits.events;
-        let is_told = |frame: &Frame<Payload>| entry.events.iter().any(|event| event.previous == frame.chain);
+        let is_told = |frame: &Frame<Payload>| entry.events.iter().any(|event| event.previous == frame.last_event);
         // In a full history a timeout leaves no trace either, unless there was room for what was due after it.
         let has_room = |path: &ThreadPath, frame: &Frame<Payload>| {
             let later = |(of, other): (&ThreadPath, &Frame<Payload>)| {
@@ -317,15 +324,15 @@ impl<'m> Replay<'m> {
             !is_full || self.snapshot.frames().any(later)
         };
         let without_trace = |path: &ThreadPath, frame: &Frame<Payload>| {
-            !goes_on(frame.chain) && (entry.closed.is_some() || is_gone(path, frame.turn))
+            !goes_on(frame.last_event) && (entry.closed.is_some() || is_gone(path, frame.attempt_id))
         };
         let over = self
             .snapshot
             .frames()
             .filter(|(path, frame)| is_over(frame) && without_trace(path, frame) && has_room(path, frame));
-        let over: Vec<(ThreadPath, u64)> = over.map(|(path, frame)| (path.clone(), frame.turn)).collect();
-        for (path, turn) in over {
-            self.change(&path, turn, |attempt| {
+        let over: Vec<(ThreadPath, u64)> = over.map(|(path, frame)| (path.clone(), frame.attempt_id)).collect();
+        for (path, attempt_id) in over {
+            self.change(&path, attempt_id, |attempt| {
                 if let Call::Claimed { released, .. } = &mut attempt.call {
                     *released = true;
                     (attempt.deadline, attempt.beat) = (None, None);
@@ -334,8 +341,10 @@ impl<'m> Replay<'m> {
         }
     }
 
-    fn change(&mut self, path: &ThreadPath, turn: u64, change: impl FnOnce(&mut Attempt<Payload>)) {
-        let Some(mut frame) = self.snapshot.frame(path).filter(|frame| frame.turn == turn).cloned() else { return };
+    fn change(&mut self, path: &ThreadPath, attempt_id: u64, change: impl FnOnce(&mut Attempt<Payload>)) {
+        let Some(mut frame) = self.snapshot.frame(path).filter(|frame| frame.attempt_id == attempt_id).cloned() else {
+            return;
+        };
         if let Phase::Task(attempt) = &mut frame.phase {
             change(attempt);
             self.snapshot.put(path.clone(), frame);
@@ -348,7 +357,7 @@ impl<'m> Replay<'m> {
             return match &event.detail {
                 Detail::ExecutionStarted { .. } => Stimulus::Started,
                 Detail::ExecutionAborted(failure) => Stimulus::StopRequested(failure.clone()),
-                _ => Stimulus::Looked,
+                _ => Stimulus::Tick,
             };
         };
         match &event.detail {
@@ -374,12 +383,12 @@ impl<'m> Replay<'m> {
                     // Answered before the call returned, which then was lost or failed: the answer counts.
                     (true, Call::Claimed { .. } | Call::Unclaimed) => {
                         let path = wait.path.clone();
-                        self.change(&path, wait.turn, |attempt| _ = attempt.parked.get_or_insert(answer));
+                        self.change(&path, wait.attempt_id, |attempt| _ = attempt.parked.get_or_insert(answer));
                         Stimulus::TaskLost { wait }
                     }
                 }
             }
-            _ => Stimulus::Looked,
+            _ => Stimulus::Tick,
         }
     }
 
@@ -396,8 +405,8 @@ impl<'m> Replay<'m> {
     /// The attempt whose last event this one follows.
     fn wait_before(&self, event: &Event<Payload>) -> Option<(Wait, Call)> {
         self.snapshot.frames().find_map(|(path, frame)| match &frame.phase {
-            Phase::Task(attempt) if frame.chain == event.previous => {
-                Some((Wait { path: path.clone(), turn: frame.turn }, attempt.call.clone()))
+            Phase::Task(attempt) if frame.last_event == event.previous => {
+                Some((Wait { path: path.clone(), attempt_id: frame.attempt_id }, attempt.call.clone()))
             }
             _ => None,
         })
@@ -429,11 +438,13 @@ impl<'m> Replay<'m> {
         let task = |(path, frame): (&ThreadPath, &Frame<Payload>)| match &frame.phase {
             // Nothing can happen to a claim that was released which would need an event.
             Phase::Task(Attempt { call: Call::Claimed { released: true, .. }, .. }) => None,
-            Phase::Task(attempt) => Some((Wait { path: path.clone(), turn: frame.turn }, attempt.call.clone())),
+            Phase::Task(attempt) => {
+                Some((Wait { path: path.clone(), attempt_id: frame.attempt_id }, attempt.call.clone()))
+            }
             _ => None,
         };
         let any = self.snapshot.frames().find_map(task);
-        self.step(Stimulus::Looked, event.at);
+        self.step(Stimulus::Tick, event.at);
         let Some((wait, call)) = any.filter(|_| self.ahead.is_empty()) else { return };
         let stimulus = match call {
             Call::Unclaimed => Stimulus::TaskClaimed { wait, owner: String::new(), begins: event.at, lease: event.at },
@@ -453,7 +464,7 @@ impl<'m> Replay<'m> {
             // As they were sent, with the token's own seal.
             Detail::LambdaFunctionScheduled { input: arguments, .. }
             | Detail::TaskScheduled { parameters: arguments, .. } => {
-                let tried = self.turns.get(&event.id).and_then(|turn| self.attempts.get_mut(turn));
+                let tried = self.attempt_ids.get(&event.id).and_then(|attempt_id| self.attempts.get_mut(attempt_id));
                 if let Some(tried) = tried {
                     arguments.text().clone_into(&mut tried.arguments);
                 }
@@ -467,9 +478,9 @@ impl<'m> Replay<'m> {
             Detail::LambdaFunctionTimedOut(_) | Detail::TaskTimedOut { .. } => Some(Ending::TimedOut),
             _ => return,
         };
-        let Some(turn) = self.turns.get(&event.previous).copied() else { return };
-        self.turns.insert(event.id, turn);
-        let Some(tried) = self.attempts.get_mut(&turn) else { return };
+        let Some(attempt_id) = self.attempt_ids.get(&event.previous).copied() else { return };
+        self.attempt_ids.insert(event.id, attempt_id);
+        let Some(tried) = self.attempts.get_mut(&attempt_id) else { return };
         tried.started = true;
         tried.ended = ending;
     }

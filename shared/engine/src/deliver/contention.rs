@@ -201,7 +201,7 @@ impl Holder {
         let passed = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
         let due = held.snapshot.frames().filter(|(_, frame)| passed(frame.due())).filter_map(|(path, frame)| {
             let Phase::Task(attempt) = &frame.phase else { return None };
-            let wait = Wait { path: path.clone(), turn: frame.turn };
+            let wait = Wait { path: path.clone(), attempt_id: frame.attempt_id };
             let open = held.is_outside(frame) && attempt.parked.is_none() && !held.is_settled_beside(&wait);
             let over = if open { held.closes_over(&wait, attempt, now) } else { None };
             over.map(|over| (wait, over))
@@ -255,7 +255,7 @@ impl Holder {
         }
         let (notes, snapshot) = (std::mem::take(&mut self.held.notes), &self.held.snapshot);
         // Cells are read behind the journal: one may be of a wait that began since.
-        let is_open = |note: &CellRead| snapshot.awaits(&note.wait) || note.wait.turn > snapshot.last_turn;
+        let is_open = |note: &CellRead| snapshot.awaits(&note.wait) || note.wait.attempt_id > snapshot.last_attempt_id;
         let (open, done): (Vec<CellRead>, Vec<CellRead>) = notes.into_iter().partition(is_open);
         self.held.notes = open;
         let (held, deliver) = (&self.held, &*self.deliver);

@@ -38,7 +38,7 @@ impl Deliver {
         self.world.metrics.count(Happening::Started { machine: &head.machine_arn });
         loop {
             let now = self.world.clock.now();
-            for happened in stimuli.drain(..).chain([Happened { at: now, stimulus: Stimulus::Looked }]) {
+            for happened in stimuli.drain(..).chain([Happened { at: now, stimulus: Stimulus::Tick }]) {
                 self.step(&machine, &mut snapshot, happened.stimulus, now, &mut round);
             }
             // Nothing is written down, so nothing is too much.

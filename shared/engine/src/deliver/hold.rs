@@ -334,7 +334,7 @@ impl Holder {
         // What a full one left behind may have happened before what is due by now: its time is that of its last step.
         let at = if full { round.at } else { now };
         if self.held.sequence.is_some() && !full {
-            self.step(Stimulus::Looked, now, &mut round);
+            self.step(Stimulus::Tick, now, &mut round);
         }
         let claims = if self.deliver.performs() && !full {
             let Held { machine, snapshot, rehearsal, .. } = &mut self.held;

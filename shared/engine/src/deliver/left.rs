@@ -21,7 +21,7 @@ struct Left {
     wait: Wait,
     answer: Answer<Payload>,
     /// The last event of the attempt before.
-    chain: u64,
+    last_event: u64,
 }
 
 impl Holder {
@@ -78,7 +78,7 @@ impl Holder {
         let Said::Answered(wait, answer) = said else { return Ok(None) };
         let open = self.held.snapshot.attempt(wait).filter(|_| self.held.is_open_outside(wait));
         let Some((frame, _)) = open else { return Ok(None) };
-        let left = Left { at: now, wait: wait.clone(), answer: answer.clone(), chain: frame.chain };
+        let left = Left { at: now, wait: wait.clone(), answer: answer.clone(), last_event: frame.last_event };
         let word = Content::Answered(answer.clone());
         let there = self.held.write(&self.deliver, (wait, now), word.clone(), Expect::NotFinal).await?;
         // Its own, if the call was made again because nobody heard the answer.
@@ -101,22 +101,22 @@ impl Holder {
     fn counted(&self, left: &Left, since: &[Event<Payload>]) -> bool {
         match self.held.snapshot.attempt(&left.wait) {
             Some((_, attempt)) => attempt.parked.as_ref().is_none_or(|parked| *parked == left.answer),
-            None => ended_with(&left.answer, left.chain, since),
+            None => ended_with(&left.answer, left.last_event, since),
         }
     }
 }
 
-/// Whether an attempt that is over, and whose last event was `chain` before these events, ended with this answer.
-fn ended_with(answer: &Answer<Payload>, mut chain: u64, events: &[Event<Payload>]) -> bool {
+/// Whether an attempt that is over, and whose last event was `last_event` before these events, ended with this answer.
+fn ended_with(answer: &Answer<Payload>, mut last_event: u64, events: &[Event<Payload>]) -> bool {
     for event in events {
-        if event.previous != chain {
+        if event.previous != last_event {
             continue;
         }
         match &event.detail {
             Detail::TaskSucceeded { output, .. } => return *answer == Answer::Succeeded { output: output.clone() },
             Detail::TaskFailed { failure, .. } => return *answer == Answer::Failed(failure.clone()),
             Detail::TaskTimedOut { .. } => return false,
-            _ => chain = event.id,
+            _ => last_event = event.id,
         }
     }
     // It was cut short, and no answer counted.

@@ -40,7 +40,7 @@ impl Holder {
             let at = at.min(now).max(self.held.at);
             let due = self.held.snapshot.due().is_some_and(|due| due <= at);
             if due && !self.deliver.is_full(round) && self.is_news(news) {
-                self.step(Stimulus::Looked, at, round);
+                self.step(Stimulus::Tick, at, round);
             }
             if self.deliver.is_full(round) {
                 break;

@@ -27,7 +27,7 @@ pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &M
     let at_once = at_once(run, limit);
     let iterations = Iterations { input, items, total, next: 0, done: 0, held: 0, at_once };
     run.change(path, |frame| frame.phase = Phase::Map(iterations));
-    let started = run.chain(path);
+    let started = run.last_event(path);
     start_iterations(run, path, state, map, started)
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn iteration_done(
     let done = run.emit(last, Detail::MapIterationSucceeded(Iteration { name: state.name.to_string(), index }));
     let mut all_done = false;
     run.change(path, |frame| {
-        frame.chain = done;
+        frame.last_event = done;
         if let Phase::Map(iterations) = &mut frame.phase {
             iterations.done += 1;
             all_done = iterations.done >= iterations.total;
@@ -58,7 +58,7 @@ pub(crate) fn iteration_done(
 
 /// AWS: MapStateSucceeded and MapStateExited both follow the iteration that ended last.
 fn leave(run: &mut Run<'_>, path: &ThreadPath, map: &Map) -> Outcome {
-    run.emit(run.chain(path), Detail::MapStateSucceeded);
+    run.emit(run.last_event(path), Detail::MapStateSucceeded);
     Outcome::Leave { result: run.join(path), then: map.transition }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn branch_done(run: &mut Run<'_>, path: &ThreadPath, parallel: &Paral
     };
     let left = open.saturating_sub(1);
     // AWS: ParallelStateSucceeded and ParallelStateExited both follow the branch that ended last.
-    run.change(path, |frame| frame.chain = last);
+    run.change(path, |frame| frame.last_event = last);
     if left > 0 {
         return Outcome::Wait(Phase::Parallel { open: left, held });
     }

@@ -135,8 +135,8 @@ pub(crate) fn overdue(run: &mut Run<'_>, path: &ThreadPath, task: &Task, attempt
     if passed(attempt.beat) {
         return timed_out(run, path, task, Handling::Heartbeat);
     }
-    let turn = run.snapshot.frame(path).map_or(0, |frame| frame.turn);
-    lost(run, &Wait { path: path.clone(), turn }, task, attempt)
+    let attempt_id = run.snapshot.frame(path).map_or(0, |frame| frame.attempt_id);
+    lost(run, &Wait { path: path.clone(), attempt_id }, task, attempt)
 }
 
 /// AWS: a timeout has a name and no cause.

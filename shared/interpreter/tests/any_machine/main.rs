@@ -53,7 +53,7 @@ fn check_numbers(before: &Snapshot, step: &Step) {
     }
     assert_eq!(step.snapshot.last_event, before.last_event + step.events.len() as u64);
     assert!(step.snapshot.last_event <= EVENTS, "{} events", step.snapshot.last_event);
-    assert!(step.snapshot.last_turn >= before.last_turn, "numbers of waits are not used twice");
+    assert!(step.snapshot.last_attempt_id >= before.last_attempt_id, "numbers of waits are not used twice");
 }
 
 /// The same again: nothing happens, unless a long run was cut and goes on.

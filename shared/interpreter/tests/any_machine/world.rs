@@ -58,7 +58,7 @@ pub fn actions() -> impl Strategy<Value = Vec<Action>> {
         3 => Just(What::Release),
         3 => Just(What::Look),
         1 => Just(What::Start),
-        2 => (prop::collection::vec(0u32..4, 0..3), 0u64..20).prop_map(|(path, turn)| What::Nonsense(path, turn)),
+        2 => (prop::collection::vec(0u32..4, 0..3), 0u64..20).prop_map(|(path, attempt_id)| What::Nonsense(path, attempt_id)),
     ];
     let what = prop_oneof![60 => what, 1 => Just(What::Stop)];
     let after = prop_oneof![4 => Just(0u32), 2 => 0u32..2_000, 1 => 0u32..100_000];
@@ -93,7 +93,7 @@ pub fn begin(machine: &StateMachine, input: Value, events: u64) -> Snapshot {
 
 /// One step at a time that depends on nothing but its arguments.
 pub fn stepped(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, now: Timestamp) -> Step {
-    let token = |wait: &Wait| format!("{:?}/{}", wait.path.0, wait.turn);
+    let token = |wait: &Wait| format!("{:?}/{}", wait.path.0, wait.attempt_id);
     step(machine, snapshot, stimulus, &Moment { now, seed: [3; 32], token: &token })
 }
 
@@ -123,7 +123,7 @@ pub fn play(
         }
         let stimulus = sensible(&snapshot, now).unwrap_or_else(|| {
             now = snapshot.due().map_or(now, |due| due.max(now));
-            Stimulus::Looked
+            Stimulus::Tick
         });
         act(&mut snapshot, stimulus, now);
     }
@@ -134,14 +134,14 @@ impl Action {
     fn stimulus(&self, seen: &BTreeSet<Wait>, now: Timestamp) -> Stimulus {
         let waits: Vec<&Wait> = seen.iter().collect();
         let wait = if waits.is_empty() {
-            Wait { path: ThreadPath::root(), turn: NEVER }
+            Wait { path: ThreadPath::root(), attempt_id: NEVER }
         } else {
             (*self.about.get(&waits)).clone()
         };
         let failing = || Answer::Failed(Failure::new("Own", "drawn"));
         match &self.what {
             What::Start => Stimulus::Started,
-            What::Look => Stimulus::Looked,
+            What::Look => Stimulus::Tick,
             What::Claim => claim(wait, now),
             What::Return => Stimulus::TaskReturned { wait, answer: succeeded() },
             What::Fail => Stimulus::TaskReturned { wait, answer: failing() },
@@ -150,11 +150,11 @@ impl Action {
             What::Beat => Stimulus::TaskHeartbeat { wait, at: now },
             What::Lose => Stimulus::TaskLost { wait },
             What::Release => Stimulus::TaskReleased { wait, owner: OWNER.into() },
-            What::Nonsense(path, turn) => {
+            What::Nonsense(path, attempt_id) => {
                 // A number that has not been given yet may become real by what the step does first.
-                let given = seen.iter().any(|wait| wait.turn == *turn);
-                let turn = if given { *turn } else { NEVER };
-                let wait = Wait { path: ThreadPath(path.clone()), turn };
+                let given = seen.iter().any(|wait| wait.attempt_id == *attempt_id);
+                let attempt_id = if given { *attempt_id } else { NEVER };
+                let wait = Wait { path: ThreadPath(path.clone()), attempt_id };
                 Stimulus::TaskAnswered { wait, answer: succeeded() }
             }
             What::Stop => Stimulus::StopRequested(Failure::default()),
@@ -165,14 +165,14 @@ impl Action {
 /// A stimulus that brings the execution on without time; `None` when only time does.
 fn sensible(snapshot: &Snapshot, now: Timestamp) -> Option<Stimulus> {
     if snapshot.ready().next().is_some() {
-        return Some(Stimulus::Looked);
+        return Some(Stimulus::Tick);
     }
     if let Some(wait) = snapshot.unclaimed().next() {
         return Some(claim(wait, now));
     }
     snapshot.frames().find_map(|(path, frame)| {
         let Phase::Task(attempt) = &frame.phase else { return None };
-        let wait = Wait { path: path.clone(), turn: frame.turn };
+        let wait = Wait { path: path.clone(), attempt_id: frame.attempt_id };
         Some(match attempt.call {
             Call::Unclaimed => claim(wait, now),
             Call::Claimed { .. } => Stimulus::TaskReturned { wait, answer: succeeded() },
