@@ -9,7 +9,7 @@ use expressions::jsonata::{self, Jsonata};
 use expressions::{Condition, Expression, Path, ReferencePath};
 use serde_json::Value;
 
-use crate::Resource;
+use crate::{Resource, StateType};
 
 /// A whole state machine.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +70,7 @@ pub struct State {
     pub kind: Kind,
 }
 
-/// What a state does with its data, in the order in which it is applied. The fields of the other language hold their
+/// The parts of a state that select and shape its data, in the order in which they are applied. The fields of the other language hold their
 /// defaults, which change nothing: so a state is run in one way, whatever its language.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DataFlow {
@@ -95,7 +95,7 @@ pub enum Template {
 
 /// A value that stands in the definition, or where it comes from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Given<T> {
+pub enum ValueSource<T> {
     Literal(T),
     Path(Path),
     Jsonata(Jsonata),
@@ -129,7 +129,7 @@ pub enum Transition {
     End,
 }
 
-/// The eight state types.
+/// A state's type with the fields of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     Task(Task),
@@ -142,12 +142,27 @@ pub enum Kind {
     Fail(Fail),
 }
 
+impl Kind {
+    pub fn state_type(&self) -> StateType {
+        match self {
+            Kind::Task(_) => StateType::Task,
+            Kind::Parallel(_) => StateType::Parallel,
+            Kind::Map(_) => StateType::Map,
+            Kind::Pass(_) => StateType::Pass,
+            Kind::Wait(_) => StateType::Wait,
+            Kind::Choice(_) => StateType::Choice,
+            Kind::Succeed => StateType::Succeed,
+            Kind::Fail(_) => StateType::Fail,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
     pub resource: Resource,
     /// In seconds.
-    pub timeout: Option<Given<u64>>,
-    pub heartbeat: Option<Given<u64>>,
+    pub timeout: Option<ValueSource<u64>>,
+    pub heartbeat: Option<ValueSource<u64>>,
     /// `Credentials`, an object with `RoleArn` (or `RoleArn.$`), or an expression that answers one.
     pub credentials: Option<Template>,
     pub transition: Transition,
@@ -170,13 +185,13 @@ pub struct Map {
     // fields are not supported for INLINE maps" (public reports).
     pub has_distributed_fields: bool,
     /// 0 is no limit of the definition's own.
-    pub max_concurrency: Given<u64>,
-    pub tolerated_failure_count: Option<Given<u64>>,
-    pub tolerated_failure_percentage: Option<Given<f64>>,
+    pub max_concurrency: ValueSource<u64>,
+    pub tolerated_failure_count: Option<ValueSource<u64>>,
+    pub tolerated_failure_percentage: Option<ValueSource<f64>>,
     pub transition: Transition,
 }
 
-/// What a Map iterates.
+/// The items that a Map iterates.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Items {
     /// `ItemsPath`
@@ -199,8 +214,8 @@ pub struct Wait {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum WaitUntil {
-    Seconds(Given<u64>),
-    Timestamp(Given<jiff::Timestamp>),
+    Seconds(ValueSource<u64>),
+    Timestamp(ValueSource<jiff::Timestamp>),
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use asl::{Given, QueryLanguage, StateId, Template};
+use asl::{QueryLanguage, StateId, Template, ValueSource};
 use expressions::jsonata::{self, Jsonata};
 use expressions::{ContextObject, EvaluationError, Path, Scope, Variables};
 use serde_json::Value;
@@ -129,15 +129,15 @@ impl<'a> Evaluation<'a> {
     /// A value that stands in the definition, or where it comes from.
     pub fn given<T: Copy>(
         &self,
-        given: &Given<T>,
+        given: &ValueSource<T>,
         field: &str,
         read: impl FnOnce(&Path, &Scope<'_>) -> Result<T, Trouble>,
         take: impl FnOnce(&Value) -> Result<T, Misfit>,
     ) -> Result<T, Trouble> {
         match given {
-            Given::Literal(literal) => Ok(*literal),
-            Given::Path(path) => read(path, &self.paths),
-            Given::Jsonata(expression) => self.query(expression, field, take),
+            ValueSource::Literal(literal) => Ok(*literal),
+            ValueSource::Path(path) => read(path, &self.paths),
+            ValueSource::Jsonata(expression) => self.query(expression, field, take),
         }
     }
 

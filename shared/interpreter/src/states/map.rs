@@ -1,6 +1,6 @@
 //! Map, inline: one thread per item, some at a time; its result is the list of theirs, in the order of the items.
 
-use asl::{Given, Items, Map, QueryLanguage, Selection, State};
+use asl::{Items, Map, QueryLanguage, Selection, State, ValueSource};
 use expressions::{Path, Scope};
 use serde_json::Value;
 
@@ -167,7 +167,7 @@ fn check_tolerance(look: &Evaluation<'_>, map: &Map) -> Result<(), Trouble> {
     }
 }
 
-fn limit(look: &Evaluation<'_>, given: &Given<u64>, field: &str) -> Result<u64, Trouble> {
+fn limit(look: &Evaluation<'_>, given: &ValueSource<u64>, field: &str) -> Result<u64, Trouble> {
     let negative = || format!("{field} cannot be negative.");
     let read = |at: &Path, scope: &Scope<'_>| {
         let value = read(at, scope)?;
@@ -179,7 +179,7 @@ fn limit(look: &Evaluation<'_>, given: &Given<u64>, field: &str) -> Result<u64, 
     look.given(given, field, read, take)
 }
 
-fn percentage(look: &Evaluation<'_>, given: &Given<f64>) -> Result<(), Trouble> {
+fn percentage(look: &Evaluation<'_>, given: &ValueSource<f64>) -> Result<(), Trouble> {
     const FIELD: &str = "ToleratedFailurePercentage";
     const BOUNDS: &str = "ToleratedFailurePercentage must be between 0 and 100.";
     let sensible = |share: &f64| (0.0..=100.0).contains(share);

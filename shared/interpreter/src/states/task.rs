@@ -1,6 +1,6 @@
 //! Task: one attempt at a time, made outside; here is what is recorded of it and what an answer leads to.
 
-use asl::{Given, Integration, Pattern, Resource, State, Task};
+use asl::{Integration, Pattern, Resource, State, Task, ValueSource};
 use expressions::{Path, Scope};
 use serde_json::Value;
 
@@ -199,10 +199,12 @@ fn attempt(look: &Evaluation<'_>, state: &State, task: &Task, input: &Payload) -
         None => input.clone(),
     };
     startable(task, &arguments)?;
+    // Taken apart, so that the compiler asks about a field that is new.
+    let Task { resource: _, timeout, heartbeat, credentials: _, transition: _ } = task;
     Ok(Attempt {
         arguments,
-        timeout: seconds(look, task.timeout.as_ref(), "TimeoutSeconds")?,
-        heartbeat: seconds(look, task.heartbeat.as_ref(), "HeartbeatSeconds")?,
+        timeout: seconds(look, timeout.as_ref(), "TimeoutSeconds")?,
+        heartbeat: seconds(look, heartbeat.as_ref(), "HeartbeatSeconds")?,
         role: role(look, task)?,
         call: Call::Unclaimed,
         deadline: None,
@@ -211,7 +213,7 @@ fn attempt(look: &Evaluation<'_>, state: &State, task: &Task, input: &Payload) -
     })
 }
 
-fn seconds(look: &Evaluation<'_>, given: Option<&Given<u64>>, field: &str) -> Result<Option<u64>, Trouble> {
+fn seconds(look: &Evaluation<'_>, given: Option<&ValueSource<u64>>, field: &str) -> Result<Option<u64>, Trouble> {
     let Some(given) = given else { return Ok(None) };
     let positive = |number: i64| u64::try_from(number).ok().filter(|seconds| *seconds > 0);
     let read = |at: &Path, scope: &Scope<'_>| {
