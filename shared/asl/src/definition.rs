@@ -3,6 +3,8 @@
 //! A definition is read in this order, which is also the order of its diagnostics: the schema from top to bottom, names,
 //! transitions, labels, variables; then what Stepwell cannot do yet; then warnings.
 
+use std::sync::Arc;
+
 use expressions::json;
 use serde_json::Value;
 
@@ -11,8 +13,8 @@ use crate::cursor::{Between, MOST_SECONDS, Node, Object};
 use crate::diagnostics::{Code, Diagnostic, Severity};
 use crate::fields::{Field, In};
 use crate::place::Place;
-use crate::reading::ParseContext;
-use crate::{MachineType, QueryLanguage, StateMachine};
+use crate::reading::{ParseContext, Purpose};
+use crate::{MachineType, QueryLanguage, State, StateMachine};
 use crate::{fields, flow, reach, variables};
 
 const FIELDS: &[Field] = &[
@@ -32,12 +34,32 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads a definition. Bounded in time and memory by the length of the text; nesting beyond 128 is refused.
+/// Reads a definition to create a machine. Bounded in time and memory by the length of the text; nesting beyond 128 is refused.
 pub fn parse(text: &str, machine_type: MachineType) -> Parsed {
     match read_document(text) {
         Ok(document) => read_machine(&document, machine_type),
         Err(diagnostic) => Parsed { machine: None, diagnostics: vec![diagnostic] },
     }
+}
+
+/// Reads a definition that was accepted once, perhaps by an earlier version that refused less. Only its structure has to be
+/// right: a state with any other error is [`State::unusable`](crate::State::unusable). The restrictions of Express machines
+/// are not looked at, as they only refuse.
+///
+/// # Errors
+///
+/// What is wrong with the structure: no version has accepted it.
+pub fn load(text: &str) -> Result<StateMachine, String> {
+    let document = read_document(text).map_err(|error| error.message())?;
+    let context = &mut ParseContext::new(MachineType::Standard, machine_language(&document), Purpose::Execution);
+    let root = Node { value: &document, at: Place::ROOT, language: context.language };
+    flow::number_states(root, context);
+    let header = root.object(&mut context.findings).and_then(|object| read_top_level(&object, context));
+    let states = context.take_states();
+    header
+        .zip(states)
+        .map(|(header, states)| with_states(header, states))
+        .ok_or_else(|| context.findings.first_error().unwrap_or_else(|| "a state cannot be read".to_owned()))
 }
 
 fn read_document(text: &str) -> Result<Value, Diagnostic> {
@@ -88,7 +110,7 @@ fn jackson_location(text: &str, line: usize, column: usize) -> String {
 const MOST_SHOWN: usize = 500;
 
 fn read_machine(document: &Value, machine_type: MachineType) -> Parsed {
-    let mut context = ParseContext::new(machine_type, machine_language(document));
+    let mut context = ParseContext::new(machine_type, machine_language(document), Purpose::Creation);
     let root = Node { value: document, at: Place::ROOT, language: context.language };
     let repeated = flow::number_states(root, &mut context);
     let header = root.object(&mut context.findings).and_then(|object| read_top_level(&object, &mut context));
@@ -97,15 +119,16 @@ fn read_machine(document: &Value, machine_type: MachineType) -> Parsed {
     flow::check_labels(root, &mut context.findings);
     variables::check_scopes(root, &mut context.findings);
 
-    let (findings, states) = context.finish();
-    let diagnostics = findings.finish();
+    let states = context.take_states();
+    let diagnostics = context.findings.finish();
     let wrong = diagnostics.iter().any(|one| one.severity == Severity::Error);
-    let machine = header.zip(states).filter(|_| !wrong).map(|(header, states)| StateMachine {
-        evaluates_jsonata: states.iter().any(|state| state.query_language == QueryLanguage::Jsonata),
-        states,
-        ..header
-    });
+    let machine = header.zip(states).filter(|_| !wrong).map(|(header, states)| with_states(header, states));
     Parsed { machine, diagnostics }
+}
+
+fn with_states(header: StateMachine, states: Vec<Arc<State>>) -> StateMachine {
+    let evaluates_jsonata = states.iter().any(|state| state.query_language == QueryLanguage::Jsonata);
+    StateMachine { states, evaluates_jsonata, ..header }
 }
 
 /// The machine without its states.

@@ -149,6 +149,11 @@ impl Findings {
         }
     }
 
+    /// The first error and its place.
+    pub fn first_error(&self) -> Option<String> {
+        self.errors.first().map(|one| format!("{} at {}", one.about, one.location.as_deref().unwrap_or("/")))
+    }
+
     /// Whether there is still time to look for what was meant; counts the looks.
     pub fn may_suggest(&mut self) -> bool {
         self.suggestions += 1;

@@ -1,7 +1,7 @@
 //! The Amazon States Language: the types of a state machine, its parser and its diagnostics.
 //!
-//! [`parse`] reads a definition once, at creation: every path, template and intrinsic is compiled here, so that the
-//! interpreter only ever meets definitions that make sense. [`source`] finds the text a diagnostic speaks of, and reads
+//! [`parse`] reads a definition at creation, where every path, template and intrinsic is compiled and anything wrong refuses
+//! it; [`load`] reads it for its executions, also if an earlier version accepted more. [`source`] finds the text a diagnostic speaks of, and reads
 //! YAML. Nothing here runs a workflow, knows the time or the world.
 
 mod about;
@@ -33,7 +33,7 @@ mod states;
 mod variables;
 
 pub use about::About;
-pub use definition::{Parsed, parse};
+pub use definition::{Parsed, load, parse};
 pub use diagnostics::{Code, Diagnostic, Severity, invalid_definition_message};
 pub use machine::*;
 pub use resource::*;

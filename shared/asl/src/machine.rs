@@ -64,6 +64,9 @@ pub struct State {
     pub name: Arc<str>,
     pub comment: Option<String>,
     pub query_language: QueryLanguage,
+    /// Why the state fails with `States.Runtime` where it would begin or end its work: an earlier version accepted it, and
+    /// a part of it does not compile any more. Only [`crate::load`] answers such states.
+    pub unusable: Option<Arc<str>>,
     pub data: DataFlow,
     pub retry: Vec<Retrier>,
     pub catch: Vec<Catcher>,

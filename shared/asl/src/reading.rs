@@ -17,8 +17,18 @@ pub(crate) struct ParseContext<'v> {
     pub machine_type: MachineType,
     /// The machine's language: a state without its own `QueryLanguage` has it, at any depth.
     pub language: QueryLanguage,
+    pub purpose: Purpose,
     ids: BTreeMap<&'v str, StateId>,
     states: Vec<Option<Arc<State>>>,
+}
+
+/// The use of a definition that is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It is to be accepted: any error refuses it.
+    Creation,
+    /// It is to be run, and was accepted once, perhaps by an earlier version: a state with an error fails when it is run.
+    Execution,
 }
 
 /// A state that is being read: its fields and the states it may hand on to.
@@ -29,9 +39,17 @@ pub(crate) struct StateNode<'v, 'p> {
 }
 
 impl<'v> ParseContext<'v> {
-    pub fn new(machine_type: MachineType, language: QueryLanguage) -> ParseContext<'v> {
+    pub fn new(machine_type: MachineType, language: QueryLanguage, purpose: Purpose) -> ParseContext<'v> {
         let findings = Findings::default();
-        ParseContext { findings, machine_type, language, ids: BTreeMap::new(), states: Vec::new() }
+        ParseContext { findings, machine_type, language, purpose, ids: BTreeMap::new(), states: Vec::new() }
+    }
+
+    /// In the place of a part with an error, in a state that fails before it would use the part.
+    pub fn or_stand_in<T>(&self, part: Option<T>, stand_in: impl FnOnce() -> T) -> Option<T> {
+        match self.purpose {
+            Purpose::Creation => part,
+            Purpose::Execution => Some(part.unwrap_or_else(stand_in)),
+        }
     }
 
     /// The state of that name among its siblings. A name that no state has is reported by [`crate::reach`].
@@ -60,9 +78,9 @@ impl<'v> ParseContext<'v> {
         fresh
     }
 
-    /// The findings, and all states if each could be read.
-    pub fn finish(self) -> (Findings, Option<Vec<Arc<State>>>) {
-        (self.findings, self.states.into_iter().collect())
+    /// All states, if each could be read.
+    pub fn take_states(&mut self) -> Option<Vec<Arc<State>>> {
+        std::mem::take(&mut self.states).into_iter().collect()
     }
 }
 

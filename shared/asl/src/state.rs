@@ -9,7 +9,7 @@ use crate::cursor::{Node, Object};
 use crate::diagnostics::Findings;
 use crate::fields::{self, ERRORS, FLOW_OF_DATA, Field, STATE, TRANSITION, WORK};
 use crate::hints::did_you_mean;
-use crate::reading::{ParseContext, StateNode, effective_language};
+use crate::reading::{ParseContext, Purpose, StateNode, effective_language};
 use crate::states::{choice, fail, map, parallel, pass, task, wait};
 use crate::{Kind, QueryLanguage, State, StateType, catch, data_flow, retry};
 
@@ -27,13 +27,25 @@ pub(crate) fn tables(state_type: StateType) -> &'static [&'static [Field]] {
     }
 }
 
-/// Reads a state and keeps it, if nothing is wrong with it.
+/// Reads a state and keeps it.
 pub(crate) fn read<'v>(
     name: &str,
     node: Node<'v, '_>,
     siblings: &'v Map<String, Value>,
     context: &mut ParseContext<'v>,
 ) {
+    match context.purpose {
+        Purpose::Creation => read_parts(name, node, siblings, context),
+        Purpose::Execution => {
+            // An error makes its own state unusable and no other: neither those around it nor its siblings.
+            let others = std::mem::take(&mut context.findings);
+            read_parts(name, node, siblings, context);
+            context.findings = others;
+        }
+    }
+}
+
+fn read_parts<'v>(name: &str, node: Node<'v, '_>, siblings: &'v Map<String, Value>, context: &mut ParseContext<'v>) {
     let Some(object) = node.object(&mut context.findings) else { return };
     let language = effective_language(object.map, context.language);
     let object = Object { language, ..object };
@@ -48,7 +60,11 @@ pub(crate) fn read<'v>(
     let comment = object.text("Comment", &mut context.findings).map(str::to_owned);
     if let (Some(kind), Some(id)) = (kind, context.id(name)) {
         let name = Arc::from(name);
-        context.keep(State { id, name, comment, query_language: language, data, retry, catch, kind });
+        let unusable = match context.purpose {
+            Purpose::Creation => None,
+            Purpose::Execution => context.findings.first_error().map(Arc::from),
+        };
+        context.keep(State { id, name, comment, query_language: language, unusable, data, retry, catch, kind });
     }
 }
 

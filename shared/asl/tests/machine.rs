@@ -186,7 +186,8 @@ fn every_field_of_a_task_and_its_state_arrives() {
         "Catch": [{"Comment": "c", "ErrorEquals": ["E"], "ResultPath": "$.e", "Assign": {"w": 1}, "Next": "Z"}]}}}));
     let StateMachine { comment: _, query_language: _, timeout_seconds: _, flow: _, states, evaluates_jsonata: _ } =
         state;
-    let State { id, name, comment, query_language, data, retry, catch, kind } = states[1].as_ref().clone();
+    let State { id, name, comment, query_language, unusable, data, retry, catch, kind } = states[1].as_ref().clone();
+    assert_eq!(unusable, None);
     assert_eq!((id.0, &*name, comment.as_deref(), query_language), (1, "T", Some("c"), QueryLanguage::JsonPath));
     let DataFlow { input_path, arguments, result_selector, result_path, assign, output_path, output } = data;
     assert!(matches!((input_path, output_path), (Selection::At(_), Selection::At(_))));

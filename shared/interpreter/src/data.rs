@@ -146,6 +146,7 @@ impl Run<'_> {
         sight: Sight<'_>,
         result: &Payload,
     ) -> Result<HandedOn, Raised> {
+        self.usable(path)?;
         let selected = match exit.result_selector {
             Some(template) => {
                 self.evaluate(path, sight, |look| Ok(Payload::from_value(template.render(look.paths())?)))?

@@ -6,7 +6,7 @@ use crate::choice_rules::test;
 use crate::cursor::Node;
 use crate::fields::{Field, In};
 use crate::reading::{ParseContext, StateNode};
-use crate::{Choice, Rule, data_flow};
+use crate::{Choice, Rule, Test, data_flow};
 
 pub(crate) const FIELDS: &[Field] = &[("Assign", In::Both), ("Choices", In::Both), ("Default", In::Both)];
 
@@ -41,5 +41,6 @@ fn rule<'v>(state: &StateNode<'v, '_>, node: Node<'v, '_>, context: &mut ParseCo
     object.text("Comment", findings);
     let target = object.text("Next", findings)?;
     let next = context.sibling(state.siblings, target)?;
+    let test = context.or_stand_in(test, || Test::Always(false));
     Some(Rule { test: test?, assign, output, next })
 }

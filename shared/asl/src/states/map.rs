@@ -44,6 +44,7 @@ pub(crate) fn read<'v>(state: &StateNode<'v, '_>, context: &mut ParseContext<'v>
     let transition = transition(state, context);
     let processor = object.get("ItemProcessor").or_else(|| object.get("Iterator"))?;
     let processor = read_processor(processor, context);
+    let items = context.or_stand_in(items, || Items::Path(Selection::Nothing));
     Some(Map {
         items: items?,
         item_selector,

@@ -35,6 +35,7 @@ pub(crate) fn read(state: &StateNode<'_, '_>, context: &mut ParseContext<'_>) ->
     check_heartbeat(object, timeout.as_ref(), heartbeat.as_ref(), findings);
     let credentials = credentials(object, resource.as_ref(), findings);
     let transition = transition(state, context);
+    let resource = context.or_stand_in(resource, || Resource::Lambda { arn: String::new() });
     Some(Task { resource: resource?, timeout, heartbeat, credentials, transition: transition? })
 }
 

@@ -21,7 +21,8 @@ pub(crate) fn read(state: &StateNode<'_, '_>, context: &mut ParseContext<'_>) ->
     let one = state.object.exactly_one(&ONE_OF, &mut context.findings);
     let until = until(&state.object, &mut context.findings);
     let transition = transition(state, context)?;
-    Some(Wait { until: until.filter(|_| one)?, transition })
+    let until = context.or_stand_in(until.filter(|_| one), || WaitUntil::Seconds(ValueSource::Literal(0)));
+    Some(Wait { until: until?, transition })
 }
 
 fn until(object: &Object<'_, '_>, findings: &mut Findings) -> Option<WaitUntil> {

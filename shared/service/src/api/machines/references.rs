@@ -32,7 +32,7 @@ impl<'m> Read<'m> {
     // Everything is taken apart field by field, so that the compiler asks about a field that is new.
 
     fn state(&mut self, state: &'m State) {
-        let State { id: _, name: _, comment: _, query_language: _, data, retry: _, catch, kind } = state;
+        let State { id: _, name: _, comment: _, query_language: _, unusable: _, data, retry: _, catch, kind } = state;
         self.data_flow(data);
         for Catcher { error_equals: _, result_path: _, assign, output, next: _ } in catch {
             self.template(assign.as_ref());
