@@ -1,8 +1,8 @@
-//! `stepwell validate FILE…`: says what is wrong with definitions, and where in the file.
+//! `stepwell validate FILE…`: shows the errors of definitions and their places in the file.
 //!
 //! Definitions in JSON and YAML, and SAM and CloudFormation templates with any number of them; `-` is standard input. The
 //! exit code is 0 if all definitions are fine (warnings do not count), 1 if one has an error, 2 if one cannot be read.
-//! What is wrong, and what a template declares, is `asl`'s to say; this only reads files and shows it.
+//! Findings and the declarations of templates are `asl`'s; this only reads files and shows them.
 
 mod files;
 mod picture;
@@ -17,7 +17,7 @@ use asl::source::template::{self, Declared, Definition};
 use asl::source::{self, Format, Source, SourceError, Substitutions};
 use asl::{MachineType, Severity};
 use clap::{Args, ValueEnum};
-use picture::{Finding, Sheet, title};
+use picture::{Document, Finding, title};
 use tally::{Tally, count};
 
 #[derive(Args)]
@@ -29,7 +29,7 @@ pub struct Options {
     /// The type of the state machines whose template does not say it
     #[arg(long = "type", value_enum, default_value_t = Type::Standard, ignore_case = true)]
     machine_type: Type,
-    /// What to put in the place of ${Name}, before what a template says; may be given several times
+    /// A value for ${Name}, which counts more than that of a template; may be given several times
     #[arg(long = "substitute", value_name = "NAME=VALUE", value_parser = substitution)]
     substitutions: Vec<(String, String)>,
 }
@@ -39,9 +39,9 @@ A template is known by its resources. All its state machines are checked, whethe
 (Definition), a string (DefinitionString, also with Fn::Sub and Fn::Join) or another file (DefinitionUri), with the
 DefinitionSubstitutions whose values are known.
 
-A placeholder ${Name} that has no value may stand within text or, without quotes, in the place of a value. What it
-hides is not judged; everything else is. What a template refers to is a placeholder as well, and may be given a value
-by --substitute: !Ref Table is ${Table}, !GetAtt Function.Arn is ${Function.Arn}.
+A placeholder ${Name} that has no value may stand within text or, without quotes, in the place of a value. The value
+it hides is not judged; everything else is. A reference of a template is a placeholder as well, and may be given a
+value by --substitute: !Ref Table is ${Table}, !GetAtt Function.Arn is ${Function.Arn}.
 
 Exit codes: 0 no errors, 1 errors, 2 a file cannot be read.";
 
@@ -75,7 +75,7 @@ pub fn run(options: &Options) -> ExitCode {
     ExitCode::from(check.total.exit_code())
 }
 
-/// One run: what it goes by, and what it has found so far.
+/// One run: its settings, and its findings so far.
 struct Check {
     machine_type: MachineType,
     given: Substitutions,
@@ -96,7 +96,7 @@ impl Check {
         Check { machine_type, given, renderer, total: Tally::default() }
     }
 
-    /// What there is to show about a file.
+    /// The findings about a file, as text.
     fn file(&mut self, file: &Path) -> String {
         let name = files::name(file);
         match files::read(file) {
@@ -112,7 +112,7 @@ impl Check {
         let format = format_of(file, text);
         let Some(machines) = template::read(text, format, &self.given) else {
             let source = source::read_with(text, format, &self.given);
-            return self.definition(Sheet { name, text, machine: None }, source, self.machine_type);
+            return self.definition(Document { name, text, machine: None }, source, self.machine_type);
         };
         if machines.is_empty() {
             self.total.warnings += 1;
@@ -121,49 +121,49 @@ impl Check {
         let names: Vec<&str> = machines.iter().map(|machine| machine.name.as_str()).collect();
         let mut shown = format!("{name}: {}: {}\n\n", count(names.len(), "state machine"), names.join(", "));
         for machine in machines {
-            shown.push_str(&self.declared(file, Sheet { name, text, machine: None }, machine));
+            shown.push_str(&self.declared(file, Document { name, text, machine: None }, machine));
         }
         shown
     }
 
-    fn declared(&mut self, template: &Path, sheet: Sheet<'_>, machine: Declared) -> String {
+    fn declared(&mut self, template: &Path, document: Document<'_>, machine: Declared) -> String {
         self.total.note(&machine.placeholders);
-        let sheet = Sheet { machine: Some(&machine.name), ..sheet };
+        let document = Document { machine: Some(&machine.name), ..document };
         let machine_type = machine.machine_type.unwrap_or(self.machine_type);
         match machine.definition {
-            Definition::Here(source) => self.definition(sheet, source, machine_type),
+            Definition::Here(source) => self.definition(document, source, machine_type),
             Definition::File { path, at, values } => {
                 let file = template.parent().unwrap_or(Path::new("")).join(path);
                 let name = file.display().to_string();
                 match files::read(&file) {
                     Ok(text) => {
                         let source = source::read_with(&text, format_of(&file, &text), &values);
-                        self.definition(Sheet { name: &name, text: &text, ..sheet }, source, machine_type)
+                        self.definition(Document { name: &name, text: &text, ..document }, source, machine_type)
                     }
                     Err(error) => {
                         self.total.unreadable += 1;
                         let message = format!("cannot read {name}: {error}");
-                        Finding::new(Level::ERROR, &message).at(at).show(sheet, &self.renderer)
+                        Finding::new(Level::ERROR, &message).at(at).show(document, &self.renderer)
                     }
                 }
             }
             Definition::Elsewhere { at } => {
                 self.total.elsewhere += 1;
                 let message = "this definition is known only where it is deployed, and was not checked";
-                Finding::new(Level::NOTE, message).at(at).show(sheet, &self.renderer)
+                Finding::new(Level::NOTE, message).at(at).show(document, &self.renderer)
             }
             Definition::Missing => {
                 self.total.definitions += 1;
                 self.total.errors += 1;
                 let message = "this state machine has no Definition, DefinitionUri or DefinitionString";
-                Finding::new(Level::ERROR, message).at(machine.at).show(sheet, &self.renderer)
+                Finding::new(Level::ERROR, message).at(machine.at).show(document, &self.renderer)
             }
         }
     }
 
     fn definition(
         &mut self,
-        sheet: Sheet<'_>,
+        document: Document<'_>,
         source: Result<Source, SourceError>,
         machine_type: MachineType,
     ) -> String {
@@ -172,7 +172,7 @@ impl Check {
             Ok(source) => source,
             Err(error) => {
                 self.total.errors += 1;
-                return Finding::new(Level::ERROR, &error.message).at(error.at).show(sheet, &self.renderer);
+                return Finding::new(Level::ERROR, &error.message).at(error.at).show(document, &self.renderer);
             }
         };
         let diagnostics = source.check(machine_type);
@@ -180,10 +180,10 @@ impl Check {
         self.total.errors += diagnostics.len() - warnings;
         self.total.warnings += warnings;
         self.total.note(source.placeholders());
-        diagnostics.iter().map(|one| Finding::of(one, &source).show(sheet, &self.renderer)).collect()
+        diagnostics.iter().map(|one| Finding::of(one, &source).show(document, &self.renderer)).collect()
     }
 
-    /// Warns of values that nothing asked for: most likely the name is wrong.
+    /// Warns of values without a placeholder: most likely the name is wrong.
     fn unused_substitutions(&mut self) -> String {
         let unused = self.given.names().filter(|name| !self.total.replaced.contains(*name));
         let shown: Vec<String> = unused

@@ -5,16 +5,17 @@ use expressions::{Comparison, Condition};
 
 use serde_json::Value;
 
+use crate::about::About;
 use crate::cursor::{Node, Object, Roots};
 use crate::diagnostics::Findings;
 use crate::fields::In;
 use crate::hints::{did_you_mean, missing_path};
 use crate::{QueryLanguage, Test};
 
-/// What says which kind of condition an object is.
+/// The fields one of which makes an object a condition.
 const SELECTORS: [&str; 5] = ["And", "Or", "Not", "Variable", "Condition"];
 
-/// What may stand beside a condition.
+/// The fields that may stand beside a condition.
 const BESIDE: [&str; 4] = ["Comment", "Next", "Assign", "Output"];
 
 /// Where a condition stands: only the outermost one carries the transition.
@@ -48,8 +49,7 @@ fn condition(object: &Object<'_, '_>, depth: Depth, findings: &mut Findings) -> 
     check_fields(object, depth, findings);
     let present: Vec<&str> = SELECTORS.iter().copied().filter(|key| object.has(key)).collect();
     let [selector] = present.as_slice() else {
-        let list = SELECTORS.join(", ");
-        findings.schema(object.at, format!("The object must have only one of the following fields, [{list}]"));
+        findings.schema(object.at, About::Condition(SELECTORS.to_vec()));
         return None;
     };
     let node = object.get(selector)?;
@@ -113,10 +113,9 @@ fn report_operators(object: &Object<'_, '_>, operators: &[&str], findings: &mut 
         object.at_most_one(operators, findings);
     } else if !misspelt {
         // AWS: unverified wording
-        let list = Comparison::OPERATORS.join(", ");
-        let message = format!("This object should have only one of the following fields: [{list}]");
+        let about = About::ExactlyOne(Comparison::OPERATORS.iter().map(|one| (*one).to_owned()).collect());
         let help = "add a comparison, such as \"IsPresent\": true".to_owned();
-        findings.schema_with_help(object.at, message, Some(help));
+        findings.schema_with_help(object.at, about, Some(help));
     }
 }
 
@@ -136,29 +135,27 @@ fn check_fields(object: &Object<'_, '_>, depth: Depth, findings: &mut Findings) 
 }
 
 fn report(object: &Object<'_, '_>, key: &str, language: Option<In>, findings: &mut Findings) {
-    let (own, other) = match (language, object.language) {
+    match (language, object.language) {
         (None, _) => {
             let known = Comparison::OPERATORS.iter().copied().chain(["And", "Or", "Not", "Variable", "Next", "Assign"]);
             let help = match key {
                 "Next" => Some("only the outermost rule says where to go".to_owned()),
                 _ => did_you_mean(key, known, findings),
             };
-            findings.schema_with_help(object.at, format!("Field '{key}' is not supported"), help);
-            return;
+            return findings.schema_with_help(object.at, About::Unsupported(key.to_owned()), help);
         }
-        (Some(In::JsonPath), QueryLanguage::Jsonata) => ("JSONata", "JSONPath"),
-        (Some(In::Jsonata), QueryLanguage::JsonPath) => ("JSONPath", "JSONata"),
+        (Some(In::JsonPath), QueryLanguage::Jsonata) | (Some(In::Jsonata), QueryLanguage::JsonPath) => {}
         (Some(In::Both), _)
         | (Some(In::JsonPath), QueryLanguage::JsonPath)
         | (Some(In::Jsonata), QueryLanguage::Jsonata) => return,
+    }
+    let about = About::OtherLanguage { field: key.to_owned(), set: object.language };
+    let help = match (object.language, key) {
+        (QueryLanguage::Jsonata, _) => Some("write Condition with an expression that answers true or false"),
+        (QueryLanguage::JsonPath, "Condition") => {
+            Some("write Variable and a comparison, or set QueryLanguage to JSONata")
+        }
+        (QueryLanguage::JsonPath, _) => None,
     };
-    let message = format!(
-        "The QueryLanguage is set to '{own}', but field '{key}' is only supported for the '{other}' QueryLanguage"
-    );
-    let help = match (own, key) {
-        ("JSONata", _) => Some("write Condition with an expression that answers true or false"),
-        (_, "Condition") => Some("write Variable and a comparison, or set QueryLanguage to JSONata"),
-        _ => None,
-    };
-    findings.schema_with_help(object.at, message, help.map(str::to_owned));
+    findings.schema_with_help(object.at, about, help.map(str::to_owned));
 }

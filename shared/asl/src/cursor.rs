@@ -1,4 +1,4 @@
-//! Reads the fields of one object of a definition and says what is wrong with them.
+//! Reads the fields of one object of a definition and reports the wrong ones.
 //!
 //! Every accessor answers `None` both for a field that is absent and for one that is wrong; in the second case it has
 //! reported a finding, and a definition with a finding never becomes a machine. So callers may put any default in place.
@@ -6,9 +6,10 @@
 use std::fmt;
 
 use expressions::jsonata::Sees;
-use expressions::{Path, Root};
+use expressions::{Path, Root, TemplateFinding};
 use serde_json::{Map, Value};
 
+use crate::about::About;
 use crate::diagnostics::Findings;
 use crate::hints::{did_you_mean, misplaced_jsonata, missing_dollars};
 use crate::place::Place;
@@ -31,7 +32,7 @@ pub(crate) struct Object<'v, 'p> {
     pub language: QueryLanguage,
 }
 
-/// What a reference path may start from.
+/// The roots that a reference path may start from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Roots {
     Any,
@@ -81,9 +82,8 @@ impl<'v, 'p> Node<'v, 'p> {
         let text = self.text(findings)?;
         let found = words.iter().find(|word| **word == text);
         if found.is_none() {
-            let message = format!("Value should be one of the following: [{}]", words.join(", "));
             let help = did_you_mean(text, words.iter().copied(), findings);
-            findings.schema_with_help(self.at, message, help);
+            findings.schema_with_help(self.at, About::OneOf(words.to_vec()), help);
         }
         found.copied()
     }
@@ -123,7 +123,7 @@ impl<'v, 'p> Node<'v, 'p> {
                 for one in wrong {
                     // AWS: located at the object that has the field (observed at the template's top).
                     let steps = self.at.pointed(&one.pointer, self.value);
-                    findings.schema(self.at.written(&steps), one.message);
+                    findings.schema(self.at.written(&steps), about_template(one));
                 }
                 None
             }
@@ -174,7 +174,7 @@ impl<'v, 'p> Object<'v, 'p> {
     pub fn require(&self, keys: &[&str], findings: &mut Findings) -> bool {
         let missing: Vec<&str> = keys.iter().copied().filter(|key| !self.has(key)).collect();
         if !missing.is_empty() {
-            findings.schema(self.at, format!("These fields are required: [{}]", missing.join(", ")));
+            findings.schema(self.at, About::Missing(owned(&missing)));
         }
         missing.is_empty()
     }
@@ -183,8 +183,7 @@ impl<'v, 'p> Object<'v, 'p> {
     pub fn at_most_one(&self, keys: &[&str], findings: &mut Findings) -> bool {
         let present = keys.iter().filter(|key| self.has(key)).count();
         if present > 1 {
-            findings
-                .schema(self.at, format!("There should only be one of the following fields: [{}]", keys.join(", ")));
+            findings.schema(self.at, About::AtMostOne(owned(keys)));
         }
         present <= 1
     }
@@ -192,12 +191,21 @@ impl<'v, 'p> Object<'v, 'p> {
     /// Reports if not exactly one of the fields is there.
     pub fn exactly_one(&self, keys: &[&str], findings: &mut Findings) -> bool {
         if !keys.iter().any(|key| self.has(key)) {
-            // AWS: this wording for none, the other for several, as observed for Next/End and ItemProcessor/Iterator.
-            let list = keys.join(", ");
-            findings.schema(self.at, format!("This object should have only one of the following fields: [{list}]"));
+            findings.schema(self.at, About::ExactlyOne(owned(keys)));
             return false;
         }
         self.at_most_one(keys, findings)
+    }
+}
+
+fn owned(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
+fn about_template(finding: TemplateFinding) -> About {
+    match finding.field {
+        Some(name) => About::Field { name, message: finding.message },
+        None => About::Value(finding.message),
     }
 }
 

@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use crate::cursor::Object;
 use crate::diagnostics::Findings;
-use crate::fields::StateType;
-use crate::{DataFlow, QueryLanguage, ResultPath, Selection, Template, variables};
+use crate::{DataFlow, QueryLanguage, ResultPath, Selection, StateType, Template, variables};
 
 /// Reads what there is; whether a state of that type may have it was checked before.
 pub(crate) fn read(object: &Object<'_, '_>, state_type: StateType, findings: &mut Findings) -> DataFlow {

@@ -3,17 +3,28 @@
 //! A definition is read in this order, which is also the order of its diagnostics: the schema from top to bottom, names,
 //! transitions, labels, variables; then what Stepwell cannot do yet; then warnings.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use expressions::json;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::about::About;
 use crate::cursor::{Between, MOST_SECONDS, Node, Object};
-use crate::diagnostics::{Code, Diagnostic, Findings, Severity};
+use crate::diagnostics::{Code, Diagnostic, Severity};
+use crate::fields::{Field, In};
 use crate::place::Place;
-use crate::{MachineType, QueryLanguage, State, StateId, StateMachine};
+use crate::reading::{ParseContext, Purpose};
+use crate::{MachineType, QueryLanguage, State, StateMachine};
 use crate::{fields, flow, reach, variables};
+
+const FIELDS: &[Field] = &[
+    ("Comment", In::Both),
+    ("QueryLanguage", In::Both),
+    ("StartAt", In::Both),
+    ("States", In::Both),
+    ("TimeoutSeconds", In::Both),
+    ("Version", In::Both),
+];
 
 /// What [`parse`] found.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +34,7 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads a definition. Bounded in time and memory by the length of the text; nesting beyond 128 is refused.
+/// Reads a definition to create a machine. Bounded in time and memory by the length of the text; nesting beyond 128 is refused.
 pub fn parse(text: &str, machine_type: MachineType) -> Parsed {
     match read_document(text) {
         Ok(document) => read_machine(&document, machine_type),
@@ -31,49 +42,31 @@ pub fn parse(text: &str, machine_type: MachineType) -> Parsed {
     }
 }
 
-/// What reading a definition shares among all its states.
-pub(crate) struct Reading<'v> {
-    pub findings: Findings,
-    pub machine_type: MachineType,
-    /// The machine's language: what a state without its own `QueryLanguage` has, at any depth.
-    pub language: QueryLanguage,
-    ids: BTreeMap<&'v str, StateId>,
-    states: Vec<Option<Arc<State>>>,
-}
-
-impl<'v> Reading<'v> {
-    /// The state of that name among its siblings. Names nobody has are reported by [`reach`].
-    pub fn sibling(&self, siblings: &Map<String, Value>, name: &str) -> Option<StateId> {
-        siblings.contains_key(name).then(|| self.id(name)).flatten()
-    }
-
-    pub fn id(&self, name: &str) -> Option<StateId> {
-        self.ids.get(name).copied()
-    }
-
-    pub fn keep(&mut self, state: State) {
-        if let Some(slot) = self.states.get_mut(state.id.0 as usize) {
-            *slot = Some(Arc::new(state));
-        }
-    }
-
-    /// Gives a name its number, in document order; false if it has one already.
-    pub fn number(&mut self, name: &'v str) -> bool {
-        let next = StateId(u32::try_from(self.ids.len()).unwrap_or(u32::MAX));
-        let fresh = !self.ids.contains_key(name);
-        if fresh {
-            self.ids.insert(name, next);
-            self.states.push(None);
-        }
-        fresh
-    }
+/// Reads a definition that was accepted once, perhaps by an earlier version that refused less. Only its structure has to be
+/// right: a state with any other error is [`State::unusable`](crate::State::unusable). The restrictions of Express machines
+/// are not looked at, as they only refuse.
+///
+/// # Errors
+///
+/// What is wrong with the structure: no version has accepted it.
+pub fn load(text: &str) -> Result<StateMachine, String> {
+    let document = read_document(text).map_err(|error| error.message())?;
+    let context = &mut ParseContext::new(MachineType::Standard, machine_language(&document), Purpose::Execution);
+    let root = Node { value: &document, at: Place::ROOT, language: context.language };
+    flow::number_states(root, context);
+    let header = root.object(&mut context.findings).and_then(|object| read_top_level(&object, context));
+    let states = context.take_states();
+    header
+        .zip(states)
+        .map(|(header, states)| with_states(header, states))
+        .ok_or_else(|| context.findings.first_error().unwrap_or_else(|| "a state cannot be read".to_owned()))
 }
 
 fn read_document(text: &str) -> Result<Value, Diagnostic> {
     let not_an_object = || Diagnostic {
         severity: Severity::Error,
         code: Code::SchemaValidationFailed,
-        message: "Definition must be a valid JSON object".to_owned(),
+        about: About::from("Definition must be a valid JSON object"),
         location: None,
         help: None,
     };
@@ -89,7 +82,7 @@ fn read_document(text: &str) -> Result<Value, Diagnostic> {
                 severity: Severity::Error,
                 code: Code::InvalidJsonDescription,
                 // AWS: Jackson's message, which says the place itself, and the place once more.
-                message: format!("{}\n at {location}", error.message),
+                about: About::Value(format!("{}\n at {location}", error.message)),
                 location: Some(location),
                 help: None,
             })
@@ -117,48 +110,42 @@ fn jackson_location(text: &str, line: usize, column: usize) -> String {
 const MOST_SHOWN: usize = 500;
 
 fn read_machine(document: &Value, machine_type: MachineType) -> Parsed {
-    let mut reading = Reading {
-        findings: Findings::default(),
-        machine_type,
-        language: machine_language(document),
-        ids: BTreeMap::new(),
-        states: Vec::new(),
-    };
-    let root = Node { value: document, at: Place::ROOT, language: reading.language };
-    let repeated = flow::number_states(root, &mut reading);
-    let header = root.object(&mut reading.findings).and_then(|object| read_top_level(&object, &mut reading));
-    flow::check_names(&repeated, root, &mut reading.findings);
-    reach::check(root, &mut reading.findings);
-    flow::check_labels(root, &mut reading.findings);
-    variables::check_scopes(root, &mut reading.findings);
+    let mut context = ParseContext::new(machine_type, machine_language(document), Purpose::Creation);
+    let root = Node { value: document, at: Place::ROOT, language: context.language };
+    let repeated = flow::number_states(root, &mut context);
+    let header = root.object(&mut context.findings).and_then(|object| read_top_level(&object, &mut context));
+    flow::check_names(&repeated, root, &mut context.findings);
+    reach::check(root, &mut context.findings);
+    flow::check_labels(root, &mut context.findings);
+    variables::check_scopes(root, &mut context.findings);
 
-    let Reading { findings, states, .. } = reading;
-    let diagnostics = findings.finish();
+    let states = context.take_states();
+    let diagnostics = context.findings.finish();
     let wrong = diagnostics.iter().any(|one| one.severity == Severity::Error);
-    let states: Option<Vec<Arc<State>>> = states.into_iter().collect();
-    let machine = header.zip(states).filter(|_| !wrong).map(|(header, states)| StateMachine {
-        evaluates_jsonata: states.iter().any(|state| state.query_language == QueryLanguage::Jsonata),
-        states,
-        ..header
-    });
+    let machine = header.zip(states).filter(|_| !wrong).map(|(header, states)| with_states(header, states));
     Parsed { machine, diagnostics }
 }
 
+fn with_states(header: StateMachine, states: Vec<Arc<State>>) -> StateMachine {
+    let evaluates_jsonata = states.iter().any(|state| state.query_language == QueryLanguage::Jsonata);
+    StateMachine { states, evaluates_jsonata, ..header }
+}
+
 /// The machine without its states.
-fn read_top_level<'v>(object: &Object<'v, '_>, reading: &mut Reading<'v>) -> Option<StateMachine> {
-    object.require(&["States", "StartAt"], &mut reading.findings);
-    fields::check(object, &[fields::MACHINE], &mut reading.findings);
+fn read_top_level<'v>(object: &Object<'v, '_>, context: &mut ParseContext<'v>) -> Option<StateMachine> {
+    object.require(&["States", "StartAt"], &mut context.findings);
+    fields::check(object, &[FIELDS], &mut context.findings);
     if let Some(node) = object.get("QueryLanguage") {
-        node.word(&["JSONPath", "JSONata"], &mut reading.findings);
+        node.word(&["JSONPath", "JSONata"], &mut context.findings);
     }
     if let Some(version) = object.get("Version") {
-        version.word(&["1.0"], &mut reading.findings);
+        version.word(&["1.0"], &mut context.findings);
     }
-    let comment = object.text("Comment", &mut reading.findings).map(str::to_owned);
+    let comment = object.text("Comment", &mut context.findings).map(str::to_owned);
     // AWS: 0 is accepted here, unlike in a Task.
-    let timeout_seconds = object.integer("TimeoutSeconds", Between(0, Some(MOST_SECONDS)), &mut reading.findings);
-    let flow = flow::read(object, reading)?;
-    let (query_language, states, evaluates_jsonata) = (reading.language, Vec::new(), false);
+    let timeout_seconds = object.integer("TimeoutSeconds", Between(0, Some(MOST_SECONDS)), &mut context.findings);
+    let flow = flow::read(object, context)?;
+    let (query_language, states, evaluates_jsonata) = (context.language, Vec::new(), false);
     Some(StateMachine { comment, query_language, timeout_seconds, flow, states, evaluates_jsonata })
 }
 

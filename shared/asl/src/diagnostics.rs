@@ -1,10 +1,11 @@
-//! What is wrong with a definition, in AWS's words and with AWS's codes.
+//! Findings about a definition, in AWS's words and with AWS's codes.
 //!
 //! A [`Diagnostic`] is what ValidateStateMachineDefinition lists and what CreateStateMachine strings together. The `help`
 //! is ours and never goes over the wire. [`Findings`] collects them while a definition is read.
 
 use std::fmt;
 
+use crate::about::About;
 use crate::place::Place;
 
 /// One thing that is wrong with a definition, or looks wrong.
@@ -12,11 +13,11 @@ use crate::place::Place;
 pub struct Diagnostic {
     pub severity: Severity,
     pub code: Code,
-    /// AWS's words.
-    pub message: String,
+    /// Its subject; AWS's text is made from it.
+    pub about: About,
     /// `/States/X/Resource`, or Jackson's `[Source: …; line: 1, column: 4]`; some findings have no place.
     pub location: Option<String>,
-    /// What to do about it, for the command line; our own.
+    /// Advice for the command line; our own.
     pub help: Option<String>,
 }
 
@@ -50,10 +51,15 @@ pub enum Code {
 }
 
 impl Diagnostic {
+    /// AWS's text.
+    pub fn message(&self) -> String {
+        self.about.to_string()
+    }
+
     /// As CreateStateMachine words it: `CODE: message at location`.
     pub fn wire_text(&self) -> String {
         // AWS: a finding without a place is said to be "at null" (observed for MISSING_END_STATE).
-        format!("{}: {} at {}", self.code, self.message, self.location.as_deref().unwrap_or("null"))
+        format!("{}: {} at {}", self.code, self.about, self.location.as_deref().unwrap_or("null"))
     }
 }
 
@@ -106,7 +112,7 @@ pub(crate) struct Findings {
     suggestions: usize,
 }
 
-/// Looking for what was meant takes time; nobody reads more than this.
+/// Looking for a similar name takes time, and a reader of more than this many errors has enough to do.
 const MOST_SUGGESTIONS: usize = 50;
 /// Far beyond what AWS returns (at most 100).
 const MOST_FINDINGS: usize = 1000;
@@ -114,33 +120,38 @@ const MOST_TEXT: usize = 1 << 20;
 
 impl Findings {
     /// A violation of the language's schema: what most findings are.
-    pub fn schema(&mut self, at: Place<'_>, message: impl Into<String>) {
-        self.error(Code::SchemaValidationFailed, Some(at), message.into(), None);
+    pub fn schema(&mut self, at: Place<'_>, about: impl Into<About>) {
+        self.error(Code::SchemaValidationFailed, Some(at), about, None);
     }
 
-    pub fn schema_with_help(&mut self, at: Place<'_>, message: impl Into<String>, help: Option<String>) {
-        self.error(Code::SchemaValidationFailed, Some(at), message.into(), help);
+    pub fn schema_with_help(&mut self, at: Place<'_>, about: impl Into<About>, help: Option<String>) {
+        self.error(Code::SchemaValidationFailed, Some(at), about, help);
     }
 
-    pub fn error(&mut self, code: Code, at: Option<Place<'_>>, message: String, help: Option<String>) {
-        if let Some(one) = self.admit(Severity::Error, code, at, message, help) {
+    pub fn error(&mut self, code: Code, at: Option<Place<'_>>, about: impl Into<About>, help: Option<String>) {
+        if let Some(one) = self.admit(Severity::Error, code, at, about.into(), help) {
             self.errors.push(one);
         }
     }
 
-    pub fn warning(&mut self, code: Code, at: Place<'_>, message: String, help: Option<String>) {
-        if let Some(one) = self.admit(Severity::Warning, code, Some(at), message, help) {
+    pub fn warning(&mut self, code: Code, at: Place<'_>, about: impl Into<About>, help: Option<String>) {
+        if let Some(one) = self.admit(Severity::Warning, code, Some(at), about.into(), help) {
             self.warnings.push(one);
         }
     }
 
     /// Something AWS can do and Stepwell cannot yet. Said only about definitions that AWS would accept, so that the
     /// others get AWS's answer and no more.
-    pub fn unavailable(&mut self, at: Place<'_>, message: String, help: String) {
+    pub fn unavailable(&mut self, at: Place<'_>, message: &str, help: &str) {
         let code = Code::SchemaValidationFailed;
-        if let Some(one) = self.admit(Severity::Error, code, Some(at), message, Some(help)) {
+        if let Some(one) = self.admit(Severity::Error, code, Some(at), message.into(), Some(help.to_owned())) {
             self.unavailable.push(one);
         }
+    }
+
+    /// The first error and its place.
+    pub fn first_error(&self) -> Option<String> {
+        self.errors.first().map(|one| format!("{} at {}", one.about, one.location.as_deref().unwrap_or("/")))
     }
 
     /// Whether there is still time to look for what was meant; counts the looks.
@@ -161,7 +172,7 @@ impl Findings {
         severity: Severity,
         code: Code,
         at: Option<Place<'_>>,
-        message: String,
+        about: About,
         help: Option<String>,
     ) -> Option<Diagnostic> {
         let count = self.errors.len() + self.warnings.len() + self.unavailable.len();
@@ -170,7 +181,7 @@ impl Findings {
             return None;
         }
         let location = at.map(|place| place.to_string());
-        self.size += message.len() + location.as_ref().map_or(0, String::len);
-        Some(Diagnostic { severity, code, message, location, help })
+        self.size += about.to_string().len() + location.as_ref().map_or(0, String::len);
+        Some(Diagnostic { severity, code, about, location, help })
     }
 }

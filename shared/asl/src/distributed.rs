@@ -4,11 +4,11 @@
 
 use expressions::jsonata::Sees;
 
+use crate::about::About;
 use crate::cursor::Object;
-use crate::definition::Reading;
 use crate::diagnostics::Findings;
 use crate::fields::{self, Field, In};
-use crate::states::map::limit;
+use crate::reading::{ParseContext, limit};
 use crate::{MachineType, QueryLanguage, resource};
 
 const READER: &[Field] = &[
@@ -58,16 +58,16 @@ pub(crate) fn has_fields(map: &Object<'_, '_>) -> bool {
 
 /// Checks the processor's mode and the fields of a distributed Map.
 // AWS: an inline Map may have them, and fails when it runs (from public reports).
-pub(crate) fn check(map: &Object<'_, '_>, reading: &mut Reading<'_>) {
-    check_processor_config(map, reading);
-    let findings = &mut reading.findings;
+pub(crate) fn check(map: &Object<'_, '_>, context: &mut ParseContext<'_>) {
+    check_processor_config(map, context);
+    let findings = &mut context.findings;
     check_reader(map, findings);
     check_batcher(map, findings);
     check_writer(map, findings);
 }
 
-fn check_processor_config(map: &Object<'_, '_>, reading: &mut Reading<'_>) {
-    let findings = &mut reading.findings;
+fn check_processor_config(map: &Object<'_, '_>, context: &mut ParseContext<'_>) {
+    let findings = &mut context.findings;
     let Some(processor) = map.get("ItemProcessor").or_else(|| map.get("Iterator")) else { return };
     let Some(fields) = processor.value.as_object() else { return };
     let processor = Object { map: fields, at: processor.at, language: map.language };
@@ -76,26 +76,26 @@ fn check_processor_config(map: &Object<'_, '_>, reading: &mut Reading<'_>) {
     fields::check(&config, &[PROCESSOR_CONFIG], findings);
     let mode = config.get("Mode").and_then(|mode| mode.word(&["INLINE", "DISTRIBUTED"], findings));
     if mode == Some("DISTRIBUTED") {
-        check_distributed(&config, reading);
+        check_distributed(&config, context);
     } else if config.has("ExecutionType") {
         let help = "an INLINE Map runs its states in the execution itself".to_owned();
-        findings.schema_with_help(config.at, "Field 'ExecutionType' is not supported", Some(help));
+        findings.schema_with_help(config.at, About::Unsupported("ExecutionType".to_owned()), Some(help));
     }
 }
 
-fn check_distributed(config: &Object<'_, '_>, reading: &mut Reading<'_>) {
-    let findings = &mut reading.findings;
+fn check_distributed(config: &Object<'_, '_>, context: &mut ParseContext<'_>) {
+    let findings = &mut context.findings;
     config.require(&["ExecutionType"], findings);
     if let Some(execution_type) = config.get("ExecutionType") {
         execution_type.word(&["STANDARD", "EXPRESS"], findings);
     }
     if let Some(mode) = config.get("Mode") {
-        if reading.machine_type == MachineType::Express {
+        if context.machine_type == MachineType::Express {
             let message = "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines";
             findings.schema(mode.at, message);
         }
-        let message = "Distributed Map is not available in this version of Stepwell yet".to_owned();
-        findings.unavailable(mode.at, message, "use an INLINE Map".to_owned());
+        let message = "Distributed Map is not available in this version of Stepwell yet";
+        findings.unavailable(mode.at, message, "use an INLINE Map");
     }
 }
 
@@ -125,7 +125,7 @@ fn check_csv(config: &Object<'_, '_>, input: Option<&str>, findings: &mut Findin
             findings.schema(config.at, "The field 'CSVHeaderLocation' is required");
         }
         Some("JSON") if config.has("CSVHeaderLocation") => {
-            findings.schema(config.at, "Field 'CSVHeaderLocation' is not supported");
+            findings.schema(config.at, About::Unsupported("CSVHeaderLocation".to_owned()));
         }
         Some(_) | None => {}
     }

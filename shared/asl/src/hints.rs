@@ -1,7 +1,7 @@
-//! What a reader of a definition may have meant: spelling suggestions, and the warnings about paths that will not be
+//! Suggestions for a definition: similar names, fields to write instead, and the warnings about paths that will not be
 //! read as paths.
 
-use expressions::jsonata::{Jsonata, Refused};
+use expressions::jsonata::{Jsonata, Refused, Unseen};
 use serde_json::Value;
 
 use crate::QueryLanguage;
@@ -70,7 +70,7 @@ fn look_for_paths(value: &Value, at: Place<'_>, findings: &mut Findings) {
                     Value::String(text) if looks_like_a_path(text) && !key.ends_with(".$") => {
                         let message = "No .$ on a field that appears to be a JSONPath or Intrinsic Function.";
                         let help = format!("write \"{key}.$\" to have it evaluated");
-                        findings.warning(Code::NoDollar, at.key(key), message.to_owned(), Some(help));
+                        findings.warning(Code::NoDollar, at.key(key), message, Some(help));
                     }
                     inner => look_for_paths(inner, at.key(key), findings),
                 }
@@ -92,7 +92,7 @@ pub(crate) fn static_result(result: Node<'_, '_>, findings: &mut Findings) {
                 if map.iter().any(|(key, value)| key.ends_with(".$") && value.is_string()) {
                     let message = "Attempt to use a path in the result of a pass state.";
                     let help = "a Result is taken as it is; write Parameters instead".to_owned();
-                    findings.warning(Code::PassResultIsStatic, result.at, message.to_owned(), Some(help));
+                    findings.warning(Code::PassResultIsStatic, result.at, message, Some(help));
                     return;
                 }
                 pending.extend(map.values());
@@ -107,27 +107,22 @@ fn looks_like_a_path(text: &str) -> bool {
     ["$.", "$$.", "$[", "States."].iter().any(|start| text.starts_with(start))
 }
 
-/// What to write instead of an expression that AWS refuses.
+/// Advice about an expression that AWS refuses.
 pub(crate) fn instead_of_expression(refused: &Refused) -> Option<String> {
-    let Refused::Unsupported(message) = refused else { return None };
-    if let Some(rest) = message.strip_prefix("Reference to '") {
-        return match rest.split_once("' at the top level") {
-            Some(("$", _)) => Some("the input of the state is $states.input".to_owned()),
-            Some(("States", _)) => {
-                Some("intrinsic functions belong to JSONPath; JSONata has functions of its own".to_owned())
-            }
-            Some((name, _)) => Some(format!("write $states.input.{name} for the input, ${name} for a variable")),
-            None => Some("the context object is $states.context, the input of the state $states.input".to_owned()),
-        };
-    }
-    if message.starts_with("Field '$states.result'") {
-        return Some("a result is there in Output and Assign of Task, Parallel and Map".to_owned());
-    }
-    let error_output = message.starts_with("Field '$states.errorOutput'");
-    error_output.then(|| "an error is there in Output and Assign of a Catcher".to_owned())
+    let Refused::Unsupported(unseen) = refused else { return None };
+    Some(match unseen {
+        Unseen::TopLevel(name) => match name.as_str() {
+            "$" => "the input of the state is $states.input".to_owned(),
+            "States" => "intrinsic functions belong to JSONPath; JSONata has functions of its own".to_owned(),
+            name => format!("write $states.input.{name} for the input, ${name} for a variable"),
+        },
+        Unseen::Root => "the context object is $states.context, the input of the state $states.input".to_owned(),
+        Unseen::Result => "a result is there in Output and Assign of Task, Parallel and Map".to_owned(),
+        Unseen::ErrorOutput => "an error is there in Output and Assign of a Catcher".to_owned(),
+    })
 }
 
-/// What is the matter with an expression where none can stand.
+/// Advice about an expression where none can stand.
 pub(crate) fn misplaced_jsonata(node: Node<'_, '_>) -> Option<String> {
     let expression = node.value.as_str().is_some_and(Jsonata::is_expression);
     let help = match node.language {
@@ -137,7 +132,7 @@ pub(crate) fn misplaced_jsonata(node: Node<'_, '_>) -> Option<String> {
     expression.then(|| help.to_owned())
 }
 
-/// What to write instead of a field that belongs to the other language.
+/// Advice about a field that belongs to the other language.
 pub(crate) fn instead_of_field(name: &str, language: QueryLanguage, tables: &[&[Field]]) -> Option<String> {
     let known = |name: &str| language_of(name, tables).is_some();
     let help = match (language, name) {
@@ -168,7 +163,7 @@ pub(crate) fn instead_of_field(name: &str, language: QueryLanguage, tables: &[&[
 pub(crate) fn missing_path(node: Node<'_, '_>, twin: &str, findings: &mut Findings) {
     let is_path = |text: &str| ["$.", "$$.", "$["].iter().any(|start| text.starts_with(start));
     if node.language == QueryLanguage::JsonPath && node.value.as_str().is_some_and(is_path) {
-        let message = "Field value looks like a path, but field name does not end with 'Path'.".to_owned();
+        let message = "Field value looks like a path, but field name does not end with 'Path'.";
         findings.warning(Code::NoPath, node.at, message, Some(format!("write {twin} to have it followed")));
     }
 }

@@ -1,6 +1,6 @@
-//! JSONata in a definition: `{% … %}` alone and in payloads, and how AWS words what is wrong with it.
+//! JSONata in a definition: `{% … %}` alone and in payloads, and AWS's words for a wrong one.
 //!
-//! What an expression means, and what it may not, is the expression crate's; here is where it stands.
+//! The meaning of an expression is the expression crate's; its places are found here.
 
 use expressions::jsonata::{Finding, Jsonata, Refused, Sees, Template};
 use serde_json::Value;
@@ -59,7 +59,7 @@ impl Node<'_, '_> {
         let help = hints::instead_of_expression(&finding.refused);
         let (code, message) = match finding.refused {
             Refused::Invalid(message) => (Code::InvalidJsonataExpression, message),
-            Refused::Unsupported(message) => (Code::UnsupportedJsonataExpression, message),
+            Refused::Unsupported(unseen) => (Code::UnsupportedJsonataExpression, unseen.to_string()),
         };
         findings.error(code, Some(self.at.written(&steps)), message, help);
     }
@@ -67,28 +67,28 @@ impl Node<'_, '_> {
 
 impl Object<'_, '_> {
     /// A whole number, where it stands in the input (`path`), or in JSONata an expression for it.
-    pub fn given_integer(
+    pub fn integer_source(
         &self,
         literal: &str,
         path: (&str, Roots),
         range: Between<u64>,
         findings: &mut Findings,
     ) -> Option<ValueSource<u64>> {
-        self.given(literal, path, findings, |findings| self.integer(literal, range, findings))
+        self.source(literal, path, findings, |findings| self.integer(literal, range, findings))
     }
 
     /// The same for a number that may have decimals.
-    pub fn given_number(
+    pub fn number_source(
         &self,
         literal: &str,
         path: (&str, Roots),
         range: Between<f64>,
         findings: &mut Findings,
     ) -> Option<ValueSource<f64>> {
-        self.given(literal, path, findings, |findings| self.number(literal, range, findings))
+        self.source(literal, path, findings, |findings| self.number(literal, range, findings))
     }
 
-    fn given<T>(
+    fn source<T>(
         &self,
         literal: &str,
         (path, roots): (&str, Roots),

@@ -1,9 +1,10 @@
-//! What a state machine **is**: the Amazon States Language as types, its parser and its diagnostics.
+//! The Amazon States Language: the types of a state machine, its parser and its diagnostics.
 //!
-//! [`parse`] reads a definition once, at creation: every path, template and intrinsic is compiled here, so that the
-//! interpreter only ever meets definitions that make sense. [`source`] finds the text a diagnostic speaks of, and reads
+//! [`parse`] reads a definition at creation, where every path, template and intrinsic is compiled and anything wrong refuses
+//! it; [`load`] reads it for its executions, also if an earlier version accepted more. [`source`] finds the text a diagnostic speaks of, and reads
 //! YAML. Nothing here runs a workflow, knows the time or the world.
 
+mod about;
 mod arguments;
 mod catch;
 mod choice_rules;
@@ -16,20 +17,25 @@ mod fields;
 mod flow;
 mod hints;
 mod jsonata;
+mod levels;
 mod machine;
 mod optimised;
 mod place;
 mod reach;
+mod reading;
 mod resource;
 mod retry;
 pub mod source;
 
 mod state;
+mod state_type;
 mod states;
 mod variables;
 
+pub use about::About;
 pub use cursor::MOST_SECONDS;
-pub use definition::{Parsed, parse};
+pub use definition::{Parsed, load, parse};
 pub use diagnostics::{Code, Diagnostic, Severity, invalid_definition_message};
 pub use machine::*;
 pub use resource::*;
+pub use state_type::StateType;

@@ -9,7 +9,7 @@ use expressions::jsonata::{self, Jsonata};
 use expressions::{Condition, Expression, Path, ReferencePath};
 use serde_json::Value;
 
-use crate::Resource;
+use crate::{Resource, StateType};
 
 /// A whole state machine.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,13 +64,16 @@ pub struct State {
     pub name: Arc<str>,
     pub comment: Option<String>,
     pub query_language: QueryLanguage,
+    /// Why the state fails with `States.Runtime` where it would begin or end its work: an earlier version accepted it, and
+    /// a part of it does not compile any more. Only [`crate::load`] answers such states.
+    pub unusable: Option<Arc<str>>,
     pub data: DataFlow,
     pub retry: Vec<Retrier>,
     pub catch: Vec<Catcher>,
     pub kind: Kind,
 }
 
-/// What a state does with its data, in the order in which it is applied. The fields of the other language hold their
+/// The parts of a state that select and shape its data, in the order in which they are applied. The fields of the other language hold their
 /// defaults, which change nothing: so a state is run in one way, whatever its language.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DataFlow {
@@ -129,7 +132,7 @@ pub enum Transition {
     End,
 }
 
-/// The eight state types.
+/// A state's type with the fields of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     Task(Task),
@@ -140,6 +143,21 @@ pub enum Kind {
     Choice(Choice),
     Succeed,
     Fail(Fail),
+}
+
+impl Kind {
+    pub fn state_type(&self) -> StateType {
+        match self {
+            Kind::Task(_) => StateType::Task,
+            Kind::Parallel(_) => StateType::Parallel,
+            Kind::Map(_) => StateType::Map,
+            Kind::Pass(_) => StateType::Pass,
+            Kind::Wait(_) => StateType::Wait,
+            Kind::Choice(_) => StateType::Choice,
+            Kind::Succeed => StateType::Succeed,
+            Kind::Fail(_) => StateType::Fail,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -176,7 +194,7 @@ pub struct Map {
     pub transition: Transition,
 }
 
-/// What a Map iterates.
+/// The items that a Map iterates.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Items {
     /// `ItemsPath`

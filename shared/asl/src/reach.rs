@@ -1,4 +1,4 @@
-//! Where transitions lead: targets that do not exist, machines that cannot end, states nobody can get to.
+//! Transitions: targets that do not exist, machines that cannot end, states that no transition leads to.
 //!
 //! Looks at the text of a definition and not at the states read from it, so that it has its say about definitions that
 //! are wrong in other ways as well.
@@ -7,32 +7,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use crate::StateType;
+use crate::about::About;
 use crate::cursor::Node;
 use crate::diagnostics::{Code, Findings};
-use crate::fields::StateType;
-use crate::flow;
+use crate::hints::did_you_mean;
+use crate::levels::{self, type_of};
 use crate::place::Place;
 
 /// Reports in the order in which AWS does: dangling targets, no end, states that cannot be reached.
 pub(crate) fn check(root: Node<'_, '_>, findings: &mut Findings) {
-    flow::each_level(root, &mut |level| check_targets(level, findings));
+    levels::each_level(root, &mut |level| check_targets(level, findings));
     // AWS: only the outermost level has to have an end, and without one nothing is said about reachability.
-    if flow::states_of(root.value).is_some_and(never_ends) {
+    if levels::states_of(root.value).is_some_and(never_ends) {
         let help = Some("give a state \"End\": true, or add a Succeed or Fail state".to_owned());
-        findings.error(Code::MissingEndState, None, "Workflow has no terminal state".to_owned(), help);
+        findings.error(Code::MissingEndState, None, "Workflow has no terminal state", help);
         return;
     }
-    flow::each_level(root, &mut |level| check_reachable(level, findings));
+    levels::each_level(root, &mut |level| check_reachable(level, findings));
 }
 
 fn check_targets(level: Node<'_, '_>, findings: &mut Findings) {
-    let Some(states) = flow::states_of(level.value).filter(|states| !states.is_empty()) else { return };
+    let Some(states) = levels::states_of(level.value).filter(|states| !states.is_empty()) else { return };
     let mut check = |at: Place<'_>, target: &str| {
         if !states.contains_key(target) {
-            // AWS: always 'Next', whichever field names the target.
-            let message = format!("Missing 'Next' target: {target}");
-            let help = flow::meant(target, states, findings);
-            findings.error(Code::MissingTransitionTarget, Some(at), message, help);
+            let help = did_you_mean(target, states.keys().map(String::as_str), findings);
+            findings.error(Code::MissingTransitionTarget, Some(at), About::Target(target.to_owned()), help);
         }
     };
     if let Some(start) = level.value.get("StartAt").and_then(Value::as_str) {
@@ -54,7 +54,7 @@ fn each_target<'v>(state: &'v Value, at: Place<'_>, visit: &mut dyn FnMut(Place<
         visit_list(state, at, "Choices", visit);
         visit_text(state, at, "Default", visit);
     }
-    if state_type.handles_errors() {
+    if state_type.has_result() {
         visit_list(state, at, "Catch", visit);
     }
 }
@@ -88,7 +88,7 @@ fn never_ends(states: &Map<String, Value>) -> bool {
 }
 
 fn check_reachable(level: Node<'_, '_>, findings: &mut Findings) {
-    let Some(states) = flow::states_of(level.value) else { return };
+    let Some(states) = levels::states_of(level.value) else { return };
     let Some(start) = level.value.get("StartAt").and_then(Value::as_str) else { return };
     let mut targets: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, state) in states {
@@ -104,11 +104,6 @@ fn check_reachable(level: Node<'_, '_>, findings: &mut Findings) {
     }
     let at = level.at.key("States");
     for name in states.keys().filter(|name| !reached.contains(name.as_str())) {
-        let message = format!("State \"{name}\" is not reachable.");
-        findings.error(Code::MissingTransitionTarget, Some(at.key(name)), message, None);
+        findings.error(Code::MissingTransitionTarget, Some(at.key(name)), About::Unreachable(name.clone()), None);
     }
-}
-
-fn type_of(state: &Value) -> Option<StateType> {
-    state.get("Type").and_then(Value::as_str).and_then(StateType::named)
 }

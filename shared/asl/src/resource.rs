@@ -1,4 +1,4 @@
-//! What a Task calls: the `Resource` ARN, taken apart.
+//! The `Resource` ARN of a Task, taken apart.
 
 use std::fmt;
 

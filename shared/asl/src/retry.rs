@@ -1,8 +1,20 @@
 //! `Retry`, and the `ErrorEquals` it shares with `Catch`.
 
+use crate::about::About;
 use crate::cursor::{Between, MOST_SECONDS, Node, Object};
 use crate::diagnostics::Findings;
+use crate::fields::{Field, In};
 use crate::{Jitter, Retrier, fields};
+
+const FIELDS: &[Field] = &[
+    ("Comment", In::Both),
+    ("ErrorEquals", In::Both),
+    ("IntervalSeconds", In::Both),
+    ("MaxAttempts", In::Both),
+    ("BackoffRate", In::Both),
+    ("MaxDelaySeconds", In::Both),
+    ("JitterStrategy", In::Both),
+];
 
 /// 366 days.
 const MOST_DELAY_SECONDS: u64 = 31_622_400;
@@ -52,7 +64,7 @@ pub(crate) fn error_equals(entry: &Object<'_, '_>, last: bool, findings: &mut Fi
 fn retrier(node: Node<'_, '_>, last: bool, findings: &mut Findings) -> Option<Retrier> {
     let entry = node.object(findings)?;
     entry.require(&["ErrorEquals"], findings);
-    fields::check(&entry, &[fields::RETRIER], findings);
+    fields::check(&entry, &[FIELDS], findings);
     let error_equals = error_equals(&entry, last, findings);
     // AWS: 0 is accepted, although the specification asks for a positive number.
     let interval = entry.integer("IntervalSeconds", Between(0, Some(MOST_SECONDS)), findings);
@@ -65,7 +77,8 @@ fn retrier(node: Node<'_, '_>, last: bool, findings: &mut Findings) -> Option<Re
     let interval_seconds = interval.unwrap_or(DEFAULT_INTERVAL_SECONDS);
     if max_delay_seconds.is_some_and(|most| most <= interval_seconds) {
         // AWS: unverified wording
-        findings.schema(entry.at, "'MaxDelaySeconds' must be greater than 'IntervalSeconds'");
+        let message = "'MaxDelaySeconds' must be greater than 'IntervalSeconds'";
+        findings.schema(entry.at, About::Fields { names: ["MaxDelaySeconds", "IntervalSeconds"], message });
     }
     Some(Retrier {
         error_equals: error_equals?,

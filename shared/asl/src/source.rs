@@ -18,6 +18,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use crate::about::Subject;
 use crate::{Code, Diagnostic, MachineType};
 use origin::Derived;
 use placeholder::Filling;
@@ -109,7 +110,7 @@ impl Source {
         &self.placeholders
     }
 
-    /// What [`crate::parse`] says about the definition, as far as it is true whatever the open placeholders hide.
+    /// The findings of [`crate::parse`] that hold whatever the open placeholders hide.
     pub fn check(&self, machine_type: MachineType) -> Vec<Diagnostic> {
         judge::findings(self, machine_type)
     }
@@ -127,10 +128,19 @@ impl Source {
         }
         // AWS locates a field that should not be there, and a wrong one in a template, at its object; the reader wants to
         // see the field.
-        if let Some((_, field)) = foreign_field(&diagnostic.message).and_then(|name| spot.child(name)) {
-            return Some(self.origin(field.key.clone().unwrap_or_else(|| field.value.clone())));
-        }
-        Some(self.shown(named_fields(&diagnostic.message, spot).next().unwrap_or(spot)))
+        Some(match diagnostic.about.subject() {
+            Subject::Misplaced(name) => match spot.child(name) {
+                Some((_, field)) => self.origin(field.key.clone().unwrap_or_else(|| field.value.clone())),
+                None => self.shown(spot),
+            },
+            Subject::Wrong(one, other) => {
+                let field = [Some(one), other].into_iter().flatten().find_map(|name| spot.child(name));
+                self.shown(field.map_or(spot, |(_, field)| field))
+            }
+            Subject::Value | Subject::Word(_) | Subject::Name | Subject::Target | Subject::Unreachable => {
+                self.shown(spot)
+            }
+        })
     }
 
     /// The bytes of what stands at a location, or of the nearest thing around it: the key of an object or a list, which
@@ -217,16 +227,4 @@ fn furthest<'s, 'l>(
     }
     best.0.push((taken, spot));
     best
-}
-
-/// The field that a message says should not be there.
-fn foreign_field(message: &str) -> Option<&str> {
-    let rest = message.strip_prefix("Field '").or_else(|| Some(message.split_once("but field '")?.1))?;
-    rest.split_once('\'').map(|(name, _)| name)
-}
-
-/// The fields of an object that a message names.
-fn named_fields<'s>(message: &str, spot: &'s Spot) -> impl Iterator<Item = &'s Spot> {
-    let quoted = message.split('\'').skip(1).step_by(2);
-    quoted.filter_map(|name| spot.child(name)).map(|(_, field)| field)
 }

@@ -1,71 +1,70 @@
-//! What all states have in common: their type, their language, what goes in and out, and where they hand on to.
+//! One state: its type, its language, and the parts that all types share.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::about::About;
 use crate::cursor::{Node, Object};
-use crate::definition::Reading;
 use crate::diagnostics::Findings;
-use crate::fields::{self, StateType};
+use crate::fields::{self, ERRORS, FLOW_OF_DATA, Field, STATE, TRANSITION, WORK};
 use crate::hints::did_you_mean;
+use crate::reading::{ParseContext, Purpose, StateNode, effective_language};
 use crate::states::{choice, fail, map, parallel, pass, task, wait};
-use crate::{Kind, QueryLanguage, State, Transition, catch, data_flow, retry};
+use crate::{Kind, QueryLanguage, State, StateType, catch, data_flow, retry};
 
-/// A state that is being read: its fields and the states it may hand on to.
-#[derive(Clone, Copy)]
-pub(crate) struct Sheet<'v, 'p> {
-    pub object: Object<'v, 'p>,
-    pub siblings: &'v Map<String, Value>,
-}
-
-/// Reads a state and keeps it, if nothing is wrong with it.
-pub(crate) fn read<'v>(name: &str, node: Node<'v, '_>, siblings: &'v Map<String, Value>, reading: &mut Reading<'v>) {
-    let Some(object) = node.object(&mut reading.findings) else { return };
-    let language = effective_language(object.map, reading.language);
-    let object = Object { language, ..object };
-    let Some(state_type) = read_type(&object, &mut reading.findings) else { return };
-    check_fields(&object, state_type, reading);
-    let sheet = Sheet { object, siblings };
-
-    let kind = read_kind(state_type, &sheet, reading);
-    let data = data_flow::read(&object, state_type, &mut reading.findings);
-    let retry = retry::read(&object, &mut reading.findings);
-    let catch = catch::read(&sheet, reading);
-    let comment = object.text("Comment", &mut reading.findings).map(str::to_owned);
-    if let (Some(kind), Some(id)) = (kind, reading.id(name)) {
-        let name = Arc::from(name);
-        reading.keep(State { id, name, comment, query_language: language, data, retry, catch, kind });
+/// The tables that together say which fields a state of this type may have.
+pub(crate) fn tables(state_type: StateType) -> &'static [&'static [Field]] {
+    match state_type {
+        StateType::Task => &[STATE, FLOW_OF_DATA, TRANSITION, ERRORS, WORK, task::FIELDS],
+        StateType::Wait => &[STATE, FLOW_OF_DATA, TRANSITION, wait::FIELDS],
+        StateType::Pass => &[STATE, FLOW_OF_DATA, TRANSITION, pass::FIELDS],
+        StateType::Succeed => &[STATE, FLOW_OF_DATA],
+        StateType::Fail => &[STATE, fail::FIELDS],
+        StateType::Choice => &[STATE, FLOW_OF_DATA, choice::FIELDS],
+        StateType::Parallel => &[STATE, FLOW_OF_DATA, TRANSITION, ERRORS, WORK, parallel::FIELDS],
+        StateType::Map => &[STATE, FLOW_OF_DATA, TRANSITION, ERRORS, WORK, map::FIELDS],
     }
 }
 
-/// `Next` or `End`, exactly one of which has to be there.
-pub(crate) fn transition(sheet: &Sheet<'_, '_>, reading: &mut Reading<'_>) -> Option<Transition> {
-    let object = &sheet.object;
-    let next = object.get("Next");
-    let end = match object.get("End") {
-        None => false,
-        Some(node) => match node.value {
-            Value::Bool(end) => *end,
-            _ => return node.wrong_type("[BOOLEAN]", &mut reading.findings),
-        },
-    };
-    match (next, end) {
-        (Some(_), true) => {
-            object.at_most_one(&["Next", "End"], &mut reading.findings);
-            None
+/// Reads a state and keeps it.
+pub(crate) fn read<'v>(
+    name: &str,
+    node: Node<'v, '_>,
+    siblings: &'v Map<String, Value>,
+    context: &mut ParseContext<'v>,
+) {
+    match context.purpose {
+        Purpose::Creation => read_parts(name, node, siblings, context),
+        Purpose::Execution => {
+            // An error makes its own state unusable and no other: neither those around it nor its siblings.
+            let others = std::mem::take(&mut context.findings);
+            read_parts(name, node, siblings, context);
+            context.findings = others;
         }
-        (Some(next), false) => {
-            let target = next.text(&mut reading.findings)?;
-            reading.sibling(sheet.siblings, target).map(Transition::Next)
-        }
-        (None, true) => Some(Transition::End),
-        (None, false) => {
-            let message = "This object should have only one of the following fields: [Next, End]";
-            let help = "name the next state, or say \"End\": true".to_owned();
-            reading.findings.schema_with_help(object.at, message, Some(help));
-            None
-        }
+    }
+}
+
+fn read_parts<'v>(name: &str, node: Node<'v, '_>, siblings: &'v Map<String, Value>, context: &mut ParseContext<'v>) {
+    let Some(object) = node.object(&mut context.findings) else { return };
+    let language = effective_language(object.map, context.language);
+    let object = Object { language, ..object };
+    let Some(state_type) = read_type(&object, &mut context.findings) else { return };
+    check_fields(&object, state_type, context);
+    let state = StateNode { object, siblings };
+
+    let kind = read_kind(state_type, &state, context);
+    let data = data_flow::read(&object, state_type, &mut context.findings);
+    let retry = retry::read(&object, &mut context.findings);
+    let catch = catch::read(&state, context);
+    let comment = object.text("Comment", &mut context.findings).map(str::to_owned);
+    if let (Some(kind), Some(id)) = (kind, context.id(name)) {
+        let name = Arc::from(name);
+        let unusable = match context.purpose {
+            Purpose::Creation => None,
+            Purpose::Execution => context.findings.first_error().map(Arc::from),
+        };
+        context.keep(State { id, name, comment, query_language: language, unusable, data, retry, catch, kind });
     }
 }
 
@@ -77,31 +76,19 @@ fn read_type(object: &Object<'_, '_>, findings: &mut Findings) -> Option<StateTy
     let name = node.text(findings)?;
     let found = StateType::named(name);
     if found.is_none() {
-        let names: Vec<&str> = StateType::names().collect();
-        let message = format!("The field 'Type' should have one of these values: [{}]", names.join(", "));
-        let help = did_you_mean(name, names.into_iter(), findings);
-        findings.schema_with_help(node.at, message, help);
+        let help = did_you_mean(name, StateType::names().into_iter(), findings);
+        findings.schema_with_help(node.at, About::StateType, help);
     }
     found
 }
 
-// AWS: what is absent is inherited from the machine, not from the Map or Parallel around; what is there and is not
-// exactly `JSONPath` is JSONata, even where the value is reported as wrong.
-pub(crate) fn effective_language(state: &Map<String, Value>, machine: QueryLanguage) -> QueryLanguage {
-    match state.get("QueryLanguage") {
-        None => machine,
-        Some(Value::String(text)) if text == "JSONPath" => QueryLanguage::JsonPath,
-        Some(_) => QueryLanguage::Jsonata,
-    }
-}
-
-fn check_fields(object: &Object<'_, '_>, state_type: StateType, reading: &mut Reading<'_>) {
-    let findings = &mut reading.findings;
-    let tables = state_type.fields();
-    if reading.language == QueryLanguage::Jsonata && object.language == QueryLanguage::JsonPath {
+fn check_fields(object: &Object<'_, '_>, state_type: StateType, context: &mut ParseContext<'_>) {
+    let findings = &mut context.findings;
+    let tables = tables(state_type);
+    if context.language == QueryLanguage::Jsonata && object.language == QueryLanguage::JsonPath {
         // AWS: then fields of the other language are not reported on top.
         let message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
-        findings.schema(object.at, message);
+        findings.schema(object.at, About::Field { name: "QueryLanguage".to_owned(), message: message.to_owned() });
     } else {
         fields::check_languages(object, tables, findings);
     }
@@ -111,15 +98,54 @@ fn check_fields(object: &Object<'_, '_>, state_type: StateType, reading: &mut Re
     }
 }
 
-fn read_kind<'v>(state_type: StateType, sheet: &Sheet<'v, '_>, reading: &mut Reading<'v>) -> Option<Kind> {
+fn read_kind<'v>(state_type: StateType, state: &StateNode<'v, '_>, context: &mut ParseContext<'v>) -> Option<Kind> {
     match state_type {
-        StateType::Task => task::read(sheet, reading).map(Kind::Task),
-        StateType::Parallel => parallel::read(sheet, reading).map(Kind::Parallel),
-        StateType::Map => map::read(sheet, reading).map(Kind::Map),
-        StateType::Pass => pass::read(sheet, reading).map(Kind::Pass),
-        StateType::Wait => wait::read(sheet, reading).map(Kind::Wait),
-        StateType::Choice => choice::read(sheet, reading).map(Kind::Choice),
+        StateType::Task => task::read(state, context).map(Kind::Task),
+        StateType::Parallel => parallel::read(state, context).map(Kind::Parallel),
+        StateType::Map => map::read(state, context).map(Kind::Map),
+        StateType::Pass => pass::read(state, context).map(Kind::Pass),
+        StateType::Wait => wait::read(state, context).map(Kind::Wait),
+        StateType::Choice => choice::read(state, context).map(Kind::Choice),
         StateType::Succeed => Some(Kind::Succeed),
-        StateType::Fail => Some(Kind::Fail(fail::read(sheet, reading))),
+        StateType::Fail => Some(Kind::Fail(fail::read(state, context))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fields::In;
+    use crate::{MachineType, parse};
+
+    /// The findings about a machine of one state that has this field as well.
+    fn found(state_type: StateType, language: In, field: &str, value: Option<&Value>) -> Vec<String> {
+        let mut state = json!({"Type": state_type.name()});
+        state["QueryLanguage"] = json!(if language == In::Jsonata { "JSONata" } else { "JSONPath" });
+        if let Some(value) = value {
+            state[field] = value.clone();
+        }
+        let definition = json!({"StartAt": "S", "States": {"S": state}}).to_string();
+        parse(&definition, MachineType::Standard).diagnostics.iter().map(|one| one.wire_text()).collect()
+    }
+
+    /// A field that stands in a table and that no code reads takes any value.
+    #[test]
+    fn every_field_of_a_table_is_read() {
+        let wrong = [json!(["", {"x.$": 5}]), json!("{% ( %}"), json!("$..["), json!(-1), json!({})];
+        for state_type in StateType::ALL {
+            for (field, language) in tables(*state_type).iter().copied().flatten() {
+                // Any value is right for a Result.
+                if *field != "Result" {
+                    let without = found(*state_type, *language, field, None);
+                    let finds = |value: &&Value| {
+                        let with = found(*state_type, *language, field, Some(value));
+                        with.iter().any(|one| !without.contains(one))
+                    };
+                    assert!(wrong.iter().find(finds).is_some(), "no code reads the field {field} of a {state_type:?}");
+                }
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! Workflow variables: what they may be called, and which scope may assign them.
+//! Workflow variables: their names, and the scope that may assign them.
 //!
-//! A scope is a level of states: the machine, a branch or an item processor. What a scope reads is nobody's business
-//! here: AWS accepts a variable that nothing assigns, and fails when it is read.
+//! A scope is a level of states: the machine, a branch or an item processor. Reads are not checked here: AWS accepts a
+//! variable that nothing assigns, and the execution fails where it is read.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,12 @@ use serde_json::{Map, Value};
 use unicode_ident::{is_xid_continue, is_xid_start};
 
 use crate::QueryLanguage;
+use crate::about::About;
 use crate::cursor::{Node, Object};
 use crate::diagnostics::{Code, Findings};
-use crate::flow;
+use crate::levels;
 use crate::place::Place;
-use crate::state::effective_language;
+use crate::reading::effective_language;
 
 /// The longest name of a variable, in characters.
 const LONGEST_NAME: usize = 80;
@@ -25,14 +26,14 @@ pub(crate) fn check_names(assign: &Object<'_, '_>, findings: &mut Findings) {
         let at = assign.at.key(key);
         if name == "states" {
             let message = "Cannot assign to reserved variable '$states'.".to_owned();
-            findings.error(Code::ReservedVariableName, Some(at), message, None);
+            findings.error(Code::ReservedVariableName, Some(at), About::Name(message), None);
         } else if let Some(problem) = problem_of(name) {
             let message = format!("Invalid variable name '{name}': {problem}");
             let help = match name.strip_suffix(".$") {
                 Some(name) => format!("JSONata has no .$ keys: write \"{name}\": \"{{% … %}}\""),
                 None => "a name starts with a letter and has letters, digits and _; assign whole variables".to_owned(),
             };
-            findings.error(Code::InvalidVariableName, Some(at), message, Some(help));
+            findings.error(Code::InvalidVariableName, Some(at), About::Name(message), Some(help));
         }
     }
 }
@@ -77,7 +78,7 @@ impl Outer<'_> {
 fn check_scope(level: Node<'_, '_>, outer: &Outer<'_>, findings: &mut Findings) {
     let mut own = BTreeSet::new();
     let at = level.at.key("States");
-    for (name, state) in flow::states_of(level.value).into_iter().flatten() {
+    for (name, state) in levels::states_of(level.value).into_iter().flatten() {
         each_assign(state, at.key(name), level.language, &mut |assigner, at, variable| {
             // AWS: a Catcher may assign what inner states assign as well (recorded), although the documentation
             // speaks of all assignments of a scope.
@@ -93,9 +94,9 @@ fn check_scope(level: Node<'_, '_>, outer: &Outer<'_>, findings: &mut Findings) 
         });
     }
     let outer = Outer { names: &own, around: Some(outer) };
-    for (name, value) in flow::states_of(level.value).into_iter().flatten() {
+    for (name, value) in levels::states_of(level.value).into_iter().flatten() {
         let state = Node { value, at: at.key(name), language: level.language };
-        flow::each_level_within(state, &mut |inner| check_scope(inner, &outer, findings));
+        levels::each_level_within(state, &mut |inner| check_scope(inner, &outer, findings));
     }
 }
 

@@ -1,9 +1,10 @@
-//! What a definition becomes: numbers in document order, defaults, and fields in their types.
+//! Definitions as machines: numbers in document order, defaults, and fields in their types.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails that way")]
 
 use asl::{
-    Integration, Items, Jitter, Kind, MachineType, Pattern, QueryLanguage, Resource, ResultPath, Selection, State,
-    StateId, StateMachine, Template, Test, Text, Transition, ValueSource, WaitUntil, parse,
+    Catcher, Choice, DataFlow, Fail, Integration, Items, Jitter, Kind, MachineType, Parallel, Pass, Pattern,
+    QueryLanguage, Resource, ResultPath, Retrier, Rule, Selection, State, StateId, StateMachine, Task, Template, Test,
+    Text, Transition, ValueSource, Wait, WaitUntil, parse,
 };
 use serde_json::{Value, json};
 
@@ -169,4 +170,85 @@ fn reads_waits_choices_failures_and_catchers_in_jsonata() {
     assert!(choice.rules[1].assign.is_some());
     assert!(machine.states[1].catch[0].output.is_some());
     assert!(machine.states[3].data.output.is_some());
+}
+
+/// Every struct is taken apart field by field: a field that is new has to be given here, in a definition that only the
+/// tables of fields make valid, and has to arrive.
+#[test]
+fn every_field_of_a_task_and_its_state_arrives() {
+    let state = machine(&json!({"StartAt": "T", "States": {"Z": {"Type": "Succeed"}, "T": {
+        "Type": "Task", "Comment": "c", "QueryLanguage": "JSONPath", "InputPath": "$.i", "Parameters": {"FunctionName": "f"},
+        "ResultSelector": {"a": 1}, "ResultPath": "$.r", "Assign": {"v": 1}, "OutputPath": "$.o",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "TimeoutSeconds": 9, "HeartbeatSecondsPath": "$.h",
+        "Credentials": {"RoleArn": "r"}, "Next": "Z",
+        "Retry": [{"Comment": "c", "ErrorEquals": ["E"], "IntervalSeconds": 2, "MaxAttempts": 4, "BackoffRate": 1.5,
+            "MaxDelaySeconds": 60, "JitterStrategy": "FULL"}],
+        "Catch": [{"Comment": "c", "ErrorEquals": ["E"], "ResultPath": "$.e", "Assign": {"w": 1}, "Next": "Z"}]}}}));
+    let StateMachine { comment: _, query_language: _, timeout_seconds: _, flow: _, states, evaluates_jsonata: _ } =
+        state;
+    let State { id, name, comment, query_language, unusable, data, retry, catch, kind } = states[1].as_ref().clone();
+    assert_eq!(unusable, None);
+    assert_eq!((id.0, &*name, comment.as_deref(), query_language), (1, "T", Some("c"), QueryLanguage::JsonPath));
+    let DataFlow { input_path, arguments, result_selector, result_path, assign, output_path, output } = data;
+    assert!(matches!((input_path, output_path), (Selection::At(_), Selection::At(_))));
+    assert!(arguments.is_some() && result_selector.is_some() && assign.is_some() && output.is_none());
+    assert!(matches!(result_path, ResultPath::At(_)));
+    let Retrier { error_equals, interval_seconds, max_attempts, backoff_rate, max_delay_seconds, jitter } = &retry[0];
+    assert_eq!((error_equals.as_slice(), *interval_seconds, *max_attempts), (&["E".to_owned()][..], 2, 4));
+    assert_eq!((*backoff_rate, *max_delay_seconds, *jitter), (1.5, Some(60), Jitter::Full));
+    let Catcher { error_equals, result_path, assign, output, next } = &catch[0];
+    assert!(
+        error_equals.len() == 1 && matches!(result_path, ResultPath::At(_)) && assign.is_some() && output.is_none()
+    );
+    assert_eq!(next.0, 0);
+    let Kind::Task(Task { resource, timeout, heartbeat, credentials, transition }) = kind else { panic!() };
+    assert!(matches!(resource, Resource::Integration(_)) && timeout.is_some() && heartbeat.is_some());
+    assert!(credentials.is_some() && transition == Transition::Next(StateId(0)));
+}
+
+/// The same for the fields of the other types.
+#[test]
+fn every_field_of_the_other_types_arrives() {
+    let level = json!({"Comment": "c", "StartAt": "I", "States": {"I": {"Type": "Succeed"}}});
+    let map =
+        state(&json!({"Type": "Map", "ItemsPath": "$.i", "ItemSelector": {"a": 1}, "MaxConcurrency": 2, "Label": "l",
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "I", "States": {"I": {"Type": "Succeed"}}},
+        "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {}}, "ToleratedFailureCount": 3,
+        "ToleratedFailurePercentage": 4.5, "End": true}));
+    let Kind::Map(map) = map.kind else { panic!() };
+    let asl::Map {
+        items,
+        item_selector,
+        processor,
+        has_distributed_fields,
+        max_concurrency,
+        tolerated_failure_count,
+        tolerated_failure_percentage,
+        transition,
+    } = map;
+    assert!(matches!(items, Items::Path(Selection::At(_))) && item_selector.is_some() && has_distributed_fields);
+    assert_eq!(
+        (processor.start_at, transition, max_concurrency),
+        (StateId(1), Transition::End, ValueSource::Literal(2))
+    );
+    assert!(tolerated_failure_count.is_some() && tolerated_failure_percentage.is_some());
+
+    let parallel = state(&json!({"Type": "Parallel", "Branches": [level], "End": true}));
+    let Kind::Parallel(Parallel { branches, transition }) = parallel.kind else { panic!() };
+    assert_eq!((branches.len(), transition), (1, Transition::End));
+    let pass = state(&json!({"Type": "Pass", "Result": 1, "End": true}));
+    let Kind::Pass(Pass { result, transition }) = pass.kind else { panic!() };
+    assert_eq!((result, transition), (Some(json!(1)), Transition::End));
+    let wait = state(&json!({"Type": "Wait", "SecondsPath": "$.s", "End": true}));
+    let Kind::Wait(Wait { until, transition }) = wait.kind else { panic!() };
+    assert!(matches!(until, WaitUntil::Seconds(ValueSource::Path(_))) && transition == Transition::End);
+    let fail = state(&json!({"Type": "Fail", "Error": "E", "CausePath": "$.c"}));
+    let Kind::Fail(Fail { error, cause }) = fail.kind else { panic!() };
+    assert!(error.is_some() && cause.is_some());
+    let choice = machine(&json!({"StartAt": "C", "States": {"Z": {"Type": "Succeed"}, "C": {"Type": "Choice",
+        "Choices": [{"Comment": "c", "Variable": "$.a", "IsNull": true, "Assign": {"v": 1}, "Next": "Z"}], "Default": "Z"}}}));
+    let Kind::Choice(Choice { rules, default }) = choice.states[1].kind.clone() else { panic!() };
+    let Rule { test, assign, output, next } = rules[0].clone();
+    assert!(matches!(test, Test::Compare(_)) && assign.is_some() && output.is_none());
+    assert_eq!((next, default), (StateId(0), Some(StateId(0))));
 }

@@ -21,7 +21,7 @@ fn fills_in_what_has_a_value_and_quotes_the_rest() {
         (r#"["${N}", "${M}", "\"${N}", ${List}]"#, r#"["5", "${M}", "\"5", [1, 2]]"#),
         (r#"{"${N}": "${Text}"}"#, r#"{"5": "a\"b"}"#),
         (r#"["${AWS::Region}", "${F.Arn}", "${Own}"]"#, r#"["x", "${F.Arn}", "${Own}"]"#),
-        // What is no placeholder stays what it is: JSONata groups, and texts that never end.
+        // No placeholders, and left as they are: JSONata groups, and texts that never end.
         (r#"["$${N}", "${id:name}", "${}", "${ N }", "${N"]"#, r#"["$5", "${id:name}", "${}", "${ N }", "${N"]"#),
         (r#"{"a": ${N, "b": ${"#, r#"{"a": ${N, "b": ${"#),
         (r#"{"a": é${M}é}"#, r#"{"a": "é${M}é"}"#),

@@ -4,7 +4,7 @@
 use asl::source::{self, Format};
 use asl::{MachineType, parse};
 
-/// What the first diagnostic of a definition underlines.
+/// The text that the first diagnostic of a definition underlines.
 fn underlined(text: &str, format: Format) -> String {
     let source = source::read(text, format).unwrap();
     let parsed = parse(source.json(), MachineType::Standard);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use asl::{MachineType, StateMachine};
+use asl::StateMachine;
 use sha2::{Digest, Sha256};
 
 use crate::entry::Unreadable;
@@ -41,11 +41,10 @@ impl Definitions {
         }
         let text = self.machines.revision(hash).await.map_err(Missing::Store)?;
         let text = text.ok_or_else(|| Missing::Unreadable(Unreadable::Damaged(format!("revision {hash} is gone"))))?;
-        // The restrictions of Express were checked at creation; a type only adds refusals.
-        let machine = asl::parse(&text, MachineType::Standard).machine;
-        let machine = machine.ok_or_else(|| {
-            // What is stored was valid for the version that stored it.
-            Missing::Unreadable(Unreadable::Newer(format!("revision {hash} is not valid for this version of Stepwell")))
+        let machine = asl::load(&text).map_err(|error| {
+            // A stored revision was valid for the version that stored it, and this version reads those of earlier ones.
+            let message = format!("revision {hash} is not valid for this version of Stepwell: {error}");
+            Missing::Unreadable(Unreadable::Newer(message))
         })?;
         Ok(self.keep(hash, Arc::new(machine)))
     }
@@ -63,5 +62,52 @@ impl Definitions {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<StateMachine>>> {
         self.parsed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::ports::Document;
+
+    /// A store with one revision.
+    struct OneRevision(&'static str);
+
+    #[async_trait]
+    impl Documents for OneRevision {
+        async fn get(&self, _: &str) -> Result<Option<Document>, StoreError> {
+            Ok(None)
+        }
+
+        async fn put(&self, _: Document) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+
+        async fn remove(&self, _: &str, _: u64) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+
+        async fn list(&self, _: &str, _: Option<&str>, _: usize) -> Result<Vec<Document>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        async fn put_revision(&self, _: &str, _: &str) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn revision(&self, _: &str) -> Result<Option<String>, StoreError> {
+            Ok(Some(self.0.to_owned()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_revision_that_an_earlier_version_accepted_is_readable() {
+        let refused = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","OutputPath":"$.[","End":true}}}"#;
+        assert_eq!(asl::parse(refused, asl::MachineType::Standard).machine, None);
+        let machine = Definitions::new(Arc::new(OneRevision(refused))).get("hash").await.unwrap();
+        assert!(machine.states.iter().all(|state| state.unusable.is_some()));
+        assert!(Definitions::new(Arc::new(OneRevision("{}"))).get("hash").await.is_err());
     }
 }

@@ -18,7 +18,7 @@ mod template;
 mod unexpected;
 mod witness;
 
-pub use expression::{Jsonata, Refused, Sees};
+pub use expression::{Jsonata, Refused, Sees, Unseen};
 pub use scope::{Converted, Scope};
 pub use template::{Finding, Template};
 pub use unexpected::unexpected_type;

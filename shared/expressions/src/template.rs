@@ -23,6 +23,8 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateFinding {
     pub pointer: String,
+    /// The field of that object, as written, if it is about one.
+    pub field: Option<String>,
     pub message: String,
 }
 
@@ -40,7 +42,7 @@ impl Template {
     pub fn compile(value: &Value) -> Result<Template, Vec<TemplateFinding>> {
         let depth = json::depth(value);
         if depth > json::DEEPEST {
-            return Err(vec![TemplateFinding { pointer: String::new(), message: json::too_deep(depth) }]);
+            return Err(vec![TemplateFinding { pointer: String::new(), field: None, message: json::too_deep(depth) }]);
         }
         let mut findings = Vec::new();
         let node = compile(value, &mut String::new(), &mut findings);
@@ -95,7 +97,7 @@ fn compile_object(
         if !names.insert(name) {
             // AWS: unverified wording; that the field is refused is documented.
             let message = format!("The field '{name}' is given more than once");
-            findings.push(TemplateFinding { pointer: pointer.clone(), message });
+            findings.push(TemplateFinding { pointer: pointer.clone(), field: Some(name.to_owned()), message });
         }
         let node = if name.len() == key.len() {
             below(pointer, key, |pointer| compile(value, pointer, findings))
@@ -104,7 +106,7 @@ fn compile_object(
         } else {
             let message =
                 format!("The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call");
-            findings.push(TemplateFinding { pointer: pointer.clone(), message });
+            findings.push(TemplateFinding { pointer: pointer.clone(), field: Some(key.clone()), message });
             continue;
         };
         fields.push((name.to_owned(), node));

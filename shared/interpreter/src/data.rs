@@ -147,6 +147,7 @@ impl Run<'_> {
         inputs: EvaluationInputs<'_>,
         result: &Payload,
     ) -> Result<HandedOn, Raised> {
+        self.usable(path)?;
         let selected = match exit.result_selector {
             Some(template) => {
                 self.evaluate(path, inputs, |look| Ok(Payload::from_value(template.render(look.paths())?)))?

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use asl::{Kind, QueryLanguage, State, StateId, StateMachine, Transition};
 use expressions::Chance;
 
-use crate::failure::{RUNTIME, Raised, TIMEOUT};
+use crate::failure::{EvaluationFailure, RUNTIME, Raised, TIMEOUT};
 use crate::{
     Closing, Detail, Event, Failure, Frame, Moment, Payload, Phase, Snapshot, StateType, ThreadPath, Timestamp, Wait,
     states,
@@ -134,8 +134,20 @@ impl<'a> Run<'a> {
         self.entering = None;
     }
 
+    /// Refuses where the thread's state is of an earlier version and a part of it does not compile any more.
+    pub fn usable(&self, path: &ThreadPath) -> Result<(), Raised> {
+        let Some(frame) = self.snapshot.frame(path) else { return Ok(()) };
+        match self.machine.state(StateId(frame.state)).map(|state| (state, &state.unusable)) {
+            Some((state, Some(reason))) => {
+                Err(EvaluationFailure::runtime(&**reason).in_state(&state.name, frame.entered))
+            }
+            Some((_, None)) | None => Ok(()),
+        }
+    }
+
     /// Begins the state's work: at its first attempt and at every retry.
     fn work(&mut self, path: &ThreadPath, state: &Arc<State>) -> Outcome {
+        states::or_raise!(self.usable(path));
         match &state.kind {
             Kind::Task(task) => states::task::enter(self, path, state, task),
             Kind::Parallel(parallel) => states::parallel::enter(self, path, state, parallel),

@@ -206,3 +206,48 @@ fn a_step_says_what_an_answer_weighs_that_came_before_its_call_returned() {
 const ONE_TOKEN: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Task","End":true,
     "Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken",
     "Parameters":{"FunctionName":"f","Payload":{"token.$":"$$.Task.Token"}}}}}"#;
+
+/// A definition that an earlier version accepted: its state `A` does not compile any more.
+fn of_an_earlier_version(field: &str) -> StateMachine {
+    let state = format!(
+        r#"{{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:a",{field},
+            "Catch":[{{"ErrorEquals":["States.ALL"],"Next":"Z"}}],"Next":"Z"}}"#
+    );
+    asl::load(&format!(r#"{{"StartAt":"A","States":{{"A":{state},"Z":{{"Type":"Succeed"}}}}}}"#)).unwrap()
+}
+
+#[test]
+fn a_state_that_does_not_compile_any_more_fails_the_execution_when_it_is_entered() {
+    let machine = of_an_earlier_version(r#""InputPath":"$.[""#);
+    let events = tell(&machine, begin(&machine, "{}".into(), Limits::STANDARD), Stimulus::Started).events;
+    let cause = "An error occurred while executing the state 'A' (entered at the event id #2). \
+                 Value must be a valid JSONPath. at /States/A/InputPath";
+    let details: Vec<&Detail<Payload>> = events.iter().map(|event| &event.detail).collect();
+    let [Detail::ExecutionStarted { .. }, Detail::StateEntered { .. }, Detail::ExecutionFailed(failure)] = &details[..]
+    else {
+        panic!("{details:?}");
+    };
+    assert_eq!(failure, &Failure::new("States.Runtime", cause));
+}
+
+#[test]
+fn a_state_that_does_not_compile_any_more_fails_the_execution_when_its_call_returns() {
+    let machine = asl::parse(ONE_TASK, MachineType::Standard).machine.unwrap();
+    let started = tell(&machine, begin(&machine, "{}".into(), Limits::STANDARD), Stimulus::Started).snapshot;
+    let wait = started.unclaimed().next().unwrap();
+    let claim =
+        Stimulus::TaskClaimed { wait: wait.clone(), owner: "me".into(), begins: Timestamp(0), lease: Timestamp(1_000) };
+    // The new version takes over while the task is at work, and calls it as the earlier one would have.
+    let machine = of_an_earlier_version(r#""OutputPath":"$.[""#);
+    let claimed = tell(&machine, started, claim).snapshot;
+    for answer in [
+        Answer::Succeeded { output: Payload::from_json_text("{}") },
+        Answer::Failed(Failure::new("States.TaskFailed", "no")),
+    ] {
+        let returned = Stimulus::TaskReturned { wait: wait.clone(), answer };
+        match tell(&machine, claimed.clone(), returned).events.into_iter().last().map(|event| event.detail) {
+            Some(Detail::ExecutionFailed(failure)) => assert_eq!(failure.error.as_deref(), Some("States.Runtime")),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Reads the files that people name, within bounds.
+//! Reads the files of the command line, within bounds.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,7 +7,7 @@ use std::path::Path;
 /// AWS takes a megabyte; a file far beyond is something else.
 const MOST_BYTES: u64 = 8 << 20;
 
-/// What to call a file.
+/// The name of a file in messages.
 pub fn name(file: &Path) -> String {
     if is_input(file) { "<standard input>".to_owned() } else { file.display().to_string() }
 }

@@ -1,7 +1,8 @@
-//! How a finding looks: its place in the text, underlined, and what to do about it.
+//! The picture of a finding: its place in the text, underlined, with advice.
 //!
-//! Drawing is `annotate-snippets`'; this chooses what to show of a text and under which name.
+//! Drawing is `annotate-snippets`'; this chooses the part of a text to show and its name.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -10,7 +11,7 @@ use asl::{Diagnostic, Severity};
 
 /// A text that findings are about.
 #[derive(Clone, Copy)]
-pub struct Sheet<'t> {
+pub struct Document<'t> {
     /// The file's name.
     pub name: &'t str,
     pub text: &'t str,
@@ -18,11 +19,11 @@ pub struct Sheet<'t> {
     pub machine: Option<&'t str>,
 }
 
-/// What there is to show about a place in a text.
+/// A finding about a place in a text.
 pub struct Finding<'f> {
     level: Level<'static>,
     code: Option<String>,
-    message: &'f str,
+    message: Cow<'f, str>,
     span: Range<usize>,
     location: Option<&'f str>,
     help: Option<&'f str>,
@@ -30,7 +31,7 @@ pub struct Finding<'f> {
 
 impl<'f> Finding<'f> {
     pub fn new(level: Level<'static>, message: &'f str) -> Finding<'f> {
-        Finding { level, code: None, message, span: 0..0, location: None, help: None }
+        Finding { level, code: None, message: message.into(), span: 0..0, location: None, help: None }
     }
 
     pub fn of(one: &'f Diagnostic, source: &Source) -> Finding<'f> {
@@ -42,7 +43,7 @@ impl<'f> Finding<'f> {
             level,
             code: Some(one.code.to_string()),
             // Jackson's messages say the place again on a second line; the picture says it better.
-            message: one.message.lines().next().unwrap_or_default(),
+            message: one.message().lines().next().unwrap_or_default().to_owned().into(),
             span: source.span_of(one).unwrap_or(0..0),
             location: one.location.as_deref().filter(|location| location.starts_with('/')),
             help: one.help.as_deref(),
@@ -53,21 +54,21 @@ impl<'f> Finding<'f> {
         Finding { span, ..self }
     }
 
-    pub fn show(self, sheet: Sheet<'_>, renderer: &Renderer) -> String {
-        let picture = Picture::of(sheet.text, self.span);
-        let mut title = self.level.primary_title(self.message);
+    pub fn show(self, document: Document<'_>, renderer: &Renderer) -> String {
+        let picture = Picture::of(document.text, self.span);
+        let mut title = self.level.primary_title(self.message.as_ref());
         if let Some(code) = &self.code {
             title = title.id(code.as_str());
         }
         let annotation = AnnotationKind::Primary.span(picture.span);
         let snippet = Snippet::source(picture.text).line_start(picture.line).annotation(annotation);
         let mut group = if picture.is_whole_line {
-            title.element(snippet.path(sheet.name))
+            title.element(snippet.path(document.name))
         } else {
             // The renderer counts columns from the start of what it is given.
-            title.element(Origin::path(sheet.name).line(picture.line).char_column(picture.column)).element(snippet)
+            title.element(Origin::path(document.name).line(picture.line).char_column(picture.column)).element(snippet)
         };
-        let place = match (sheet.machine, self.location) {
+        let place = match (document.machine, self.location) {
             (Some(machine), Some(location)) => Some(format!("in {machine}, at {location}")),
             (Some(machine), None) => Some(format!("in {machine}")),
             (None, Some(location)) => Some(format!("at {location}")),
@@ -81,12 +82,12 @@ impl<'f> Finding<'f> {
     }
 }
 
-/// What there is to say that has no place.
+/// A message without a place.
 pub fn title(level: Level<'static>, message: &str, renderer: &Renderer) -> String {
     renderer.render(&[Group::with_title(level.primary_title(message))]) + "\n\n"
 }
 
-/// What to show of a text: the line a span begins in, or of a very long line what is around the span. Laying out a whole
+/// The part of a text to show: the line a span begins in, or of a very long line the surroundings of the span. Laying out a whole
 /// file for every finding would take minutes for one that is written in one line.
 struct Picture<'t> {
     text: &'t str,

@@ -1,10 +1,10 @@
-//! What was found in all files together, and how the command ends.
+//! The count of findings in all files together, and the exit code.
 
 use std::collections::BTreeSet;
 
 use asl::source::Placeholders;
 
-/// How often what was found.
+/// Counts, and the names of placeholders.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub definitions: usize,

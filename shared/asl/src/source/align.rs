@@ -72,7 +72,7 @@ impl<'w> Walk<'w> {
     }
 }
 
-/// What is behind a tag and an anchor, and behind the `|` or `>` that then begins a block.
+/// The text behind a tag and an anchor, and behind the `|` or `>` that then begins a block.
 fn without_properties(written: &str) -> &str {
     let mut text = written;
     while text.starts_with(['!', '&']) {
@@ -94,7 +94,7 @@ fn escape_length(rest: &str) -> usize {
             Some(_) | None => 6,
         },
         Some(b'U') => 10,
-        // What follows may be a letter of several bytes in YAML that is wrong; the reader has refused it.
+        // A letter of several bytes may follow in YAML that is wrong; the reader has refused it.
         Some(_) | None => 2,
     }
 }

@@ -1,7 +1,7 @@
-//! Which findings a definition with placeholders deserves.
+//! The findings that hold for a definition with placeholders.
 //!
-//! What a placeholder hides cannot be judged. A finding is about the value at its place, or about the fields that it names
-//! there; if one of those is hidden, the finding is not made. Two kinds of finding look further: a target may be a state
+//! A value that a placeholder hides cannot be judged. A finding is about the value at its place, or about fields of it
+//! ([`Subject`]); if one of those is hidden, the finding is not made. Two kinds of finding look further: a target may be a state
 //! whose name is hidden, and a state may be reached from where a transition is hidden. And where one of a few words is
 //! hidden, such as a `Mode`, a finding has to be true with each of them.
 
@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::Source;
 use super::placeholder;
 use super::spot::{Spot, Step};
-use crate::{Code, Diagnostic, MachineType, parse};
+use crate::about::Subject;
+use crate::{Diagnostic, MachineType, parse};
 
 /// The parts of a state that tell what it leads on to.
 const LEADING: [&str; 5] = ["Type", "Next", "Default", "Choices", "Catch"];
@@ -26,6 +27,15 @@ pub(super) fn findings(source: &Source, machine_type: MachineType) -> Vec<Diagno
         return all;
     }
     let (hidden, mut findings): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| is_hidden(source, one));
+    let words = |one: &Diagnostic| match one.about.subject() {
+        Subject::Word(words) => Some(words),
+        Subject::Value
+        | Subject::Name
+        | Subject::Misplaced(_)
+        | Subject::Wrong(..)
+        | Subject::Target
+        | Subject::Unreachable => None,
+    };
     let hidden: Vec<_> = hidden.iter().filter_map(|one| Some((one.location.as_deref()?, words(one)?))).collect();
     for which in 0..hidden.iter().map(|(_, words)| words.len()).max().unwrap_or(0).min(MOST_WORDS) {
         let Some(text) = with_words(source, &hidden, which) else { break };
@@ -36,17 +46,11 @@ pub(super) fn findings(source: &Source, machine_type: MachineType) -> Vec<Diagno
 }
 
 fn is_the_same(one: &Diagnostic, other: &Diagnostic) -> bool {
-    (one.code, &one.location, &one.message) == (other.code, &other.location, &other.message)
-}
-
-/// The words of which a finding says that one has to be there.
-fn words(finding: &Diagnostic) -> Option<Vec<&str>> {
-    let (_, list) = finding.message.split_once(" should ").and_then(|(_, rest)| rest.split_once(": ["))?;
-    list.strip_suffix(']').map(|list| list.split(", ").collect())
+    (one.code, &one.location, &one.about) == (other.code, &other.location, &other.about)
 }
 
 /// The definition with one word of each list in its place.
-fn with_words(source: &Source, hidden: &[(&str, Vec<&str>)], which: usize) -> Option<String> {
+fn with_words(source: &Source, hidden: &[(&str, Vec<&'static str>)], which: usize) -> Option<String> {
     let mut definition = json::parse(source.json()).ok()?;
     for (location, words) in hidden {
         let (trail, rest) = source.trail(location);
@@ -67,20 +71,16 @@ fn is_hidden(source: &Source, finding: &Diagnostic) -> bool {
     let Some(location) = finding.location.as_deref().filter(|location| location.starts_with('/')) else { return false };
     let (trail, rest) = source.trail(location);
     let Some((step, spot)) = trail.last() else { return false };
-    if finding.code == Code::MissingTransitionTarget {
-        return spot.is_open || hides_transition(&trail);
+    match finding.about.subject() {
+        Subject::Target | Subject::Unreachable => spot.is_open || hides_transition(&trail),
+        Subject::Name if rest.is_empty() => step.is_some_and(is_open_name),
+        Subject::Misplaced(name) => spot.child(name).map_or(spot.is_open, |(step, _)| is_open_name(step)),
+        Subject::Wrong(one, other) => {
+            let mut fields = [Some(one), other].into_iter().flatten().filter_map(|name| spot.child(name));
+            spot.is_open || fields.any(|(_, field)| field.is_open)
+        }
+        Subject::Name | Subject::Value | Subject::Word(_) => spot.is_open,
     }
-    let about_the_name =
-        matches!(finding.code, Code::InvalidStateName | Code::InvalidVariableName | Code::ReservedVariableName);
-    if about_the_name && rest.is_empty() {
-        return step.is_some_and(is_open_name);
-    }
-    if let Some(name) = super::foreign_field(&finding.message)
-        && let Some((step, _)) = spot.child(name)
-    {
-        return is_open_name(step);
-    }
-    spot.is_open || super::named_fields(&finding.message, spot).any(|field| field.is_open)
 }
 
 fn is_open_name(step: &Step) -> bool {

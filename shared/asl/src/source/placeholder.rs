@@ -1,8 +1,8 @@
-//! `${Name}`: places that somebody fills in later, and filling them in.
+//! `${Name}`: places that a deployment fills in, and filling them in.
 //!
 //! AWS: DefinitionSubstitutions replace text before anything reads it, so a placeholder may stand where JSON wants a value,
-//! `"MaxConcurrency": ${Max}`. One that nobody fills becomes text there, as if it were quoted: what holds a placeholder
-//! is text, always, and what is wrong with such text is not the definition's fault (see `judge`).
+//! `"MaxConcurrency": ${Max}`. One without a value becomes text there, as if it were quoted: a value that
+//! holds a placeholder is always text, and the definition is not to blame for what is wrong with it (see `judge`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::SourceError;
 use super::origin::Derived;
 
-/// What placeholders are to be replaced with.
+/// The values of placeholders.
 #[derive(Debug, Clone, Default)]
 pub struct Substitutions(BTreeMap<String, String>);
 
@@ -37,11 +37,11 @@ impl Substitutions {
 #[derive(Debug, Clone, Default)]
 pub struct Placeholders {
     pub replaced: BTreeSet<String>,
-    /// What stands there is not known.
+    /// Those without a value.
     pub open: BTreeSet<String>,
 }
 
-/// What a definition may come to once its placeholders are filled in; a template with all its definitions as well.
+/// The size of a definition with its placeholders filled in, in bytes; of a template with all its definitions as well.
 const LARGEST: usize = 32 << 20;
 
 /// Fills in placeholders and keeps their names.
@@ -156,7 +156,7 @@ fn starting(text: &str) -> Option<&str> {
     (rest.starts_with('}') && is_name(name)).then_some(name)
 }
 
-/// What stands in a JSON text without quotes and holds a placeholder.
+/// The words of a JSON text that stand without quotes and hold a placeholder.
 fn bare_words(text: &str) -> Vec<Range<usize>> {
     let (mut words, mut at) = (Vec::new(), 0);
     while let Some(byte) = text.as_bytes().get(at) {

@@ -1,4 +1,4 @@
-//! What a plain scalar means: YAML 1.2's core schema, so that `yes` and `on` stay text.
+//! The meaning of a plain scalar: YAML 1.2's core schema, so that `yes` and `on` stay text.
 
 use serde_json::{Number, Value};
 

@@ -14,7 +14,7 @@ use super::placeholder::{self, Filling};
 use super::spot::{Spot, Step};
 use super::{SourceError, scalar};
 
-/// What `!Sub` and its like mean.
+/// The meaning of `!Sub` and its like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tags {
     Nothing,
@@ -24,7 +24,7 @@ pub(super) enum Tags {
 
 /// As deep as the JSON reader goes.
 const DEEPEST: usize = 128;
-/// What a document may take with its aliases followed, counted in bytes of text and [`NODE`] for every value.
+/// The size of a document with its aliases followed, counted in bytes of text and [`NODE`] for every value.
 const LARGEST: usize = 32 << 20;
 const NODE: usize = 64;
 

@@ -4,22 +4,24 @@ use expressions::jsonata::Sees;
 
 use crate::choice_rules::test;
 use crate::cursor::Node;
-use crate::definition::Reading;
-use crate::state::Sheet;
-use crate::{Choice, Rule, data_flow};
+use crate::fields::{Field, In};
+use crate::reading::{ParseContext, StateNode};
+use crate::{Choice, Rule, Test, data_flow};
 
-pub(crate) fn read<'v>(sheet: &Sheet<'v, '_>, reading: &mut Reading<'v>) -> Option<Choice> {
-    let object = &sheet.object;
-    object.require(&["Choices"], &mut reading.findings);
+pub(crate) const FIELDS: &[Field] = &[("Assign", In::Both), ("Choices", In::Both), ("Default", In::Both)];
+
+pub(crate) fn read<'v>(state: &StateNode<'v, '_>, context: &mut ParseContext<'v>) -> Option<Choice> {
+    let object = &state.object;
+    object.require(&["Choices"], &mut context.findings);
     let default = match object.get("Default") {
         None => None,
-        Some(node) => Some(node.text(&mut reading.findings).and_then(|name| reading.sibling(sheet.siblings, name))),
+        Some(node) => Some(node.text(&mut context.findings).and_then(|name| context.sibling(state.siblings, name))),
     };
     let node = object.get("Choices")?;
-    let items = node.list(&mut reading.findings)?;
+    let items = node.list(&mut context.findings)?;
     let mut rules = Vec::with_capacity(items.len());
     for (index, value) in items.iter().enumerate() {
-        rules.push(rule(sheet, node.item(index, value), reading));
+        rules.push(rule(state, node.item(index, value), context));
     }
     let rules: Option<Vec<Rule>> = rules.into_iter().collect();
     let default = match default {
@@ -29,8 +31,8 @@ pub(crate) fn read<'v>(sheet: &Sheet<'v, '_>, reading: &mut Reading<'v>) -> Opti
     Some(Choice { rules: rules?, default })
 }
 
-fn rule<'v>(sheet: &Sheet<'v, '_>, node: Node<'v, '_>, reading: &mut Reading<'v>) -> Option<Rule> {
-    let findings = &mut reading.findings;
+fn rule<'v>(state: &StateNode<'v, '_>, node: Node<'v, '_>, context: &mut ParseContext<'v>) -> Option<Rule> {
+    let findings = &mut context.findings;
     let object = node.object(findings)?;
     object.require(&["Next"], findings);
     let test = test(&object, findings);
@@ -38,6 +40,7 @@ fn rule<'v>(sheet: &Sheet<'v, '_>, node: Node<'v, '_>, reading: &mut Reading<'v>
     let output = data_flow::output(&object, Sees::Input, findings);
     object.text("Comment", findings);
     let target = object.text("Next", findings)?;
-    let next = reading.sibling(sheet.siblings, target)?;
+    let next = context.sibling(state.siblings, target)?;
+    let test = context.or_stand_in(test, || Test::Always(false));
     Some(Rule { test: test?, assign, output, next })
 }

@@ -4,11 +4,14 @@ use expressions::Expression;
 use expressions::jsonata::Sees;
 
 use crate::cursor::Node;
-use crate::definition::Reading;
 use crate::diagnostics::Findings;
+use crate::fields::{Field, In};
 use crate::hints::missing_path;
-use crate::state::Sheet;
+use crate::reading::{ParseContext, StateNode};
 use crate::{Fail, QueryLanguage, Text};
+
+pub(crate) const FIELDS: &[Field] =
+    &[("Error", In::Both), ("Cause", In::Both), ("ErrorPath", In::JsonPath), ("CausePath", In::JsonPath)];
 
 /// The intrinsic functions that answer a text, which are the ones `ErrorPath` and `CausePath` take.
 const TEXT_FUNCTIONS: [&str; 7] = [
@@ -21,13 +24,13 @@ const TEXT_FUNCTIONS: [&str; 7] = [
     "States.UUID",
 ];
 
-pub(crate) fn read(sheet: &Sheet<'_, '_>, reading: &mut Reading<'_>) -> Fail {
-    let findings = &mut reading.findings;
-    Fail { error: text(sheet, "Error", "ErrorPath", findings), cause: text(sheet, "Cause", "CausePath", findings) }
+pub(crate) fn read(state: &StateNode<'_, '_>, context: &mut ParseContext<'_>) -> Fail {
+    let findings = &mut context.findings;
+    Fail { error: text(state, "Error", "ErrorPath", findings), cause: text(state, "Cause", "CausePath", findings) }
 }
 
-fn text(sheet: &Sheet<'_, '_>, literal: &str, path: &str, findings: &mut Findings) -> Option<Text> {
-    let object = &sheet.object;
+fn text(state: &StateNode<'_, '_>, literal: &str, path: &str, findings: &mut Findings) -> Option<Text> {
+    let object = &state.object;
     object.at_most_one(&[literal, path], findings);
     if let Some(node) = object.get(path).filter(|node| node.language == QueryLanguage::JsonPath) {
         return expression(node, findings).map(Text::From);

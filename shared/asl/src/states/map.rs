@@ -5,14 +5,34 @@ use expressions::jsonata::Sees;
 use serde_json::Value;
 
 use crate::cursor::{Between, Node, Object, Roots};
-use crate::definition::Reading;
 use crate::diagnostics::Findings;
-use crate::state::{Sheet, transition};
+use crate::fields::{Field, In};
+use crate::reading::{ParseContext, StateNode, limit, transition};
 use crate::{Items, Map, QueryLanguage, Selection, Template, ValueSource, distributed, fields, flow};
 
-pub(crate) fn read<'v>(sheet: &Sheet<'v, '_>, reading: &mut Reading<'v>) -> Option<Map> {
-    let object = &sheet.object;
-    let findings = &mut reading.findings;
+pub(crate) const FIELDS: &[Field] = &[
+    ("ItemProcessor", In::Both),
+    ("Iterator", In::Both),
+    ("ItemsPath", In::JsonPath),
+    ("Items", In::Jsonata),
+    ("ItemSelector", In::Both),
+    ("ItemReader", In::Both),
+    ("ItemBatcher", In::Both),
+    ("ResultWriter", In::Both),
+    ("MaxConcurrency", In::Both),
+    ("MaxConcurrencyPath", In::JsonPath),
+    ("ToleratedFailurePercentage", In::Both),
+    ("ToleratedFailurePercentagePath", In::JsonPath),
+    ("ToleratedFailureCount", In::Both),
+    ("ToleratedFailureCountPath", In::JsonPath),
+    ("Label", In::Both),
+];
+const PROCESSOR: &[Field] =
+    &[("Comment", In::Both), ("StartAt", In::Both), ("States", In::Both), ("ProcessorConfig", In::Both)];
+
+pub(crate) fn read<'v>(state: &StateNode<'v, '_>, context: &mut ParseContext<'v>) -> Option<Map> {
+    let object = &state.object;
+    let findings = &mut context.findings;
     object.exactly_one(&["ItemProcessor", "Iterator"], findings);
     let items = items(object, findings);
     let item_selector = item_selector(object, findings);
@@ -20,10 +40,11 @@ pub(crate) fn read<'v>(sheet: &Sheet<'v, '_>, reading: &mut Reading<'v>) -> Opti
     let tolerated_failure_count = limit(object, "ToleratedFailureCount", "ToleratedFailureCountPath", None, findings);
     let tolerated_failure_percentage = percentage(object, findings);
     object.text("Label", findings);
-    distributed::check(object, reading);
-    let transition = transition(sheet, reading);
+    distributed::check(object, context);
+    let transition = transition(state, context);
     let processor = object.get("ItemProcessor").or_else(|| object.get("Iterator"))?;
-    let processor = read_processor(processor, reading);
+    let processor = read_processor(processor, context);
+    let items = context.or_stand_in(items, || Items::Path(Selection::Nothing));
     Some(Map {
         items: items?,
         item_selector,
@@ -36,26 +57,14 @@ pub(crate) fn read<'v>(sheet: &Sheet<'v, '_>, reading: &mut Reading<'v>) -> Opti
     })
 }
 
-/// A number or where it comes from. AWS: such a path cannot start from the context object.
-pub(crate) fn limit(
-    object: &Object<'_, '_>,
-    literal: &str,
-    path: &str,
-    most: Option<u64>,
-    findings: &mut Findings,
-) -> Option<ValueSource<u64>> {
-    object.at_most_one(&[literal, path], findings);
-    object.given_integer(literal, (path, Roots::NotContext), Between(0, most), findings)
-}
-
 fn percentage(object: &Object<'_, '_>, findings: &mut Findings) -> Option<ValueSource<f64>> {
     const LITERAL: &str = "ToleratedFailurePercentage";
     const PATH: &str = "ToleratedFailurePercentagePath";
     object.at_most_one(&[LITERAL, PATH], findings);
-    object.given_number(LITERAL, (PATH, Roots::NotContext), Between(0.0, Some(100.0)), findings)
+    object.number_source(LITERAL, (PATH, Roots::NotContext), Between(0.0, Some(100.0)), findings)
 }
 
-/// What is iterated, of the fields that say so.
+/// The items: `ItemsPath` or `Items`.
 fn items(object: &Object<'_, '_>, findings: &mut Findings) -> Option<Items> {
     match object.language {
         QueryLanguage::JsonPath => Some(Items::Path(match object.get("ItemsPath") {
@@ -87,10 +96,10 @@ fn item_selector(object: &Object<'_, '_>, findings: &mut Findings) -> Option<Tem
     node?.template(Sees::Input, findings)
 }
 
-fn read_processor<'v>(node: Node<'v, '_>, reading: &mut Reading<'v>) -> Option<crate::Flow> {
-    let processor = node.object(&mut reading.findings)?;
-    processor.require(&["States", "StartAt"], &mut reading.findings);
-    fields::check(&processor, &[fields::PROCESSOR], &mut reading.findings);
-    processor.text("Comment", &mut reading.findings);
-    flow::read(&processor, reading)
+fn read_processor<'v>(node: Node<'v, '_>, context: &mut ParseContext<'v>) -> Option<crate::Flow> {
+    let processor = node.object(&mut context.findings)?;
+    processor.require(&["States", "StartAt"], &mut context.findings);
+    fields::check(&processor, &[PROCESSOR], &mut context.findings);
+    processor.text("Comment", &mut context.findings);
+    flow::read(&processor, context)
 }

@@ -2,20 +2,31 @@
 
 use expressions::jsonata::Sees;
 
+use crate::about::About;
 use crate::cursor::{Between, MOST_SECONDS, Node, Object, Roots};
-use crate::definition::Reading;
 use crate::diagnostics::Findings;
+use crate::fields::{Field, In};
 use crate::hints::did_you_mean;
-use crate::state::{Sheet, transition};
+use crate::reading::{ParseContext, StateNode, transition};
 use crate::{
     Integration, MachineType, NotAResource, Pattern, QueryLanguage, Resource, Task, Template, ValueSource, arguments,
     optimised,
 };
 
-pub(crate) fn read(sheet: &Sheet<'_, '_>, reading: &mut Reading<'_>) -> Option<Task> {
-    let object = &sheet.object;
-    let machine_type = reading.machine_type;
-    let findings = &mut reading.findings;
+pub(crate) const FIELDS: &[Field] = &[
+    ("Resource", In::Both),
+    ("Arguments", In::Jsonata),
+    ("Credentials", In::Both),
+    ("TimeoutSeconds", In::Both),
+    ("TimeoutSecondsPath", In::JsonPath),
+    ("HeartbeatSeconds", In::Both),
+    ("HeartbeatSecondsPath", In::JsonPath),
+];
+
+pub(crate) fn read(state: &StateNode<'_, '_>, context: &mut ParseContext<'_>) -> Option<Task> {
+    let object = &state.object;
+    let machine_type = context.machine_type;
+    let findings = &mut context.findings;
     object.require(&["Resource"], findings);
     let resource = object.get("Resource").and_then(|node| read_resource(node, machine_type, findings));
     check_parameters(object, resource.as_ref(), findings);
@@ -23,7 +34,8 @@ pub(crate) fn read(sheet: &Sheet<'_, '_>, reading: &mut Reading<'_>) -> Option<T
     let heartbeat = seconds(object, "HeartbeatSeconds", "HeartbeatSecondsPath", findings);
     check_heartbeat(object, timeout.as_ref(), heartbeat.as_ref(), findings);
     let credentials = credentials(object, resource.as_ref(), findings);
-    let transition = transition(sheet, reading);
+    let transition = transition(state, context);
+    let resource = context.or_stand_in(resource, || Resource::Lambda { arn: String::new() });
     Some(Task { resource: resource?, timeout, heartbeat, credentials, transition: transition? })
 }
 
@@ -66,7 +78,7 @@ fn refuse_in_express(resource: &Resource, node: Node<'_, '_>, findings: &mut Fin
     findings.schema(node.at, format!("Express state machine does not support {what}"));
 }
 
-/// An integration has to be told what to do.
+/// An integration needs arguments.
 fn check_parameters(object: &Object<'_, '_>, resource: Option<&Resource>, findings: &mut Findings) {
     let Some(Resource::Integration(integration)) = resource else { return };
     let key = match object.language {
@@ -86,13 +98,13 @@ fn check_parameters(object: &Object<'_, '_>, resource: Option<&Resource>, findin
         // A key that is a path counts as there.
         let by_path = object.language == QueryLanguage::JsonPath && given.contains_key(&format!("{field}.$"));
         if !given.contains_key(*field) && !by_path {
-            let message = format!("The field '{field}' is required but was missing");
-            findings.schema_with_help(parameters.at, message, without_dollar(given, field));
+            let about = About::MissingArgument((*field).to_owned());
+            findings.schema_with_help(parameters.at, about, without_dollar(given, field));
         }
     }
 }
 
-/// An integration has to be told nothing it does not know.
+/// An integration knows the names of its arguments.
 fn check_names(
     language: QueryLanguage,
     integration: &Integration,
@@ -105,7 +117,7 @@ fn check_names(
         let stem = name.strip_suffix(".$").unwrap_or(name);
         let (field, help) = match language {
             QueryLanguage::JsonPath => (stem, None),
-            // What is said of the field that is missing says it all.
+            // The finding about the missing field has the help.
             QueryLanguage::Jsonata if required(integration).contains(&stem) => (stem, None),
             QueryLanguage::Jsonata => (name.as_str(), without_dollar(given, stem)),
         };
@@ -128,7 +140,7 @@ fn required(integration: &Integration) -> &'static [&'static str] {
 
 fn seconds(object: &Object<'_, '_>, literal: &str, path: &str, findings: &mut Findings) -> Option<ValueSource<u64>> {
     object.at_most_one(&[literal, path], findings);
-    object.given_integer(literal, (path, Roots::Any), Between(1, Some(MOST_SECONDS)), findings)
+    object.integer_source(literal, (path, Roots::Any), Between(1, Some(MOST_SECONDS)), findings)
 }
 
 fn check_heartbeat(
@@ -141,7 +153,8 @@ fn check_heartbeat(
         && heartbeat >= timeout
     {
         // AWS: unverified wording
-        findings.schema(object.at, "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'");
+        let message = "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'";
+        findings.schema(object.at, About::Fields { names: ["HeartbeatSeconds", "TimeoutSeconds"], message });
     }
 }
 
@@ -157,7 +170,7 @@ fn credentials(object: &Object<'_, '_>, resource: Option<&Resource>, findings: &
     let by_path = object.language == QueryLanguage::JsonPath && fields.has("RoleArn.$");
     if !fields.has("RoleArn") && !by_path {
         let help = without_dollar(fields.map, "RoleArn");
-        findings.schema_with_help(node.at, "The field 'RoleArn' is required but was missing", help);
+        findings.schema_with_help(node.at, About::MissingArgument("RoleArn".to_owned()), help);
     }
     node.template(Sees::Input, findings)
 }

@@ -5,25 +5,29 @@ use expressions::time::parse_timestamp;
 use jiff::Timestamp;
 
 use crate::cursor::{Between, MOST_SECONDS, Object, Roots};
-use crate::definition::Reading;
 use crate::diagnostics::Findings;
+use crate::fields::{Field, In};
 use crate::hints::misplaced_jsonata;
-use crate::state::{Sheet, transition};
+use crate::reading::{ParseContext, StateNode, transition};
 use crate::{QueryLanguage, ValueSource, Wait, WaitUntil};
 
-/// In the order in which AWS lists them.
-const FIELDS: [&str; 4] = ["SecondsPath", "Seconds", "TimestampPath", "Timestamp"];
+pub(crate) const FIELDS: &[Field] =
+    &[("Seconds", In::Both), ("Timestamp", In::Both), ("SecondsPath", In::JsonPath), ("TimestampPath", In::JsonPath)];
 
-pub(crate) fn read(sheet: &Sheet<'_, '_>, reading: &mut Reading<'_>) -> Option<Wait> {
-    let one = sheet.object.exactly_one(&FIELDS, &mut reading.findings);
-    let until = until(&sheet.object, &mut reading.findings);
-    let transition = transition(sheet, reading)?;
-    Some(Wait { until: until.filter(|_| one)?, transition })
+/// In the order in which AWS lists them.
+const ONE_OF: [&str; 4] = ["SecondsPath", "Seconds", "TimestampPath", "Timestamp"];
+
+pub(crate) fn read(state: &StateNode<'_, '_>, context: &mut ParseContext<'_>) -> Option<Wait> {
+    let one = state.object.exactly_one(&ONE_OF, &mut context.findings);
+    let until = until(&state.object, &mut context.findings);
+    let transition = transition(state, context)?;
+    let until = context.or_stand_in(until.filter(|_| one), || WaitUntil::Seconds(ValueSource::Literal(0)));
+    Some(Wait { until: until?, transition })
 }
 
 fn until(object: &Object<'_, '_>, findings: &mut Findings) -> Option<WaitUntil> {
     let most = Between(0, Some(MOST_SECONDS));
-    let seconds = object.given_integer("Seconds", ("SecondsPath", Roots::Any), most, findings);
+    let seconds = object.integer_source("Seconds", ("SecondsPath", Roots::Any), most, findings);
     let timestamp = timestamp(object, findings);
     seconds.map(WaitUntil::Seconds).or(timestamp.map(WaitUntil::Timestamp))
 }

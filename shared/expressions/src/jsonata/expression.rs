@@ -31,7 +31,31 @@ pub enum Refused {
     /// `INVALID_JSONATA_EXPRESSION`: it cannot be parsed.
     Invalid(String),
     /// `UNSUPPORTED_JSONATA_EXPRESSION`: it means something that is not there.
-    Unsupported(String),
+    Unsupported(Unseen),
+}
+
+/// Something that an expression refers to and cannot see. The text is its `Display`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unseen {
+    /// A name, or `$`, at the top level, where there is no context item.
+    TopLevel(String),
+    /// `$$`
+    Root,
+    /// `$states.result` in a field that is evaluated before there is one.
+    Result,
+    /// `$states.errorOutput` outside a Catcher.
+    ErrorOutput,
+}
+
+impl fmt::Display for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unseen::TopLevel(name) => write!(f, "Reference to '{name}' at the top level is not supported."),
+            Unseen::Root => f.write_str("Reference to '$$' is not supported."),
+            Unseen::Result => f.write_str("Field '$states.result' does not exist."),
+            Unseen::ErrorOutput => f.write_str("Field '$states.errorOutput' does not exist."),
+        }
+    }
 }
 
 impl Jsonata {

@@ -10,7 +10,7 @@ use jsonata_core::parser::{self, ParserError};
 
 use super::messages;
 use super::nodes::{self, for_each_child};
-use super::{Refused, Sees};
+use super::{Refused, Sees, Unseen};
 
 /// Parses an expression, or says all that AWS holds against it.
 pub(super) fn parse(text: &str, sees: Sees) -> Result<AstNode, Vec<Refused>> {
@@ -51,7 +51,7 @@ fn not_in_this_version(root: &AstNode) -> Option<String> {
 
 /// Collects what is looked up at the top level, once each, in the order it is written. The recursion is as deep as
 /// the tree.
-fn top_level(node: &AstNode, sees: Sees, found: &mut Vec<String>) {
+fn top_level(node: &AstNode, sees: Sees, found: &mut Vec<Unseen>) {
     match node {
         AstNode::Path { steps } => {
             if let Some(first) = steps.first() {
@@ -61,14 +61,12 @@ fn top_level(node: &AstNode, sees: Sees, found: &mut Vec<String>) {
                 states_field(&first.node, &second.node, sees, found);
             }
         }
-        AstNode::Name(name) => report(found, reference(name)),
-        AstNode::Variable(name) if name.is_empty() => report(found, reference("$")),
-        AstNode::ParentVariable(name) if name.is_empty() => {
-            report(found, "Reference to '$$' is not supported.".to_owned());
-        }
+        AstNode::Name(name) => report(found, Unseen::TopLevel(name.clone())),
+        AstNode::Variable(name) if name.is_empty() => report(found, Unseen::TopLevel("$".to_owned())),
+        AstNode::ParentVariable(name) if name.is_empty() => report(found, Unseen::Root),
         AstNode::Function { name, args, is_builtin } => {
             if !is_builtin {
-                report(found, reference(name));
+                report(found, Unseen::TopLevel(name.clone()));
             }
             args.iter().for_each(|arg| top_level(arg, sees, found));
         }
@@ -103,28 +101,21 @@ fn top_level(node: &AstNode, sees: Sees, found: &mut Vec<String>) {
 /// Reports `$states.errorOutput` and `$states.result` where there is none.
 // AWS: `Field '$states.errorOutput' does not exist.`; any other unknown field of `$states` is accepted.
 // AWS: unverified that the absent result is refused in the same way.
-fn states_field(first: &AstNode, second: &AstNode, sees: Sees, found: &mut Vec<String>) {
+fn states_field(first: &AstNode, second: &AstNode, sees: Sees, found: &mut Vec<Unseen>) {
     let (AstNode::Variable(variable), AstNode::Name(field)) = (first, second) else { return };
     if variable != "states" {
         return;
     }
-    let there = match field.as_str() {
-        "errorOutput" => sees == Sees::ErrorOutput,
-        "result" => sees == Sees::Result,
-        _ => true,
-    };
-    if !there {
-        report(found, format!("Field '$states.{field}' does not exist."));
+    match field.as_str() {
+        "errorOutput" if sees != Sees::ErrorOutput => report(found, Unseen::ErrorOutput),
+        "result" if sees != Sees::Result => report(found, Unseen::Result),
+        _ => {}
     }
 }
 
-fn reference(name: &str) -> String {
-    format!("Reference to '{name}' at the top level is not supported.")
-}
-
-fn report(found: &mut Vec<String>, message: String) {
-    if !found.contains(&message) {
-        found.push(message);
+fn report(found: &mut Vec<Unseen>, unseen: Unseen) {
+    if !found.contains(&unseen) {
+        found.push(unseen);
     }
 }
 

@@ -1,6 +1,6 @@
 //! JSONata expressions against their tables.
 
-use expressions::jsonata::{Converted, Finding, Jsonata, Refused, Scope, Sees, Template};
+use expressions::jsonata::{Converted, Finding, Jsonata, Refused, Scope, Sees, Template, Unseen};
 use expressions::{Chance, ContextObject, EvaluationError, Variables};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -166,7 +166,7 @@ fn all_that_is_wrong_with_a_payload_is_found_at_once() {
     let findings = Template::compile(&payload, Sees::Input).unwrap_err();
     let found: Vec<(&str, &Refused)> =
         findings.iter().map(|Finding { pointer, refused }| (pointer.as_str(), refused)).collect();
-    let top = |name: &str| Refused::Unsupported(format!("Reference to '{name}' at the top level is not supported."));
+    let top = |name: &str| Refused::Unsupported(Unseen::TopLevel(name.to_owned()));
     assert_eq!(
         found,
         [

@@ -27,15 +27,18 @@ fn all_findings_of_a_template_are_told_with_their_places() {
     let must = |key: &str| {
         format!("The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call")
     };
-    let found = |pointer: &str, message: String| TemplateFinding { pointer: pointer.to_owned(), message };
+    let found = |pointer: &str, field: &str, message: String| {
+        let field = Some(field.to_owned());
+        TemplateFinding { pointer: pointer.to_owned(), field, message }
+    };
     assert_eq!(
         Template::compile(&template).unwrap_err(),
         [
-            found("", must("a.$")),
-            found("/list/0", must("b.$")),
-            found("/list/1/c~0~1d", must("e.$")),
-            found("", "The field 'f' is given more than once".to_owned()),
-            found("", must("g.$")),
+            found("", "a.$", must("a.$")),
+            found("/list/0", "b.$", must("b.$")),
+            found("/list/1/c~0~1d", "e.$", must("e.$")),
+            found("", "f", "The field 'f' is given more than once".to_owned()),
+            found("", "g.$", must("g.$")),
         ]
     );
 }

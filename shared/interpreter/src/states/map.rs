@@ -149,6 +149,7 @@ fn item_input(
     iterations: &Iterations<Payload>,
     index: u32,
 ) -> Result<Payload, Raised> {
+    run.usable(path)?;
     let item = iterations.items.value().get(index as usize).unwrap_or(&Value::Null);
     match &map.item_selector {
         None => Ok(Payload::from_value(item.clone())),

@@ -201,10 +201,12 @@ fn attempt(
         None => input.clone(),
     };
     startable(task, &arguments)?;
+    // Taken apart, so that the compiler asks about a field that is new.
+    let Task { resource: _, timeout, heartbeat, credentials: _, transition: _ } = task;
     Ok(Attempt {
         arguments,
-        timeout: seconds(look, task.timeout.as_ref(), "TimeoutSeconds")?,
-        heartbeat: seconds(look, task.heartbeat.as_ref(), "HeartbeatSeconds")?,
+        timeout: seconds(look, timeout.as_ref(), "TimeoutSeconds")?,
+        heartbeat: seconds(look, heartbeat.as_ref(), "HeartbeatSeconds")?,
         role: role(look, task)?,
         call: Call::Unclaimed,
         deadline: None,

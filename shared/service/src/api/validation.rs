@@ -32,7 +32,7 @@ fn diagnostic(one: &Diagnostic) -> Value {
     let mut shown = Map::new();
     shown.insert("severity".into(), one.severity.to_string().into());
     shown.insert("code".into(), one.code.to_string().into());
-    shown.insert("message".into(), one.message.as_str().into());
+    shown.insert("message".into(), one.message().into());
     if let Some(location) = &one.location {
         shown.insert("location".into(), location.as_str().into());
     }

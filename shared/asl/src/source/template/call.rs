@@ -16,7 +16,7 @@ use crate::source::{Derived, SourceError, Substitutions, align};
 pub(super) struct Calls<'t> {
     /// The template's.
     pub text: &'t str,
-    /// What the caller knows about placeholders: it counts more than what the template says.
+    /// The caller's values of placeholders: they count more than those of the template.
     pub given: &'t Substitutions,
     /// How many bytes may still be made.
     pub room: usize,
@@ -64,7 +64,7 @@ impl<'t> Calls<'t> {
         Ok(known)
     }
 
-    /// What stands for text; lists, nothing and objects that are no calls do not.
+    /// A value as text; lists, null and objects that are no calls are none.
     pub fn text(&mut self, value: &Value, spot: &Spot) -> Result<Option<Derived>, SourceError> {
         let at = || spot.value.clone();
         Ok(Some(match value {

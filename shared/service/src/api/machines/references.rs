@@ -1,12 +1,12 @@
-//! `variableReferences`: which variables each state reads.
+//! `variableReferences`: the variables that each state reads.
 //!
 //! AWS: names are sorted, states that read none are absent, states of all nestings stand under their own names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use asl::{
-    Choice, DataFlow, Fail, Items, Kind, Map, Selection, State, StateMachine, Task, Template, Test, Text, ValueSource,
-    WaitUntil,
+    Catcher, Choice, DataFlow, Fail, Items, Kind, Map, Parallel, Pass, Rule, Selection, State, StateMachine, Task,
+    Template, Test, Text, ValueSource, Wait, WaitUntil,
 };
 use expressions::jsonata;
 
@@ -29,66 +29,85 @@ struct Read<'m> {
 }
 
 impl<'m> Read<'m> {
+    // Everything is taken apart field by field, so that the compiler asks about a field that is new.
+
     fn state(&mut self, state: &'m State) {
-        self.data_flow(&state.data);
-        for catcher in &state.catch {
-            self.template(catcher.assign.as_ref());
-            self.payload(catcher.output.as_ref());
+        let State { id: _, name: _, comment: _, query_language: _, unusable: _, data, retry: _, catch, kind } = state;
+        self.data_flow(data);
+        for Catcher { error_equals: _, result_path: _, assign, output, next: _ } in catch {
+            self.template(assign.as_ref());
+            self.payload(output.as_ref());
         }
-        match &state.kind {
+        match kind {
             Kind::Task(task) => self.task(task),
             Kind::Map(map) => self.map(map),
-            Kind::Wait(wait) => match &wait.until {
-                WaitUntil::Seconds(seconds) => self.given(Some(seconds)),
-                WaitUntil::Timestamp(timestamp) => self.given(Some(timestamp)),
+            Kind::Wait(Wait { until, transition: _ }) => match until {
+                WaitUntil::Seconds(seconds) => self.source(Some(seconds)),
+                WaitUntil::Timestamp(timestamp) => self.source(Some(timestamp)),
             },
             Kind::Choice(choice) => self.choice(choice),
             Kind::Fail(fail) => self.fail(fail),
-            Kind::Parallel(_) | Kind::Pass(_) | Kind::Succeed => {}
+            Kind::Parallel(Parallel { branches: _, transition: _ })
+            | Kind::Pass(Pass { result: _, transition: _ })
+            | Kind::Succeed => {}
         }
     }
 
     /// `ResultPath` is not looked at: it is a place to write to, and never a variable.
     fn data_flow(&mut self, data: &'m DataFlow) {
-        self.selection(&data.input_path);
-        self.selection(&data.output_path);
-        self.template(data.arguments.as_ref());
-        self.names.extend(data.result_selector.iter().flat_map(expressions::Template::variables));
-        self.template(data.assign.as_ref());
-        self.payload(data.output.as_ref());
+        let DataFlow { input_path, arguments, result_selector, result_path: _, assign, output_path, output } = data;
+        self.selection(input_path);
+        self.selection(output_path);
+        self.template(arguments.as_ref());
+        self.names.extend(result_selector.iter().flat_map(expressions::Template::variables));
+        self.template(assign.as_ref());
+        self.payload(output.as_ref());
     }
 
     fn task(&mut self, task: &'m Task) {
-        self.template(task.credentials.as_ref());
-        self.given(task.timeout.as_ref());
-        self.given(task.heartbeat.as_ref());
+        let Task { resource: _, timeout, heartbeat, credentials, transition: _ } = task;
+        self.template(credentials.as_ref());
+        self.source(timeout.as_ref());
+        self.source(heartbeat.as_ref());
     }
 
     fn map(&mut self, map: &'m Map) {
-        match &map.items {
+        let Map {
+            items,
+            item_selector,
+            processor: _,
+            has_distributed_fields: _,
+            max_concurrency,
+            tolerated_failure_count,
+            tolerated_failure_percentage,
+            transition: _,
+        } = map;
+        match items {
             Items::Path(selection) => self.selection(selection),
             Items::Jsonata(items) => self.payload(Some(items)),
         }
-        self.template(map.item_selector.as_ref());
-        self.given(Some(&map.max_concurrency));
-        self.given(map.tolerated_failure_count.as_ref());
-        self.given(map.tolerated_failure_percentage.as_ref());
+        self.template(item_selector.as_ref());
+        self.source(Some(max_concurrency));
+        self.source(tolerated_failure_count.as_ref());
+        self.source(tolerated_failure_percentage.as_ref());
     }
 
     fn choice(&mut self, choice: &'m Choice) {
-        for rule in &choice.rules {
-            match &rule.test {
+        let Choice { rules, default: _ } = choice;
+        for Rule { test, assign, output, next: _ } in rules {
+            match test {
                 Test::Compare(condition) => self.names.extend(condition.variables()),
                 Test::Jsonata(condition) => self.names.extend(condition.variables()),
                 Test::Always(_) => {}
             }
-            self.template(rule.assign.as_ref());
-            self.payload(rule.output.as_ref());
+            self.template(assign.as_ref());
+            self.payload(output.as_ref());
         }
     }
 
     fn fail(&mut self, fail: &'m Fail) {
-        for text in [&fail.error, &fail.cause].into_iter().flatten() {
+        let Fail { error, cause } = fail;
+        for text in [error, cause].into_iter().flatten() {
             match text {
                 Text::From(expression) => self.names.extend(expression.variables()),
                 Text::Jsonata(expression) => self.names.extend(expression.variables()),
@@ -104,8 +123,8 @@ impl<'m> Read<'m> {
         }
     }
 
-    fn given<T>(&mut self, given: Option<&'m ValueSource<T>>) {
-        match given {
+    fn source<T>(&mut self, source: Option<&'m ValueSource<T>>) {
+        match source {
             Some(ValueSource::Path(path)) => self.names.extend(path.variable()),
             Some(ValueSource::Jsonata(expression)) => self.names.extend(expression.variables()),
             Some(ValueSource::Literal(_)) | None => {}
