@@ -1,4 +1,4 @@
-//! What an expression costs, next to the JSONPath template of the same meaning.
+//! The cost of an expression, next to the JSONPath template of the same meaning.
 
 use std::hint::black_box;
 

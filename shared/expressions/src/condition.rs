@@ -1,6 +1,6 @@
 //! Choice rules in JSONPath: what has to hold for a rule to match.
 //!
-//! The tree is put together by whoever reads the definition; here are its meaning and the 39 operators.
+//! The definition's parser builds the tree; this module gives its meaning and the 39 operators.
 //! Deliberately absent: `Next`, `Assign` and the order of rules.
 
 mod comparison;
@@ -12,7 +12,7 @@ use crate::error::EvaluationError;
 use crate::path::Path;
 use crate::scope::Scope;
 
-/// What has to hold for a Choice rule to match.
+/// The condition of a Choice rule.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
     And(Vec<Condition>),

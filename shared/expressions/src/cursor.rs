@@ -23,7 +23,7 @@ impl<'t> Cursor<'t> {
         self.text.get(self.position..).unwrap_or_default()
     }
 
-    /// What was read since `start`.
+    /// The text read since `start`.
     pub(crate) fn since(&self, start: usize) -> &'t str {
         self.text.get(start..self.position).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! What may stand behind a `.$` key: a path or a call of an intrinsic function.
+//! The value of a `.$` key: a path or a call of an intrinsic function.
 //!
 //! The text of an error names the field the expression stands in, so evaluation takes it. Deliberately absent:
 //! fields that take only a path; they hold a [`Path`] themselves and word their own errors.

@@ -1,7 +1,7 @@
 //! JSONata: `{% … %}`, compiled once from a definition and evaluated as AWS does.
 //!
-//! An adapter around the `jsonata-core` engine, which follows the reference implementation. What is AWS's own lives
-//! here: what an expression may see, the functions AWS added or took away, its bounds, and its words.
+//! An adapter around the `jsonata-core` engine, which follows the reference implementation. AWS's own rules live here:
+//! the data an expression may see, the functions AWS added or took away, its bounds, and its words.
 
 mod convert;
 mod engine;

@@ -1,4 +1,4 @@
-//! What an expression may look at while it is evaluated.
+//! The data an expression may read while it is evaluated.
 //!
 //! A scope borrows everything: one is put together per evaluated field and costs nothing. The context object is
 //! built at the first look because most expressions never read `$$`.

@@ -18,8 +18,7 @@ pub struct Template {
     node: Node,
 }
 
-/// What is wrong with a template and where: a JSON pointer relative to the template, to the object that has the
-/// field.
+/// An error in a template and its place: a JSON pointer relative to the template, to the object that has the field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateFinding {
     pub pointer: String,

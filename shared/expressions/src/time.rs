@@ -40,7 +40,7 @@ pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
-/// What follows `shape` in `text`, where a `0` of the shape stands for any digit.
+/// The rest of `text` behind `shape`, where a `0` of the shape stands for any digit.
 fn matches_shape<'t>(text: &'t [u8], shape: &[u8]) -> Option<&'t [u8]> {
     let (head, tail) = text.split_at_checked(shape.len())?;
     let fits = head.iter().zip(shape).all(|(byte, wanted)| match wanted {

@@ -54,7 +54,7 @@ pub(super) enum Function {
     Uuid,
 }
 
-/// What went wrong inside of a function; the call puts its own text around it.
+/// The failure of a function; the call puts its own text around it.
 pub(super) type Failure = String;
 
 impl Call {
@@ -156,7 +156,7 @@ impl Function {
     }
 }
 
-// What follows looks at one argument. AWS: unverified: all wordings of wrong types.
+// The functions below look at one argument. AWS: unverified: all wordings of wrong types.
 
 pub(super) fn string(values: &[Value], index: usize) -> Result<&str, Failure> {
     values.get(index).and_then(Value::as_str).ok_or_else(|| wrong(values, index, "string"))

@@ -53,7 +53,7 @@ pub(super) fn object_of(members: impl Iterator<Item = (String, JValue)>) -> JVal
     JValue::Object(Rc::new(members.collect::<JMap>()))
 }
 
-/// What an expression evaluates to, as JSON.
+/// The value of an expression, as JSON.
 pub(super) fn to_json(value: &JValue) -> Result<Value, Failure> {
     match value {
         JValue::Undefined => Err(Failure::Undefined),

@@ -197,7 +197,7 @@ impl Tree {
 /// Binds the variables an expression reads, apart from what slots have taken care of.
 fn show(context: &mut Context, scope: &Scope<'_>, reads: &[Read], is_slotted: bool) {
     for read in reads.iter().filter(|read| read.name != "states") {
-        // What a slot begins with is not read any more, but a name that stands alone is.
+        // The root of a slot is not read any more, but a name that stands alone is.
         if let Some(value) = scope.variables.get(&read.name).filter(|_| !is_slotted || read.fields.is_empty()) {
             context.bind(read.name.clone(), scope.converted(value));
         } else if read.name == "eval" {

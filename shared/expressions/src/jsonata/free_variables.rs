@@ -33,7 +33,7 @@ pub(super) fn fill_slots(root: &mut AstNode) -> Vec<Slot> {
     search.slots.unwrap_or_default()
 }
 
-/// One walk for both: who knows what is free knows where. The recursion is as deep as the tree.
+/// One walk for both: finding the free variables finds their places. The recursion is as deep as the tree.
 struct Search {
     bound: Vec<String>,
     reads: Vec<Read>,
@@ -64,7 +64,7 @@ impl Search {
             }),
             AstNode::Block(nodes) => self.inside(|search| nodes.iter_mut().for_each(|node| search.visit(node))),
             AstNode::Binary { op: BinaryOp::ColonEqual, lhs, rhs } => self.assign(lhs, rhs),
-            // What the steps bind is known to the grouping and ordering around them.
+            // The grouping and ordering around the steps see the variables that the steps bind.
             AstNode::ObjectTransform { .. } | AstNode::Sort { .. } => self.inside(|search| {
                 for_each_child_mut(node, &mut |child| match child {
                     AstNode::Path { .. } => search.path(child),
@@ -131,7 +131,7 @@ impl Search {
         }
     }
 
-    /// What is handed to a call may be a function.
+    /// An argument of a call may be a function.
     fn handed(&mut self, node: &mut AstNode) {
         match node {
             AstNode::Variable(name) => self.mention(name, functions::exists(name)),

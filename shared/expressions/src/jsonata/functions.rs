@@ -35,7 +35,7 @@ pub(super) fn exists(name: &str) -> bool {
     NAMES.binary_search(&name).is_ok()
 }
 
-/// What a function of ours can reach.
+/// The world a function of ours can reach.
 pub(super) struct World {
     /// Milliseconds since 1970.
     pub now: i64,
@@ -104,7 +104,7 @@ impl Own {
     pub fn register(self, evaluator: &mut Evaluator, world: &Rc<World>) -> Result<(), EvaluatorError> {
         let world = Rc::clone(world);
         let function = move |args: &[JValue]| {
-            // What follows the last argument a function takes is refused, unless it is nothing.
+            // An argument behind the last one a function takes is refused, unless it is nothing.
             match args.get(self.arity..).and_then(|rest| rest.iter().position(|arg| !arg.is_undefined())) {
                 Some(surplus) if !self.name.starts_with('.') => Err(mismatch(self.name, self.arity + surplus + 1)),
                 _ => (self.function)(&world, args),

@@ -1,4 +1,4 @@
-//! What keeps an expression within bounds that the engine does not know.
+//! Bounds of an expression that the engine does not know.
 //!
 //! The engine bounds the time, the depth and the length of a sequence. It does not bound a text that is doubled again
 //! and again, or a structure whose parts are shared so often that writing it down takes forever. AWS lets one value have
@@ -136,7 +136,7 @@ fn is_literal(node: &AstNode) -> bool {
     matches!(node, AstNode::String(_) | AstNode::Number(_) | AstNode::Boolean(_) | AstNode::Null)
 }
 
-/// What becomes of a node's value.
+/// The fate of a node's value.
 #[derive(Clone, Copy, PartialEq)]
 enum Value {
     /// It is part of something that is kept.
@@ -215,7 +215,7 @@ impl Guards {
         }
     }
 
-    /// What a name is given, or a function of the expression: it may come round again.
+    /// The value of a name, or a function of the expression: it may come round again.
     fn assigned(&mut self, node: &mut AstNode) {
         let fixed = is_literal(node)
             || matches!(node, AstNode::Lambda { .. } | AstNode::Variable(_) | AstNode::Placeholder)
@@ -226,7 +226,7 @@ impl Guards {
         }
     }
 
-    /// What is turned into text: a structure that is made for this is weighed before.
+    /// A value that is turned into text: a structure that is made for this is weighed before.
     fn written(&mut self, node: &mut AstNode) {
         let made = matches!(node, AstNode::Array(_) | AstNode::Object(_));
         self.node(node, Value::Dropped);
@@ -302,8 +302,8 @@ impl Guards {
         }
     }
 
-    /// What a function answers, where that is not another call of the expression's own: those must stay the last thing
-    /// that is done, and have their arguments weighed.
+    /// The result of a function, where that is not another call of the expression's own: those must stay in tail
+    /// position, and have their arguments weighed.
     fn hold_tail(&self, node: &mut AstNode) {
         match node {
             AstNode::Conditional { then_branch, else_branch, .. } => {

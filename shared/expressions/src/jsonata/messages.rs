@@ -35,7 +35,7 @@ pub(super) enum Failure {
     Internal,
 }
 
-/// What a replay of a failed evaluation saw where it failed, for the gaps the engine leaves.
+/// The values a replay of a failed evaluation saw where it failed, for the gaps the engine leaves.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Witness {
     /// The function called last, and its arguments.
@@ -97,7 +97,7 @@ impl Failure {
     }
 }
 
-/// What a function of ours tells the engine when a value is too large.
+/// The error of a function of ours when a value is too large.
 pub(super) const TOO_LARGE: &str = "Expression evaluation memory limit exceeded: Check for excessive memory usage";
 
 fn about(text: &str, field: &str, ending: &str) -> String {

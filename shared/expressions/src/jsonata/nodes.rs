@@ -8,146 +8,94 @@ use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 /// The deepest nesting AWS evaluates.
 pub(super) const DEEPEST: usize = 100;
 
-/// Calls `look` with every node directly below `node`, in the order they are written.
-pub(super) fn for_each_child<'a>(node: &'a AstNode, look: &mut dyn FnMut(&'a AstNode)) {
-    match node {
-        AstNode::String(_)
-        | AstNode::Name(_)
-        | AstNode::Number(_)
-        | AstNode::Boolean(_)
-        | AstNode::Null
-        | AstNode::Undefined
-        | AstNode::Placeholder
-        | AstNode::Regex { .. }
-        | AstNode::Variable(_)
-        | AstNode::ParentVariable(_)
-        | AstNode::Wildcard
-        | AstNode::Descendant
-        | AstNode::Parent(_) => {}
-        AstNode::Path { steps } => steps.iter().for_each(|step| for_each_in_step(step, look)),
-        AstNode::Binary { lhs, rhs, .. } => {
-            look(lhs);
-            look(rhs);
+/// Writes the walk over the children of a node, once for looking and once for changing.
+macro_rules! for_each_child {
+    ($(#[$about:meta])* $name:ident, $iter:ident $(, $mutable:tt)?) => {
+        $(#[$about])*
+        pub(super) fn $name<'a>(
+            node: &'a $($mutable)? AstNode,
+            look: &mut dyn FnMut(&'a $($mutable)? AstNode),
+        ) {
+            match node {
+                AstNode::String(_)
+                | AstNode::Name(_)
+                | AstNode::Number(_)
+                | AstNode::Boolean(_)
+                | AstNode::Null
+                | AstNode::Undefined
+                | AstNode::Placeholder
+                | AstNode::Regex { .. }
+                | AstNode::Variable(_)
+                | AstNode::ParentVariable(_)
+                | AstNode::Wildcard
+                | AstNode::Descendant
+                | AstNode::Parent(_) => {}
+                AstNode::Path { steps } => {
+                    for PathStep { node, stages, .. } in steps {
+                        look(node);
+                        for stage in stages {
+                            match stage {
+                                Stage::Filter(predicate) => look(predicate),
+                                Stage::KeepArray | Stage::Index(_) => {}
+                            }
+                        }
+                    }
+                }
+                AstNode::Binary { lhs, rhs, .. } => {
+                    look(lhs);
+                    look(rhs);
+                }
+                AstNode::Unary { operand: inner, .. }
+                | AstNode::FunctionApplication(inner)
+                | AstNode::Lambda { body: inner, .. } => look(inner),
+                AstNode::Function { args: nodes, .. }
+                | AstNode::Array(nodes)
+                | AstNode::ArrayGroup(nodes)
+                | AstNode::Block(nodes) => nodes.$iter().for_each(look),
+                AstNode::Call { procedure, args } => {
+                    look(procedure);
+                    args.$iter().for_each(look);
+                }
+                AstNode::Object(pairs) => {
+                    for (key, value) in pairs {
+                        look(key);
+                        look(value);
+                    }
+                }
+                AstNode::ObjectTransform { input, pattern } => {
+                    look(input);
+                    for (key, value) in pattern {
+                        look(key);
+                        look(value);
+                    }
+                }
+                AstNode::Conditional { condition, then_branch, else_branch } => {
+                    look(condition);
+                    look(then_branch);
+                    else_branch.$iter().for_each(|branch| look(branch));
+                }
+                AstNode::Sort { input, terms } => {
+                    look(input);
+                    terms.$iter().for_each(|(term, _)| look(term));
+                }
+                AstNode::Transform { location, update, delete } => {
+                    look(location);
+                    look(update);
+                    delete.$iter().for_each(|delete| look(delete));
+                }
+            }
         }
-        AstNode::Unary { operand: inner, .. }
-        | AstNode::FunctionApplication(inner)
-        | AstNode::Lambda { body: inner, .. } => look(inner),
-        AstNode::Function { args: nodes, .. }
-        | AstNode::Array(nodes)
-        | AstNode::ArrayGroup(nodes)
-        | AstNode::Block(nodes) => nodes.iter().for_each(look),
-        AstNode::Call { procedure, args } => {
-            look(procedure);
-            args.iter().for_each(look);
-        }
-        AstNode::Object(pairs) => for_each_in_pairs(pairs, look),
-        AstNode::ObjectTransform { input, pattern } => {
-            look(input);
-            for_each_in_pairs(pattern, look);
-        }
-        AstNode::Conditional { condition, then_branch, else_branch } => {
-            look(condition);
-            look(then_branch);
-            else_branch.iter().for_each(|branch| look(branch));
-        }
-        AstNode::Sort { input, terms } => {
-            look(input);
-            terms.iter().for_each(|(term, _)| look(term));
-        }
-        AstNode::Transform { location, update, delete } => {
-            look(location);
-            look(update);
-            delete.iter().for_each(|delete| look(delete));
-        }
-    }
+    };
 }
 
-fn for_each_in_step<'a>(step: &'a PathStep, look: &mut dyn FnMut(&'a AstNode)) {
-    look(&step.node);
-    for stage in &step.stages {
-        match stage {
-            Stage::Filter(predicate) => look(predicate),
-            Stage::KeepArray | Stage::Index(_) => {}
-        }
-    }
+for_each_child! {
+    /// Calls `look` with every node directly below `node`, in the order they are written.
+    for_each_child, iter
 }
 
-fn for_each_in_pairs<'a>(pairs: &'a [(AstNode, AstNode)], look: &mut dyn FnMut(&'a AstNode)) {
-    for (key, value) in pairs {
-        look(key);
-        look(value);
-    }
-}
-
-/// The same for changing them.
-pub(super) fn for_each_child_mut(node: &mut AstNode, look: &mut dyn FnMut(&mut AstNode)) {
-    match node {
-        AstNode::String(_)
-        | AstNode::Name(_)
-        | AstNode::Number(_)
-        | AstNode::Boolean(_)
-        | AstNode::Null
-        | AstNode::Undefined
-        | AstNode::Placeholder
-        | AstNode::Regex { .. }
-        | AstNode::Variable(_)
-        | AstNode::ParentVariable(_)
-        | AstNode::Wildcard
-        | AstNode::Descendant
-        | AstNode::Parent(_) => {}
-        AstNode::Path { steps } => steps.iter_mut().for_each(|step| for_each_in_step_mut(step, look)),
-        AstNode::Binary { lhs, rhs, .. } => {
-            look(lhs);
-            look(rhs);
-        }
-        AstNode::Unary { operand: inner, .. }
-        | AstNode::FunctionApplication(inner)
-        | AstNode::Lambda { body: inner, .. } => look(inner),
-        AstNode::Function { args: nodes, .. }
-        | AstNode::Array(nodes)
-        | AstNode::ArrayGroup(nodes)
-        | AstNode::Block(nodes) => nodes.iter_mut().for_each(look),
-        AstNode::Call { procedure, args } => {
-            look(procedure);
-            args.iter_mut().for_each(look);
-        }
-        AstNode::Object(pairs) => for_each_in_pairs_mut(pairs, look),
-        AstNode::ObjectTransform { input, pattern } => {
-            look(input);
-            for_each_in_pairs_mut(pattern, look);
-        }
-        AstNode::Conditional { condition, then_branch, else_branch } => {
-            look(condition);
-            look(then_branch);
-            else_branch.iter_mut().for_each(|branch| look(branch));
-        }
-        AstNode::Sort { input, terms } => {
-            look(input);
-            terms.iter_mut().for_each(|(term, _)| look(term));
-        }
-        AstNode::Transform { location, update, delete } => {
-            look(location);
-            look(update);
-            delete.iter_mut().for_each(|delete| look(delete));
-        }
-    }
-}
-
-fn for_each_in_step_mut(step: &mut PathStep, look: &mut dyn FnMut(&mut AstNode)) {
-    look(&mut step.node);
-    for stage in &mut step.stages {
-        match stage {
-            Stage::Filter(predicate) => look(predicate),
-            Stage::KeepArray | Stage::Index(_) => {}
-        }
-    }
-}
-
-fn for_each_in_pairs_mut(pairs: &mut [(AstNode, AstNode)], look: &mut dyn FnMut(&mut AstNode)) {
-    for (key, value) in pairs {
-        look(key);
-        look(value);
-    }
+for_each_child! {
+    /// The same for changing them.
+    for_each_child_mut, iter_mut, mut
 }
 
 /// How many levels of evaluation a tree needs, functions it calls apart: a literal is 1.

@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str, sees: Sees) -> Result<AstNode, Vec<Refused>> {
     if found.is_empty() { Ok(root) } else { Err(found.into_iter().map(Refused::Unsupported).collect()) }
 }
 
-/// What the engine reads but JSONata 2.0.6 does not.
+/// Syntax that the engine reads but JSONata 2.0.6 does not.
 fn not_in_this_version(root: &AstNode) -> Option<String> {
     let mut waiting = vec![root];
     while let Some(node) = waiting.pop() {

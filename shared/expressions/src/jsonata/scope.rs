@@ -1,4 +1,4 @@
-//! What a JSONata expression may look at: `$states` and the workflow's variables.
+//! The data a JSONata expression may read: `$states` and the workflow's variables.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -20,7 +20,7 @@ pub(super) struct Slot {
     pub next: Option<String>,
 }
 
-/// What a path leads to.
+/// The end of a path.
 #[derive(Debug, PartialEq)]
 pub(super) enum Way<'v> {
     To(&'v Value),
@@ -82,7 +82,7 @@ impl Slot {
         Way::To(value)
     }
 
-    /// What the engine is shown; `None` where it has to find the way itself.
+    /// The value the engine gets; `None` where it has to find the way itself.
     pub fn value(&self, scope: &Scope<'_>) -> Option<JValue> {
         match (self.find(scope), &self.next) {
             (Way::ThroughArray, _) => None,

@@ -1,7 +1,7 @@
 //! JSON with expressions at any depth: `Arguments`, `Output`, `Assign`, `Items`, `ItemSelector` and their like.
 //!
-//! What is not an expression stays as it is written, in its place. Nothing is left out: an expression that evaluates
-//! to nothing is an error.
+//! Everything else stays as it is written, in its place. Nothing is left out: an expression that evaluates to nothing
+//! is an error.
 
 use serde_json::{Map, Value};
 
@@ -14,7 +14,7 @@ pub struct Template {
     node: Node,
 }
 
-/// What is wrong with an expression of a payload, and where: a JSON pointer relative to the payload.
+/// An error in an expression of a payload, and its place: a JSON pointer relative to the payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub pointer: String,

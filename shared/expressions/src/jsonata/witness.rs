@@ -1,4 +1,4 @@
-//! What an evaluation saw last before it failed.
+//! The last call and operator of an evaluation that failed.
 //!
 //! The engine's errors do not always tell which function was called with what, or what was compared. Only when an
 //! evaluation has failed with such an error is it repeated, with calls around arguments and operands that take note of

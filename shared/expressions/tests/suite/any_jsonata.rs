@@ -179,7 +179,7 @@ proptest! {
         let value = evaluate(&expression);
         prop_assert_eq!(&value, &evaluate(&expression), "{}", text);
         match value {
-            // What it answers can be written down and read again.
+            // Its value can be written down and read again.
             Ok(value) => prop_assert_eq!(json::parse(&json::to_text(&value)), Ok(value), "{}", text),
             Err(error) => {
                 prop_assert_eq!(error.error, "States.QueryEvaluationError", "{}", text);

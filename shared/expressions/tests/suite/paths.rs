@@ -130,7 +130,7 @@ fn a_path_followed_step_by_step_names_the_step_it_stops_at() {
         assert_eq!(follow("$.a.l.m"), conflict("m"));
         assert_eq!(follow("$.a.l[1]"), conflict("[1]"));
         assert_eq!(follow("$.a[*]"), Ok("[[1]]".to_owned()));
-        assert_eq!(follow("$nobody"), Err("States.Runtime: Variable not found: $nobody".to_owned()));
+        assert_eq!(follow("$absent"), Err("States.Runtime: Variable not found: $absent".to_owned()));
     });
 }
 

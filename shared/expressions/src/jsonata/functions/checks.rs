@@ -8,8 +8,8 @@ use jsonata_core::value::JValue;
 use super::{World, argument, thrown, too_large};
 use crate::jsonata::convert;
 
-/// The most bytes one evaluation may weigh altogether. What it lets go again counts, too: how much it keeps nobody
-/// knows.
+/// The most bytes one evaluation may weigh altogether. Freed values count, too: the engine does not tell how much it
+/// keeps.
 const MOST_HELD: usize = 256 << 20;
 /// The longest text to be taken apart.
 const LONGEST_SEARCHED: usize = 1 << 20;

@@ -1,6 +1,6 @@
 //! The reference implementation's message of every error code an evaluation can end with.
 //!
-//! Gaps are in braces. What fills them is looked for in the engine's message first, then in what a replay saw.
+//! Gaps are in braces. They are filled from the engine's message first, then from the values a replay saw.
 
 use serde_json::Value;
 
