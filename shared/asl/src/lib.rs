@@ -31,4 +31,5 @@ mod variables;
 pub use definition::{Parsed, parse};
 pub use diagnostics::{Code, Diagnostic, Severity, invalid_definition_message};
 pub use machine::*;
+pub use optimised::{error_prefix, performed_actions};
 pub use resource::*;

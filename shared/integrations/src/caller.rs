@@ -1,10 +1,8 @@
-//! One signed request to an AWS service, or to an endpoint of one's own that speaks like one.
+//! One signed request to an AWS service, or to an own endpoint that speaks like one.
 //!
-//! Sent once per call, whatever happens; see [`crate::connection`] for the one exception. What an answer means is for
-//! the service's own module to say. Payloads never reach a log: the signer is given their hash.
+//! Sent once per call, whatever happens; see [`crate::connection`] for the one exception. The service's own module reads
+//! the answer. Payloads never reach a log: the signer is given their hash.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -12,78 +10,17 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
+use http::header::USER_AGENT;
 use engine::ports::TaskRole;
-use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use http::{Method, StatusCode};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
 use crate::connection::Connection;
 use crate::credentials::CredentialSource;
 use crate::endpoint::Endpoint;
+use crate::exchange::{Answer, CallError, Request};
 use crate::partition::{Home, dns_suffix};
 use crate::roles::{self, Roles};
-
-/// What to send.
-#[derive(Debug, Clone)]
-pub struct Request {
-    pub method: Method,
-    /// Begins with a slash, percent-encoded, with the query.
-    pub path: String,
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    pub body: Bytes,
-    /// Everything together has to be over by then: credentials, connecting, sending, reading.
-    pub timeout: Duration,
-    /// The most bytes of the answer's body to read.
-    pub answer_limit: usize,
-}
-
-/// What came back, whatever its status.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-}
-
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CallError {
-    /// Nothing was sent: no credentials, no connection, or a request that cannot be written.
-    NotSent { reason: String },
-    /// It was sent, or may have been, and may have been executed.
-    Lost { reason: String },
-    /// The time given was over; it may have been executed.
-    TimedOut,
-    /// The answer is longer than the limit of bytes.
-    TooLarge { limit: usize },
-    /// Nothing was sent: the role that the request was to be made in is not to be had.
-    RoleRefused { role: TaskRole },
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotSent { reason } | Self::Lost { reason } => f.write_str(reason),
-            Self::TimedOut => f.write_str("the time for the call was over"),
-            Self::TooLarge { limit } => write!(f, "the answer is longer than {limit} bytes"),
-            Self::RoleRefused { role } => write!(f, "the role {} cannot be assumed", role.arn),
-        }
-    }
-}
-
-impl std::error::Error for CallError {}
-
-impl Answer {
-    /// The value of a header as text.
-    pub(crate) fn header(&self, name: &str) -> Option<String> {
-        self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-    }
-
-    pub(crate) fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.body)
-    }
-}
 
 /// Signs requests and sends them.
 pub struct Caller {
@@ -93,7 +30,7 @@ pub struct Caller {
 }
 
 enum Place {
-    /// Everything goes here. Where nobody checks who calls, there are no roles.
+    /// Everything goes here. An endpoint that checks no signatures has no roles.
     Own {
         endpoint: Endpoint,
         roles: Option<Roles>,
@@ -105,7 +42,7 @@ enum Place {
 }
 
 impl Caller {
-    /// Sends everything to `endpoint`, signed with the environment's keys or with dummies, in nobody's role.
+    /// Sends everything to `endpoint`, signed with the environment's keys or with dummies, in no role.
     pub fn at_endpoint(endpoint: Endpoint) -> Self {
         Self::at_own(endpoint, None)
     }
@@ -137,7 +74,7 @@ impl Caller {
         matches!(self.place, Place::Aws { .. })
     }
 
-    /// Sends `request` to `service` in `region`, once: in the role, where there are roles, or in one's own name.
+    /// Sends `request` to `service` in `region`, once: in the role, where there are roles, else in the program's own name.
     pub async fn send(
         &self,
         service: &str,
@@ -153,7 +90,7 @@ impl Caller {
         tokio::time::timeout(timeout, sending).await.unwrap_or(Err(CallError::TimedOut))
     }
 
-    /// Those of the role, or one's own.
+    /// Those of the role, or the program's own.
     async fn credentials_of(&self, role: Option<&TaskRole>, timeout: Duration) -> Result<Credentials, CallError> {
         let roles = match &self.place {
             Place::Own { roles, .. } => roles.as_ref(),
@@ -170,7 +107,7 @@ impl Caller {
     async fn assume(&self, role: &TaskRole, region: &str, timeout: Duration) -> Result<Credentials, CallError> {
         let (request, own) = (roles::request(role, timeout), self.own_credentials().await?);
         let answer = self.sign_and_send(roles::SERVICE, region, request, own).await;
-        // Who was asked for the role has made no call of the task's.
+        // STS alone was called: the task's own call was not made.
         let answer = answer.map_err(|error| CallError::NotSent { reason: error.to_string() })?;
         roles::read(role, &answer)
     }

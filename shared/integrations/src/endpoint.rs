@@ -1,26 +1,23 @@
-//! Endpoints of one's own: where services are called when not at AWS.
+//! Own endpoints: the places of services that are not called at AWS.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
 
+use crate::roles;
+
 /// An `http` or `https` URL with a host, perhaps with a path; no slash at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint(String);
 
-/// Where each service is called; at AWS when nothing is said.
+/// The own endpoints of services, by the services' names in resources (`sqs`). Services without one are called at AWS.
+/// `sts` is where roles are assumed for the tasks of services with the same endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Endpoints {
-    pub lambda: Option<Endpoint>,
-    pub dynamodb: Option<Endpoint>,
-    pub sns: Option<Endpoint>,
-    pub sqs: Option<Endpoint>,
-    /// Where roles are assumed for what has the same endpoint.
-    pub sts: Option<Endpoint>,
-}
+pub struct Endpoints(BTreeMap<String, Endpoint>);
 
-/// An endpoint that is no `http` or `https` URL with a host.
+/// A text that is no [`Endpoint`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidEndpoint {
     pub url: String,
@@ -55,18 +52,29 @@ impl FromStr for Endpoint {
 }
 
 impl Endpoints {
-    /// What the environment says, in the names of Step Functions Local; `AWS_ENDPOINT_URL` is for all that have none.
+    /// The environment's endpoints, in the names of Step Functions Local: `SQS_ENDPOINT`; `AWS_ENDPOINT_URL` is that of
+    /// all other services.
     pub fn from_environment() -> Result<Self, InvalidEndpoint> {
         let present = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let named =
-            |name: &str| present(name).or_else(|| present("AWS_ENDPOINT_URL")).map(|url| url.parse()).transpose();
-        Ok(Self {
-            lambda: named("LAMBDA_ENDPOINT")?,
-            dynamodb: named("DYNAMODB_ENDPOINT")?,
-            sns: named("SNS_ENDPOINT")?,
-            sqs: named("SQS_ENDPOINT")?,
-            sts: named("STS_ENDPOINT")?,
-        })
+        let performed = asl::performed_actions().map(|(service, _)| service).chain([roles::SERVICE]);
+        let mut endpoints = Self::default();
+        for service in performed.collect::<BTreeSet<&str>>() {
+            let own = format!("{}_ENDPOINT", service.to_ascii_uppercase());
+            if let Some(url) = present(&own).or_else(|| present("AWS_ENDPOINT_URL")) {
+                endpoints = endpoints.with(service, url.parse()?);
+            }
+        }
+        Ok(endpoints)
+    }
+
+    /// These, with `endpoint` as the place of a service.
+    pub fn with(mut self, service: &str, endpoint: Endpoint) -> Self {
+        self.0.insert(service.to_owned(), endpoint);
+        self
+    }
+
+    pub(crate) fn get(&self, service: &str) -> Option<&Endpoint> {
+        self.0.get(service)
     }
 }
 

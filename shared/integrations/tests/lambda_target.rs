@@ -19,11 +19,7 @@ fn home() -> Home {
 }
 
 fn targets(url: &str) -> Targets {
-    Targets::new(
-        Endpoints { lambda: Some(url.parse().unwrap()), ..Endpoints::default() },
-        &home(),
-        credentials::environment(),
-    )
+    Targets::new(Endpoints::default().with("lambda", url.parse().unwrap()), &home(), credentials::environment())
 }
 
 fn function() -> Resource {
