@@ -83,7 +83,11 @@ fn look(name: &str, value: &Value, holds: Holds, problems: &mut Vec<String>) {
 }
 
 /// An attribute's value: an object whose one member tells its type. Nesting is bounded by what an input may nest.
+// AWS: a plain text is one of type `S`, as an execution published by its author shows.
 fn attribute(name: &str, value: &Value, problems: &mut Vec<String>) {
+    if value.is_string() {
+        return;
+    }
     let Some(typed) = value.as_object() else {
         problems.push(no_structure(name));
         return;
@@ -154,9 +158,10 @@ mod tests {
             (
                 "dynamodb:updateItem",
                 json!({"TableName": "t", "ExpressionAttributeValues": {
-                    ":a": {"M": {"x": {"L": [{"S": true}, {"S": "s"}, 7]}}}, ":b": "text", ":c": {"BOOL": true},
+                    ":a": {"M": {"x": {"L": [{"S": true}, {"S": "s"}, "s", 7]}}}, ":b": "text", ":c": {"BOOL": true},
+                    ":d": true,
                 }}),
-                vec![no_text("S"), no_structure("L"), no_structure(":b")],
+                vec![no_text("S"), no_structure("L"), no_structure(":d")],
             ),
             ("dynamodb:getItem", json!({"TableName": "t", "Key": {}, "Item": {}}), vec![unsupported("Item")]),
             ("batch:submitJob", json!({"whatever": 1}), vec![]),

@@ -18,7 +18,7 @@ pub(crate) fn request(target: &str, action: &str, members: &Arguments<'_>, timeo
         if body.len() > 1 {
             body.push(',');
         }
-        body.push_str(&serde_json::Value::from(name.as_str()).to_string());
+        body.push_str(&json::quoted(name));
         body.push(':');
         body.push_str(&json::compact(value));
     }
