@@ -33,7 +33,7 @@ pub(crate) fn names(integration: &Integration) -> Option<impl Iterator<Item = &'
 
 /// The refusal of a field that an action does not have.
 // AWS: as reported in public; the field's name stands between double quotes.
-pub(crate) fn unsupported(field: &str) -> String {
+pub fn unsupported(field: &str) -> String {
     format!("The field \"{field}\" is not supported by Step Functions")
 }
 

@@ -28,6 +28,7 @@ mod state;
 mod states;
 mod variables;
 
+pub use arguments::unsupported as unsupported_field;
 pub use definition::{Parsed, parse};
 pub use diagnostics::{Code, Diagnostic, Severity, invalid_definition_message};
 pub use machine::*;

@@ -7,11 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
+    sign,
+};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
-use http::header::USER_AGENT;
 use engine::ports::TaskRole;
+use http::header::USER_AGENT;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
@@ -21,6 +24,45 @@ use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, CallError, Request};
 use crate::partition::{Home, dns_suffix};
 use crate::roles::{self, Roles};
+
+/// Where a request goes at AWS, and how it is signed there and at own endpoints.
+#[derive(Debug, Clone, Copy)]
+pub struct Destination<'a> {
+    /// The name that requests are signed for.
+    pub service: &'a str,
+    pub region: &'a str,
+    /// The host at AWS; `None` is `SERVICE.REGION` in the domain of the partition.
+    pub host: Option<&'a str>,
+    pub signing: Signing,
+}
+
+/// How a request is signed with Signature Version 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signing {
+    Usual,
+    /// The path is encoded once, and the body's hash is a header.
+    S3,
+    None,
+}
+
+impl<'a> Destination<'a> {
+    /// A service at its usual host.
+    pub fn usual(service: &'a str, region: &'a str) -> Self {
+        Self { service, region, host: None, signing: Signing::Usual }
+    }
+}
+
+impl Signing {
+    fn settings(self) -> SigningSettings {
+        let mut settings = SigningSettings::default();
+        if self == Self::S3 {
+            settings.percent_encoding_mode = PercentEncodingMode::Single;
+            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+            settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        }
+        settings
+    }
+}
 
 /// Signs requests and sends them.
 pub struct Caller {
@@ -74,18 +116,17 @@ impl Caller {
         matches!(self.place, Place::Aws { .. })
     }
 
-    /// Sends `request` to `service` in `region`, once: in the role, where there are roles, else in the program's own name.
+    /// Sends `request` once: in the role, where there are roles, else in the program's own name.
     pub async fn send(
         &self,
-        service: &str,
-        region: &str,
+        destination: &Destination<'_>,
         role: Option<&TaskRole>,
         request: Request,
     ) -> Result<Answer, CallError> {
         let timeout = request.timeout;
         let sending = async {
             let credentials = self.credentials_of(role, timeout).await?;
-            self.sign_and_send(service, region, request, credentials).await
+            self.sign_and_send(destination, request, credentials).await
         };
         tokio::time::timeout(timeout, sending).await.unwrap_or(Err(CallError::TimedOut))
     }
@@ -106,7 +147,7 @@ impl Caller {
 
     async fn assume(&self, role: &TaskRole, region: &str, timeout: Duration) -> Result<Credentials, CallError> {
         let (request, own) = (roles::request(role, timeout), self.own_credentials().await?);
-        let answer = self.sign_and_send(roles::SERVICE, region, request, own).await;
+        let answer = self.sign_and_send(&Destination::usual(roles::SERVICE, region), request, own).await;
         // STS alone was called: the task's own call was not made.
         let answer = answer.map_err(|error| CallError::NotSent { reason: error.to_string() })?;
         roles::read(role, &answer)
@@ -114,14 +155,15 @@ impl Caller {
 
     async fn sign_and_send(
         &self,
-        service: &str,
-        region: &str,
+        destination: &Destination<'_>,
         request: Request,
         credentials: Credentials,
     ) -> Result<Answer, CallError> {
-        let url = match &self.place {
-            Place::Own { endpoint, .. } => format!("{}{}", endpoint.as_str(), request.path),
-            Place::Aws { dns_suffix, .. } => format!("https://{service}.{region}.{dns_suffix}{}", request.path),
+        let Destination { service, region, host, .. } = destination;
+        let url = match (&self.place, host) {
+            (Place::Own { endpoint, .. }, _) => format!("{}{}", endpoint.as_str(), request.path),
+            (Place::Aws { .. }, Some(host)) => format!("https://{host}{}", request.path),
+            (Place::Aws { dns_suffix, .. }, None) => format!("https://{service}.{region}.{dns_suffix}{}", request.path),
         };
         let connection = self
             .connection
@@ -130,14 +172,13 @@ impl Caller {
             })
             .await?;
         let limit = request.answer_limit;
-        let signed = signed(service, region, &url, request, credentials)?;
+        let signed = signed(destination, &url, request, credentials)?;
         connection.exchange(signed, limit).await
     }
 }
 
 fn signed(
-    service: &str,
-    region: &str,
+    destination: &Destination<'_>,
     url: &str,
     request: Request,
     credentials: Credentials,
@@ -145,10 +186,10 @@ fn signed(
     let identity = credentials.into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
-        .region(region)
-        .name(service)
+        .region(destination.region)
+        .name(destination.service)
         .time(SystemTime::now())
-        .settings(SigningSettings::default())
+        .settings(destination.signing.settings())
         .build()
         .map_err(|error| not_sent("The request could not be signed", &error))?
         .into();
@@ -156,8 +197,13 @@ fn signed(
     let headers = request.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let signable = SignableRequest::new(request.method.as_str(), url, headers, hash)
         .map_err(|error| not_sent("The request could not be signed", &error))?;
-    let (instructions, _) =
-        sign(signable, &parameters).map_err(|error| not_sent("The request could not be signed", &error))?.into_parts();
+    let instructions = match destination.signing {
+        Signing::None => None,
+        Signing::Usual | Signing::S3 => {
+            let signed = sign(signable, &parameters);
+            Some(signed.map_err(|error| not_sent("The request could not be signed", &error))?.into_parts().0)
+        }
+    };
 
     let mut built = http::Request::builder()
         .method(request.method)
@@ -166,7 +212,7 @@ fn signed(
     for (name, value) in request.headers {
         built = built.header(name, value);
     }
-    for (name, value) in instructions.headers() {
+    for (name, value) in instructions.iter().flat_map(|instructions| instructions.headers()) {
         built = built.header(name, value);
     }
     built.body(request.body).map_err(|error| not_sent("The request could not be written", &error))

@@ -5,9 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use engine::ports::TaskRole;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
-use engine::ports::TaskRole;
 
 /// A request to a service, not yet signed.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use engine::ports::{TaskAnswer, TaskCall};
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Destination};
 use crate::partition::Home;
 use crate::sdk_v1::SdkV1;
 use invocation::{Invocation, Naming};
@@ -111,7 +111,8 @@ impl LambdaTarget {
             Err(message) => return failure::invalid_request(message),
         };
         let began = Instant::now();
-        let result = self.caller.send(SERVICE, &self.home.region, call.role.as_ref(), request).await;
+        let result =
+            self.caller.send(&Destination::usual(SERVICE, &self.home.region), call.role.as_ref(), request).await;
         let status = result.as_ref().map_or(0, |answer| answer.status.as_u16());
         tracing::debug!(
             function = invocation.function,

@@ -11,6 +11,7 @@
 
 mod aws_json;
 mod caller;
+mod callers;
 mod connection;
 pub mod credentials;
 mod endpoint;
@@ -22,10 +23,13 @@ mod optimised;
 mod partition;
 mod query;
 mod roles;
+mod sdk;
 mod sdk_v1;
 mod targets;
+mod withheld;
 
-pub use caller::Caller;
+pub use caller::{Caller, Destination, Signing};
+pub use callers::AwsCalls;
 pub use endpoint::{Endpoint, Endpoints, InvalidEndpoint};
 pub use exchange::{Answer, CallError, Request};
 pub use mocks::{InvalidMocks, Mocked, Mocks};

@@ -17,7 +17,7 @@ use asl::Integration;
 use engine::ports::{TaskAnswer, TaskCall};
 use serde_json::value::RawValue;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Destination};
 use crate::exchange::{Answer, Request};
 use crate::json;
 use crate::partition::Home;
@@ -93,7 +93,7 @@ impl ServiceTarget {
         let region = region(&arguments).unwrap_or_else(|| self.home.region.clone());
         let request = request(action, &arguments, call.timeout.min(LIMIT));
         let began = Instant::now();
-        let result = self.caller.send(names.service, &region, call.role.as_ref(), request).await;
+        let result = self.caller.send(&Destination::usual(names.service, &region), call.role.as_ref(), request).await;
         let status = result.as_ref().map_or(0, |answer| answer.status.as_u16());
         tracing::debug!(
             service = names.service,

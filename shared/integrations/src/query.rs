@@ -24,13 +24,17 @@ impl Form {
         }
     }
 
+    pub(crate) fn into_bytes(self) -> Bytes {
+        Bytes::from(self.0)
+    }
+
     pub(crate) fn request(self, timeout: Duration, answer_limit: usize) -> Request {
         let form = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
         Request {
             method: http::Method::POST,
             path: "/".to_owned(),
             headers: vec![(CONTENT_TYPE, form)],
-            body: Bytes::from(self.0),
+            body: self.into_bytes(),
             timeout,
             answer_limit,
         }
@@ -57,6 +61,6 @@ pub(crate) fn error(answer: &Answer) -> ServiceError {
         exception: code.clone(),
         code,
         message: Some(said("Message").unwrap_or_else(|| excerpt(&text))),
-        request_id: request_id(answer).or_else(|| said("RequestId")),
+        request_id: request_id(answer).or_else(|| said("RequestId")).or_else(|| said("RequestID")),
     }
 }

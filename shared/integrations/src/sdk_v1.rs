@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::ports::TaskAnswer;
+use engine::ports::{TaskAnswer, TaskRole};
 use http::HeaderMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -87,19 +87,8 @@ impl SdkV1 {
                 &self.error("ClientExecutionTimeoutException"),
                 "Client execution did not complete before the specified timeout configuration.".to_owned(),
             ),
-            CallError::RoleRefused { role } => failed(
-                "States.TaskFailed",
-                format!(
-                    "The role {} is not authorized to assume the task state's role, {}.",
-                    role.machine_role, role.arn
-                ),
-            ),
-            CallError::TooLarge { limit: _ } => failed(
-                "States.DataLimitExceeded",
-                format!(
-                    "The state/task '{task}' returned a result with a size exceeding the maximum number of bytes service limit."
-                ),
-            ),
+            CallError::RoleRefused { role } => role_refused(role),
+            CallError::TooLarge { limit: _ } => too_large(task),
         }
     }
 
@@ -179,6 +168,21 @@ impl SdkV1 {
 
 pub(crate) fn failed(error: &str, cause: String) -> TaskAnswer {
     TaskAnswer::Failed { error: error.to_owned(), cause: Some(cause) }
+}
+
+/// The failure of a task whose role cannot be assumed.
+pub(crate) fn role_refused(role: &TaskRole) -> TaskAnswer {
+    let TaskRole { arn, machine_role, machine: _ } = role;
+    failed(
+        "States.TaskFailed",
+        format!("The role {machine_role} is not authorized to assume the task state's role, {arn}."),
+    )
+}
+
+/// The failure of a task whose answer is longer than any result may be.
+pub(crate) fn too_large(task: &str) -> TaskAnswer {
+    let cause = "returned a result with a size exceeding the maximum number of bytes service limit.";
+    failed("States.DataLimitExceeded", format!("The state/task '{task}' {cause}"))
 }
 
 /// The id that the service gave the request.

@@ -12,43 +12,48 @@ use async_trait::async_trait;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use engine::ports::{TaskAnswer, TaskCall, Tasks};
 
-use crate::caller::Caller;
+use crate::callers::{AwsCalls, Callers};
 use crate::endpoint::Endpoints;
+use crate::lambda;
 use crate::lambda::LambdaTarget;
-use crate::optimised::{self, ServiceTarget};
+use crate::optimised::{self, Service, ServiceTarget};
 use crate::partition::Home;
+use crate::sdk::{self, Call, SdkTarget};
 use crate::sdk_v1::failed;
-use crate::{lambda, roles};
 
 /// Every target there is.
 pub struct Targets {
     lambda: LambdaTarget,
     services: Vec<ServiceTarget>,
+    sdk: SdkTarget,
 }
 
 impl Targets {
     /// Targets at their endpoints; those without one are at AWS, called with these credentials, and share connections. The
     /// roles of tasks are assumed at AWS, and at endpoints where STS is, too; other endpoints check nothing.
     pub fn new(endpoints: Endpoints, home: &Home, credentials: SharedCredentialsProvider) -> Self {
-        let aws = Arc::new(Caller::at_aws(home, credentials));
-        let caller = |service: &str| match endpoints.get(service) {
-            None => aws.clone(),
-            // A role of one place means nothing at another.
-            Some(place) if endpoints.get(roles::SERVICE) == Some(place) => {
-                Arc::new(Caller::at_endpoint_with_roles(place.clone(), &home.region))
-            }
-            Some(place) => Arc::new(Caller::at_endpoint(place.clone())),
-        };
+        let callers = Arc::new(Callers::new(endpoints, home, credentials));
         let services = optimised::SERVICES.iter();
-        let services = services.map(|row| ServiceTarget::new(row, caller(row.names.service), home.clone()));
-        Self { services: services.collect(), lambda: LambdaTarget::new(caller(lambda::SERVICE), home.clone()) }
+        let target =
+            |row: &&'static Service| ServiceTarget::new(row, callers.of(row.names.service).clone(), home.clone());
+        Self {
+            services: services.map(target).collect(),
+            lambda: LambdaTarget::new(callers.of(lambda::SERVICE).clone(), home.clone()),
+            sdk: SdkTarget::new(callers, home.clone()),
+        }
     }
 
     /// Refuses calls of what has one of these names: the installation's own table and queue. Credentials of the worker may
     /// touch them, and workflows must not through it: they hold the installation's key and every client's data.
     pub fn withholding(mut self, names: &[String]) -> Self {
         self.services.iter_mut().for_each(|service| service.withhold(names));
+        self.sdk.withhold(names);
         self
+    }
+
+    /// Lets tasks call these services through the SDK at AWS in the program's own name.
+    pub fn allowing_aws(self, allowed: AwsCalls) -> Self {
+        Self { sdk: self.sdk.allowing_aws(allowed), ..self }
     }
 
     /// Asks for functions' own timeouts: for a caller whose time is short. Takes `lambda:GetFunctionConfiguration`.
@@ -69,6 +74,9 @@ impl Targets {
             Pattern::RequestResponse | Pattern::WaitForTaskToken => {}
             Pattern::Sync | Pattern::Sync2 => return None,
         }
+        if integration.service.starts_with(sdk::PREFIX) {
+            return Call::find(integration).map(Target::Sdk);
+        }
         if !integration.is_performed() {
             return None;
         }
@@ -85,6 +93,7 @@ enum Target<'a> {
     Function(&'a str),
     Invoke,
     Service(&'a ServiceTarget, &'a str),
+    Sdk(Call),
 }
 
 #[async_trait]
@@ -95,6 +104,7 @@ impl Tasks for Targets {
             Target::Function(arn) => self.lambda.call_function(arn, &call).await,
             Target::Invoke => self.lambda.invoke(&call).await,
             Target::Service(service, action) => service.call(action, &call).await,
+            Target::Sdk(sdk) => self.sdk.call(&sdk, &call).await,
         }
     }
 
@@ -102,7 +112,7 @@ impl Tasks for Targets {
         match self.find(&call.resource) {
             Some(Target::Function(arn)) => self.lambda.limit_of_function(arn).await,
             Some(Target::Invoke) => self.lambda.limit_of_arguments(&call.arguments).await,
-            Some(Target::Service(..)) | None => optimised::LIMIT,
+            Some(Target::Service(..) | Target::Sdk(_)) | None => optimised::LIMIT,
         }
     }
 }
@@ -114,7 +124,7 @@ fn not_callable(resource: &Resource) -> TaskAnswer {
     for (service, action) in asl::performed_actions() {
         let _ = write!(cause, ", {service}:{action}");
     }
-    cause.push_str(" are the only targets so far.");
+    cause.push_str(" and actions of the SDK without event streams are the only targets so far.");
     failed("States.Runtime", cause)
 }
 

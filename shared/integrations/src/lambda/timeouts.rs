@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::LambdaTarget;
 use super::invocation::Invocation;
+use crate::caller::Destination;
 use crate::exchange::Request;
 
 /// How long an answer holds.
@@ -72,7 +73,7 @@ impl LambdaTarget {
         let path = invocation.path(self.naming, "configuration").ok()?;
         let (method, body, headers) = (http::Method::GET, Bytes::new(), Vec::new());
         let request = Request { method, path, headers, body, timeout: PATIENCE, answer_limit: ANSWER_LIMIT };
-        let answer = self.caller.send(super::SERVICE, &self.home.region, None, request).await;
+        let answer = self.caller.send(&Destination::usual(super::SERVICE, &self.home.region), None, request).await;
         let answer = answer.inspect_err(|error| {
             tracing::debug!(function = invocation.function, %error, "how long a function may run is not known");
         });
