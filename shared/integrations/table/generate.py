@@ -158,7 +158,7 @@ class Service:
 
     def member(self, name, member, required, out):
         # A shape may name itself for the wire.
-        wire = member.get("locationName") or self.model["shapes"][member["shape"]].get("locationName")
+        wire = member.get("locationName", self.model["shapes"][member["shape"]].get("locationName"))
         if self.protocol in ("query", "ec2"):
             wire = member.get("queryName") or wire
         wire = None if wire == name else wire
