@@ -1,16 +1,17 @@
-//! What the optimised integrations that can be called accept as arguments: their fields, and what these hold.
+//! The arguments of the optimised integrations that Stepwell performs, held against their rows in [`optimised`].
 //!
 //! AWS looks at names when a machine is created, and at everything before it schedules the task: a task that cannot be
 //! started ends its execution. Nulls are members that are not sent, and the service says what it misses. Deliberately
-//! absent: what only the service knows, and integrations nobody here can call, of which anything is accepted.
+//! absent: what only the service knows; and checks of other integrations, which take anything.
 
 use serde_json::{Map, Value};
 
+use crate::optimised::Fields;
 use crate::{Integration, optimised};
 
-/// What a field holds, as far as it is looked at.
+/// The value of a field, as far as it is checked.
 #[derive(Clone, Copy)]
-enum Holds {
+pub(crate) enum Holds {
     Text,
     /// An object or a list.
     Structure,
@@ -21,88 +22,27 @@ enum Holds {
 
 use Holds::{Anything, Attributes, Structure, Text};
 
-type Fields = &'static [(&'static str, Holds)];
-
-const INVOKE: Fields = &[
-    ("ClientContext", Text),
-    ("FunctionName", Text),
-    ("InvocationType", Text),
-    ("LogType", Text),
-    ("Payload", Anything),
-    ("Qualifier", Text),
-];
-const SEND_MESSAGE: Fields = &[
-    ("DelaySeconds", Anything),
-    ("MessageAttributes", Structure),
-    ("MessageBody", Anything),
-    ("MessageDeduplicationId", Text),
-    ("MessageGroupId", Text),
-    ("MessageSystemAttributes", Structure),
-    ("QueueUrl", Text),
-];
-const PUBLISH: Fields = &[
-    ("Message", Anything),
-    ("MessageAttributes", Structure),
-    ("MessageDeduplicationId", Text),
-    ("MessageGroupId", Text),
-    ("MessageStructure", Text),
-    ("PhoneNumber", Text),
-    ("Subject", Text),
-    ("TargetArn", Text),
-    ("TopicArn", Text),
-];
-const GET_ITEM: Fields = &[
-    ("AttributesToGet", Structure),
-    ("ConsistentRead", Anything),
-    ("ExpressionAttributeNames", Structure),
-    ("Key", Attributes),
-    ("ProjectionExpression", Text),
-    ("ReturnConsumedCapacity", Text),
-    ("TableName", Text),
-];
-/// What the three that write have in common.
-const WRITE: Fields = &[
-    ("ConditionExpression", Text),
-    ("ConditionalOperator", Text),
-    ("Expected", Structure),
-    ("ExpressionAttributeNames", Structure),
-    ("ExpressionAttributeValues", Attributes),
-    ("ReturnConsumedCapacity", Text),
-    ("ReturnItemCollectionMetrics", Text),
-    ("ReturnValues", Text),
-    ("ReturnValuesOnConditionCheckFailure", Text),
-    ("TableName", Text),
-];
-const PUT_ITEM: Fields = &[("Item", Attributes)];
-const DELETE_ITEM: Fields = &[("Key", Attributes)];
-const UPDATE_ITEM: Fields = &[("AttributeUpdates", Structure), ("Key", Attributes), ("UpdateExpression", Text)];
-
-/// The fields of an action, in two parts; `None` where nothing is known of it.
-fn fields(integration: &Integration) -> Option<[Fields; 2]> {
-    Some(match (integration.service.as_str(), integration.action.as_str()) {
-        ("lambda", "invoke") => [INVOKE, &[]],
-        ("sqs", "sendMessage") => [SEND_MESSAGE, &[]],
-        ("sns", "publish") => [PUBLISH, &[]],
-        ("dynamodb", "getItem") => [GET_ITEM, &[]],
-        ("dynamodb", "putItem") => [WRITE, PUT_ITEM],
-        ("dynamodb", "deleteItem") => [WRITE, DELETE_ITEM],
-        ("dynamodb", "updateItem") => [WRITE, UPDATE_ITEM],
-        _ => return None,
-    })
+fn fields(integration: &Integration) -> Option<&'static [Fields]> {
+    optimised::fields(&integration.service, &integration.action)
 }
 
 /// The names of the fields of an action; `None` where nothing is known of it.
 pub(crate) fn names(integration: &Integration) -> Option<impl Iterator<Item = &'static str> + Clone> {
-    Some(fields(integration)?.into_iter().flatten().map(|(name, _)| *name))
+    Some(fields(integration)?.iter().copied().flatten().map(|(name, _)| *name))
 }
 
-/// What is said of a field that an action does not have.
+/// The refusal of a field that an action does not have.
 // AWS: as reported in public; the field's name stands between double quotes.
-pub(crate) fn unsupported(field: &str) -> String {
+pub fn unsupported(field: &str) -> String {
     format!("The field \"{field}\" is not supported by Step Functions")
 }
 
 impl Integration {
+    /// True for the optimised integrations that Stepwell performs: those whose arguments are known.
+    pub fn is_performed(&self) -> bool {
+        fields(self).is_some()
+    }
+
     /// Why a task cannot be started with these arguments, if it cannot: the cause without the prefix that names the state.
     pub fn refusal(&self, arguments: &Value) -> Option<String> {
         let fields = fields(self)?;
@@ -143,7 +83,11 @@ fn look(name: &str, value: &Value, holds: Holds, problems: &mut Vec<String>) {
 }
 
 /// An attribute's value: an object whose one member tells its type. Nesting is bounded by what an input may nest.
+// AWS: a plain text is one of type `S`, as an execution published by its author shows.
 fn attribute(name: &str, value: &Value, problems: &mut Vec<String>) {
+    if value.is_string() {
+        return;
+    }
     let Some(typed) = value.as_object() else {
         problems.push(no_structure(name));
         return;
@@ -214,9 +158,10 @@ mod tests {
             (
                 "dynamodb:updateItem",
                 json!({"TableName": "t", "ExpressionAttributeValues": {
-                    ":a": {"M": {"x": {"L": [{"S": true}, {"S": "s"}, 7]}}}, ":b": "text", ":c": {"BOOL": true},
+                    ":a": {"M": {"x": {"L": [{"S": true}, {"S": "s"}, "s", 7]}}}, ":b": "text", ":c": {"BOOL": true},
+                    ":d": true,
                 }}),
-                vec![no_text("S"), no_structure("L"), no_structure(":b")],
+                vec![no_text("S"), no_structure("L"), no_structure(":d")],
             ),
             ("dynamodb:getItem", json!({"TableName": "t", "Key": {}, "Item": {}}), vec![unsupported("Item")]),
             ("batch:submitJob", json!({"whatever": 1}), vec![]),

@@ -33,9 +33,11 @@ mod states;
 mod variables;
 
 pub use about::About;
+pub use arguments::unsupported as unsupported_field;
 pub use cursor::MOST_SECONDS;
 pub use definition::{Parsed, load, parse};
 pub use diagnostics::{Code, Diagnostic, Severity, invalid_definition_message};
 pub use machine::*;
+pub use optimised::{error_prefix, performed_actions};
 pub use resource::*;
 pub use state_type::StateType;

@@ -1,9 +1,13 @@
-//! The optimised integrations: what `arn:aws:states:::SERVICE:ACTION` may name, with which patterns, and which
-//! parameters they cannot do without. From AWS's table of integrations.
+//! The optimised integrations, `arn:aws:states:::SERVICE:ACTION`: one row for each service, with everything that a
+//! definition and the interpreter know of it. From AWS's table of integrations.
+//!
+//! An action whose arguments are known is one that Stepwell performs: the crate `integrations` has a file for its service,
+//! and a test there holds the two to each other. Of every other action the arguments are not checked.
 
 use crate::Pattern;
+use crate::arguments::Holds::{self, Anything, Attributes, Structure, Text};
 
-/// Which patterns an action has beside request and response.
+/// The patterns of an action beside request and response.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Also {
     Nothing,
@@ -16,120 +20,287 @@ enum Also {
 
 use Also::{Everything, Nothing, Sync, SyncToken, Token};
 
-const ACTIONS: &[(&str, &[(&str, Also)])] = &[
-    ("apigateway", &[("invoke", Token)]),
-    (
-        "athena",
-        &[
-            ("startQueryExecution", Sync),
-            ("stopQueryExecution", Nothing),
-            ("getQueryExecution", Nothing),
-            ("getQueryResults", Nothing),
+struct Service {
+    /// As resources name it: `dynamodb`.
+    name: &'static str,
+    /// How its error names begin: `DynamoDB`.
+    error_prefix: &'static str,
+    actions: &'static [Action],
+}
+
+struct Action {
+    name: &'static str,
+    patterns: Also,
+    /// AWS: the fields whose absence from `Parameters` is reported, as measured with ValidateStateMachineDefinition.
+    required: &'static [&'static str],
+    /// All fields, where they are known.
+    fields: Option<&'static [Fields]>,
+}
+
+/// Fields by their names, and what each holds.
+pub(crate) type Fields = &'static [(&'static str, Holds)];
+
+impl Action {
+    /// An action of whose arguments nothing is known.
+    const fn new(name: &'static str, patterns: Also) -> Self {
+        Self { name, patterns, required: &[], fields: None }
+    }
+
+    const fn requiring(self, required: &'static [&'static str]) -> Self {
+        Self { required, ..self }
+    }
+
+    /// The fields are those of all these lists together.
+    const fn taking(self, fields: &'static [Fields]) -> Self {
+        Self { fields: Some(fields), ..self }
+    }
+}
+
+const SERVICES: &[Service] = &[
+    Service { name: "apigateway", error_prefix: "ApiGateway", actions: &[Action::new("invoke", Token)] },
+    Service {
+        name: "athena",
+        error_prefix: "Athena",
+        actions: &[
+            Action::new("startQueryExecution", Sync),
+            Action::new("stopQueryExecution", Nothing),
+            Action::new("getQueryExecution", Nothing),
+            Action::new("getQueryResults", Nothing),
         ],
-    ),
-    ("batch", &[("submitJob", Sync)]),
-    ("bedrock", &[("invokeModel", Token), ("createModelCustomizationJob", Sync)]),
-    (
-        "codebuild",
-        &[
-            ("startBuild", Sync),
-            ("stopBuild", Nothing),
-            ("batchDeleteBuilds", Nothing),
-            ("batchGetReports", Nothing),
-            ("startBuildBatch", Sync),
-            ("stopBuildBatch", Nothing),
-            ("retryBuildBatch", Sync),
-            ("deleteBuildBatch", Nothing),
+    },
+    Service { name: "batch", error_prefix: "Batch", actions: &[Action::new("submitJob", Sync)] },
+    Service {
+        name: "bedrock",
+        error_prefix: "Bedrock",
+        actions: &[Action::new("invokeModel", Token), Action::new("createModelCustomizationJob", Sync)],
+    },
+    Service {
+        name: "codebuild",
+        error_prefix: "Codebuild",
+        actions: &[
+            Action::new("startBuild", Sync),
+            Action::new("stopBuild", Nothing),
+            Action::new("batchDeleteBuilds", Nothing),
+            Action::new("batchGetReports", Nothing),
+            Action::new("startBuildBatch", Sync),
+            Action::new("stopBuildBatch", Nothing),
+            Action::new("retryBuildBatch", Sync),
+            Action::new("deleteBuildBatch", Nothing),
         ],
-    ),
-    ("databrew", &[("startJobRun", Sync)]),
-    ("dynamodb", &[("getItem", Nothing), ("putItem", Nothing), ("deleteItem", Nothing), ("updateItem", Nothing)]),
-    ("ecs", &[("runTask", SyncToken)]),
-    (
-        "eks",
-        &[
-            ("call", Token),
-            ("runJob", SyncToken),
-            ("createCluster", Sync),
-            ("deleteCluster", Sync),
-            ("createFargateProfile", Sync),
-            ("deleteFargateProfile", Sync),
-            ("createNodegroup", Sync),
-            ("deleteNodegroup", Sync),
+    },
+    Service { name: "databrew", error_prefix: "Databrew", actions: &[Action::new("startJobRun", Sync)] },
+    Service {
+        name: "dynamodb",
+        error_prefix: "DynamoDB",
+        actions: &[
+            Action::new("getItem", Nothing).requiring(&["TableName", "Key"]).taking(&[GET_ITEM]),
+            Action::new("putItem", Nothing).requiring(&["TableName", "Item"]).taking(&[WRITE, PUT_ITEM]),
+            Action::new("deleteItem", Nothing).taking(&[WRITE, DELETE_ITEM]),
+            Action::new("updateItem", Nothing).taking(&[WRITE, UPDATE_ITEM]),
         ],
-    ),
-    (
-        "elasticmapreduce",
-        &[
-            ("createCluster", Sync),
-            ("setClusterTerminationProtection", Nothing),
-            ("terminateCluster", Sync),
-            ("addStep", Sync),
-            ("cancelStep", Nothing),
-            ("modifyInstanceFleetByName", Nothing),
-            ("modifyInstanceGroupByName", Nothing),
+    },
+    Service {
+        name: "ecs",
+        error_prefix: "ECS",
+        actions: &[Action::new("runTask", SyncToken).requiring(&["TaskDefinition"])],
+    },
+    Service {
+        name: "eks",
+        error_prefix: "Eks",
+        actions: &[
+            Action::new("call", Token),
+            Action::new("runJob", SyncToken),
+            Action::new("createCluster", Sync),
+            Action::new("deleteCluster", Sync),
+            Action::new("createFargateProfile", Sync),
+            Action::new("deleteFargateProfile", Sync),
+            Action::new("createNodegroup", Sync),
+            Action::new("deleteNodegroup", Sync),
         ],
-    ),
-    ("emr-containers", &[("createVirtualCluster", Nothing), ("deleteVirtualCluster", Sync), ("startJobRun", Sync)]),
-    (
-        "emr-serverless",
-        &[
-            ("createApplication", Sync),
-            ("startApplication", Sync),
-            ("stopApplication", Sync),
-            ("deleteApplication", Sync),
-            ("startJobRun", Sync),
-            ("cancelJobRun", Sync),
+    },
+    Service {
+        name: "elasticmapreduce",
+        error_prefix: "Elasticmapreduce",
+        actions: &[
+            Action::new("createCluster", Sync),
+            Action::new("setClusterTerminationProtection", Nothing),
+            Action::new("terminateCluster", Sync),
+            Action::new("addStep", Sync),
+            Action::new("cancelStep", Nothing),
+            Action::new("modifyInstanceFleetByName", Nothing),
+            Action::new("modifyInstanceGroupByName", Nothing),
         ],
-    ),
-    ("events", &[("putEvents", Token)]),
-    ("glue", &[("startJobRun", Sync)]),
-    ("http", &[("invoke", Nothing)]),
-    ("lambda", &[("invoke", Token)]),
-    ("mediaconvert", &[("createJob", Sync)]),
-    (
-        "sagemaker",
-        &[
-            ("createEndpoint", Nothing),
-            ("createEndpointConfig", Nothing),
-            ("createHyperParameterTuningJob", Sync),
-            ("createLabelingJob", Sync),
-            ("createModel", Nothing),
-            ("createProcessingJob", Sync),
-            ("createTrainingJob", Sync),
-            ("createTransformJob", Sync),
-            ("updateEndpoint", Nothing),
+    },
+    Service {
+        name: "emr-containers",
+        error_prefix: "Emr-containers",
+        actions: &[
+            Action::new("createVirtualCluster", Nothing),
+            Action::new("deleteVirtualCluster", Sync),
+            Action::new("startJobRun", Sync),
         ],
-    ),
-    ("sns", &[("publish", Token)]),
-    ("sqs", &[("sendMessage", Token)]),
-    ("states", &[("startExecution", Everything)]),
+    },
+    Service {
+        name: "emr-serverless",
+        error_prefix: "Emr-serverless",
+        actions: &[
+            Action::new("createApplication", Sync),
+            Action::new("startApplication", Sync),
+            Action::new("stopApplication", Sync),
+            Action::new("deleteApplication", Sync),
+            Action::new("startJobRun", Sync),
+            Action::new("cancelJobRun", Sync),
+        ],
+    },
+    Service {
+        name: "events",
+        error_prefix: "EventBridge",
+        actions: &[Action::new("putEvents", Token).requiring(&["Entries"])],
+    },
+    Service {
+        name: "glue",
+        error_prefix: "Glue",
+        actions: &[Action::new("startJobRun", Sync).requiring(&["JobName"])],
+    },
+    Service { name: "http", error_prefix: "Http", actions: &[Action::new("invoke", Nothing)] },
+    Service {
+        name: "lambda",
+        error_prefix: "Lambda",
+        actions: &[Action::new("invoke", Token).requiring(&["FunctionName"]).taking(&[INVOKE])],
+    },
+    Service { name: "mediaconvert", error_prefix: "Mediaconvert", actions: &[Action::new("createJob", Sync)] },
+    Service {
+        name: "sagemaker",
+        error_prefix: "Sagemaker",
+        actions: &[
+            Action::new("createEndpoint", Nothing),
+            Action::new("createEndpointConfig", Nothing),
+            Action::new("createHyperParameterTuningJob", Sync),
+            Action::new("createLabelingJob", Sync),
+            Action::new("createModel", Nothing),
+            Action::new("createProcessingJob", Sync),
+            Action::new("createTrainingJob", Sync),
+            Action::new("createTransformJob", Sync),
+            Action::new("updateEndpoint", Nothing),
+        ],
+    },
+    Service {
+        name: "sns",
+        error_prefix: "SNS",
+        actions: &[Action::new("publish", Token).requiring(&["Message"]).taking(&[PUBLISH])],
+    },
+    Service {
+        name: "sqs",
+        error_prefix: "SQS",
+        actions: &[Action::new("sendMessage", Token).requiring(&["QueueUrl", "MessageBody"]).taking(&[SEND_MESSAGE])],
+    },
+    Service {
+        name: "states",
+        error_prefix: "StepFunctions",
+        actions: &[Action::new("startExecution", Everything).requiring(&["StateMachineArn"])],
+    },
 ];
 
-/// AWS: the fields whose absence from `Parameters` is reported, as measured with ValidateStateMachineDefinition.
-const REQUIRED: &[(&str, &str, &[&str])] = &[
-    ("dynamodb", "getItem", &["TableName", "Key"]),
-    ("dynamodb", "putItem", &["TableName", "Item"]),
-    ("ecs", "runTask", &["TaskDefinition"]),
-    ("events", "putEvents", &["Entries"]),
-    ("glue", "startJobRun", &["JobName"]),
-    ("lambda", "invoke", &["FunctionName"]),
-    ("sns", "publish", &["Message"]),
-    ("sqs", "sendMessage", &["QueueUrl", "MessageBody"]),
-    ("states", "startExecution", &["StateMachineArn"]),
+const INVOKE: Fields = &[
+    ("ClientContext", Text),
+    ("FunctionName", Text),
+    ("InvocationType", Text),
+    ("LogType", Text),
+    ("Payload", Anything),
+    ("Qualifier", Text),
 ];
+const SEND_MESSAGE: Fields = &[
+    ("DelaySeconds", Anything),
+    ("MessageAttributes", Structure),
+    ("MessageBody", Anything),
+    ("MessageDeduplicationId", Text),
+    ("MessageGroupId", Text),
+    ("MessageSystemAttributes", Structure),
+    ("QueueUrl", Text),
+];
+const PUBLISH: Fields = &[
+    ("Message", Anything),
+    ("MessageAttributes", Structure),
+    ("MessageDeduplicationId", Text),
+    ("MessageGroupId", Text),
+    ("MessageStructure", Text),
+    ("PhoneNumber", Text),
+    ("Subject", Text),
+    ("TargetArn", Text),
+    ("TopicArn", Text),
+];
+const GET_ITEM: Fields = &[
+    ("AttributesToGet", Structure),
+    ("ConsistentRead", Anything),
+    ("ExpressionAttributeNames", Structure),
+    ("Key", Attributes),
+    ("ProjectionExpression", Text),
+    ("ReturnConsumedCapacity", Text),
+    ("TableName", Text),
+];
+/// Common to the three actions that write.
+const WRITE: Fields = &[
+    ("ConditionExpression", Text),
+    ("ConditionalOperator", Text),
+    ("Expected", Structure),
+    ("ExpressionAttributeNames", Structure),
+    ("ExpressionAttributeValues", Attributes),
+    ("ReturnConsumedCapacity", Text),
+    ("ReturnItemCollectionMetrics", Text),
+    ("ReturnValues", Text),
+    ("ReturnValuesOnConditionCheckFailure", Text),
+    ("TableName", Text),
+];
+const PUT_ITEM: Fields = &[("Item", Attributes)];
+const DELETE_ITEM: Fields = &[("Key", Attributes)];
+const UPDATE_ITEM: Fields = &[("AttributeUpdates", Structure), ("Key", Attributes), ("UpdateExpression", Text)];
 
-pub(crate) fn supports(service: &str, action: &str, pattern: Pattern) -> bool {
-    let actions = ACTIONS.iter().find(|(name, _)| *name == service).map(|(_, actions)| *actions);
-    let also = actions.into_iter().flatten().find(|(name, _)| *name == action).map(|(_, also)| *also);
-    also.is_some_and(|also| match pattern {
+fn service(name: &str) -> Option<&'static Service> {
+    SERVICES.iter().find(|service| service.name == name)
+}
+
+fn action(service_name: &str, name: &str) -> Option<&'static Action> {
+    service(service_name)?.actions.iter().find(|action| action.name == name)
+}
+
+pub(crate) fn supports(service: &str, name: &str, pattern: Pattern) -> bool {
+    action(service, name).is_some_and(|action| match pattern {
         Pattern::RequestResponse => true,
-        Pattern::Sync => matches!(also, Sync | SyncToken | Everything),
-        Pattern::Sync2 => also == Everything,
-        Pattern::WaitForTaskToken => matches!(also, Token | SyncToken | Everything),
+        Pattern::Sync => matches!(action.patterns, Sync | SyncToken | Everything),
+        Pattern::Sync2 => action.patterns == Everything,
+        Pattern::WaitForTaskToken => matches!(action.patterns, Token | SyncToken | Everything),
     })
 }
 
-pub(crate) fn required_parameters(service: &str, action: &str) -> &'static [&'static str] {
-    REQUIRED.iter().find(|(own, name, _)| *own == service && *name == action).map_or(&[], |(_, _, fields)| fields)
+pub(crate) fn required_parameters(service: &str, name: &str) -> &'static [&'static str] {
+    action(service, name).map_or(&[], |action| action.required)
+}
+
+/// The fields of an action and what they hold; `None` where they are not known.
+pub(crate) fn fields(service: &str, name: &str) -> Option<&'static [Fields]> {
+    action(service, name)?.fields
+}
+
+/// The actions that Stepwell performs, by service and name, in the order of their services.
+pub fn performed_actions() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SERVICES.iter().flat_map(|service| {
+        let performed = service.actions.iter().filter(|action| action.fields.is_some());
+        performed.map(|action| (service.name, action.name))
+    })
+}
+
+/// The first part of the error names of a service, as resources name it: `Lambda` of `lambda`, `S3` of `aws-sdk:s3`.
+pub fn error_prefix(name: &str) -> String {
+    match name.strip_prefix("aws-sdk:") {
+        None => service(name).map_or_else(|| capitalised(name), |service| service.error_prefix.to_owned()),
+        // AWS: the SDK integrations write their service with one capital only, as in `DynamoDb`.
+        Some("dynamodb") => "DynamoDb".to_owned(),
+        Some("secretsmanager") => "SecretsManager".to_owned(),
+        Some(client) => capitalised(client),
+    }
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -1,87 +1,66 @@
-//! One signed request to an AWS service, or to an endpoint of one's own that speaks like one.
+//! One signed request to an AWS service, or to an own endpoint that speaks like one.
 //!
-//! Sent once per call, whatever happens; see [`crate::connection`] for the one exception. What an answer means is for
-//! the service's own module to say. Payloads never reach a log: the signer is given their hash.
+//! Sent once per call, whatever happens; see [`crate::connection`] for the one exception. The service's own module reads
+//! the answer. Payloads never reach a log: the signer is given their hash.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
+    sign,
+};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
 use engine::ports::TaskRole;
-use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use http::{Method, StatusCode};
+use http::header::USER_AGENT;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
 use crate::connection::Connection;
 use crate::credentials::CredentialSource;
 use crate::endpoint::Endpoint;
+use crate::exchange::{Answer, CallError, Request};
 use crate::partition::{Home, dns_suffix};
 use crate::roles::{self, Roles};
 
-/// What to send.
-#[derive(Debug, Clone)]
-pub struct Request {
-    pub method: Method,
-    /// Begins with a slash, percent-encoded, with the query.
-    pub path: String,
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    pub body: Bytes,
-    /// Everything together has to be over by then: credentials, connecting, sending, reading.
-    pub timeout: Duration,
-    /// The most bytes of the answer's body to read.
-    pub answer_limit: usize,
+/// Where a request goes at AWS, and how it is signed there and at own endpoints.
+#[derive(Debug, Clone, Copy)]
+pub struct Destination<'a> {
+    /// The name that requests are signed for.
+    pub service: &'a str,
+    pub region: &'a str,
+    /// The host at AWS; `None` is `SERVICE.REGION` in the domain of the partition.
+    pub host: Option<&'a str>,
+    pub signing: Signing,
 }
 
-/// What came back, whatever its status.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+/// How a request is signed with Signature Version 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signing {
+    Usual,
+    /// The path is encoded once, and the body's hash is a header.
+    S3,
+    None,
 }
 
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CallError {
-    /// Nothing was sent: no credentials, no connection, or a request that cannot be written.
-    NotSent { reason: String },
-    /// It was sent, or may have been, and may have been executed.
-    Lost { reason: String },
-    /// The time given was over; it may have been executed.
-    TimedOut,
-    /// The answer is longer than the limit of bytes.
-    TooLarge { limit: usize },
-    /// Nothing was sent: the role that the request was to be made in is not to be had.
-    RoleRefused { role: TaskRole },
+impl<'a> Destination<'a> {
+    /// A service at its usual host.
+    pub fn usual(service: &'a str, region: &'a str) -> Self {
+        Self { service, region, host: None, signing: Signing::Usual }
+    }
 }
 
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotSent { reason } | Self::Lost { reason } => f.write_str(reason),
-            Self::TimedOut => f.write_str("the time for the call was over"),
-            Self::TooLarge { limit } => write!(f, "the answer is longer than {limit} bytes"),
-            Self::RoleRefused { role } => write!(f, "the role {} cannot be assumed", role.arn),
+impl Signing {
+    fn settings(self) -> SigningSettings {
+        let mut settings = SigningSettings::default();
+        if self == Self::S3 {
+            settings.percent_encoding_mode = PercentEncodingMode::Single;
+            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+            settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         }
-    }
-}
-
-impl std::error::Error for CallError {}
-
-impl Answer {
-    /// The value of a header as text.
-    pub(crate) fn header(&self, name: &str) -> Option<String> {
-        self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-    }
-
-    pub(crate) fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.body)
+        settings
     }
 }
 
@@ -93,7 +72,7 @@ pub struct Caller {
 }
 
 enum Place {
-    /// Everything goes here. Where nobody checks who calls, there are no roles.
+    /// Everything goes here. An endpoint that checks no signatures has no roles.
     Own {
         endpoint: Endpoint,
         roles: Option<Roles>,
@@ -105,7 +84,7 @@ enum Place {
 }
 
 impl Caller {
-    /// Sends everything to `endpoint`, signed with the environment's keys or with dummies, in nobody's role.
+    /// Sends everything to `endpoint`, signed with the environment's keys or with dummies, in no role.
     pub fn at_endpoint(endpoint: Endpoint) -> Self {
         Self::at_own(endpoint, None)
     }
@@ -137,23 +116,22 @@ impl Caller {
         matches!(self.place, Place::Aws { .. })
     }
 
-    /// Sends `request` to `service` in `region`, once: in the role, where there are roles, or in one's own name.
+    /// Sends `request` once: in the role, where there are roles, else in the program's own name.
     pub async fn send(
         &self,
-        service: &str,
-        region: &str,
+        destination: &Destination<'_>,
         role: Option<&TaskRole>,
         request: Request,
     ) -> Result<Answer, CallError> {
         let timeout = request.timeout;
         let sending = async {
             let credentials = self.credentials_of(role, timeout).await?;
-            self.sign_and_send(service, region, request, credentials).await
+            self.sign_and_send(destination, request, credentials).await
         };
         tokio::time::timeout(timeout, sending).await.unwrap_or(Err(CallError::TimedOut))
     }
 
-    /// Those of the role, or one's own.
+    /// Those of the role, or the program's own.
     async fn credentials_of(&self, role: Option<&TaskRole>, timeout: Duration) -> Result<Credentials, CallError> {
         let roles = match &self.place {
             Place::Own { roles, .. } => roles.as_ref(),
@@ -169,22 +147,23 @@ impl Caller {
 
     async fn assume(&self, role: &TaskRole, region: &str, timeout: Duration) -> Result<Credentials, CallError> {
         let (request, own) = (roles::request(role, timeout), self.own_credentials().await?);
-        let answer = self.sign_and_send(roles::SERVICE, region, request, own).await;
-        // Who was asked for the role has made no call of the task's.
+        let answer = self.sign_and_send(&Destination::usual(roles::SERVICE, region), request, own).await;
+        // STS alone was called: the task's own call was not made.
         let answer = answer.map_err(|error| CallError::NotSent { reason: error.to_string() })?;
         roles::read(role, &answer)
     }
 
     async fn sign_and_send(
         &self,
-        service: &str,
-        region: &str,
+        destination: &Destination<'_>,
         request: Request,
         credentials: Credentials,
     ) -> Result<Answer, CallError> {
-        let url = match &self.place {
-            Place::Own { endpoint, .. } => format!("{}{}", endpoint.as_str(), request.path),
-            Place::Aws { dns_suffix, .. } => format!("https://{service}.{region}.{dns_suffix}{}", request.path),
+        let Destination { service, region, host, .. } = destination;
+        let url = match (&self.place, host) {
+            (Place::Own { endpoint, .. }, _) => format!("{}{}", endpoint.as_str(), request.path),
+            (Place::Aws { .. }, Some(host)) => format!("https://{host}{}", request.path),
+            (Place::Aws { dns_suffix, .. }, None) => format!("https://{service}.{region}.{dns_suffix}{}", request.path),
         };
         let connection = self
             .connection
@@ -193,14 +172,13 @@ impl Caller {
             })
             .await?;
         let limit = request.answer_limit;
-        let signed = signed(service, region, &url, request, credentials)?;
+        let signed = signed(destination, &url, request, credentials)?;
         connection.exchange(signed, limit).await
     }
 }
 
 fn signed(
-    service: &str,
-    region: &str,
+    destination: &Destination<'_>,
     url: &str,
     request: Request,
     credentials: Credentials,
@@ -208,10 +186,10 @@ fn signed(
     let identity = credentials.into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
-        .region(region)
-        .name(service)
+        .region(destination.region)
+        .name(destination.service)
         .time(SystemTime::now())
-        .settings(SigningSettings::default())
+        .settings(destination.signing.settings())
         .build()
         .map_err(|error| not_sent("The request could not be signed", &error))?
         .into();
@@ -219,8 +197,13 @@ fn signed(
     let headers = request.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let signable = SignableRequest::new(request.method.as_str(), url, headers, hash)
         .map_err(|error| not_sent("The request could not be signed", &error))?;
-    let (instructions, _) =
-        sign(signable, &parameters).map_err(|error| not_sent("The request could not be signed", &error))?.into_parts();
+    let instructions = match destination.signing {
+        Signing::None => None,
+        Signing::Usual | Signing::S3 => {
+            let signed = sign(signable, &parameters);
+            Some(signed.map_err(|error| not_sent("The request could not be signed", &error))?.into_parts().0)
+        }
+    };
 
     let mut built = http::Request::builder()
         .method(request.method)
@@ -229,7 +212,7 @@ fn signed(
     for (name, value) in request.headers {
         built = built.header(name, value);
     }
-    for (name, value) in instructions.headers() {
+    for (name, value) in instructions.iter().flat_map(|instructions| instructions.headers()) {
         built = built.header(name, value);
     }
     built.body(request.body).map_err(|error| not_sent("The request could not be written", &error))

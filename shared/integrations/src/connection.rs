@@ -1,7 +1,7 @@
 //! One HTTP exchange: connect, send once, read a bounded answer.
 //!
-//! A connection that never opened is tried again, since nothing was sent. Nothing else is: whatever was sent may have
-//! been executed. Deliberately absent: proxies, redirects, HTTP/2.
+//! A connection that never opened is tried again, since nothing was sent. Nothing else is: a request that was sent
+//! may have been executed. Deliberately absent: proxies, redirects, HTTP/2.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::caller::{Answer, CallError};
+use crate::exchange::{Answer, CallError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Short, so that a connection the other side has dropped is rarely taken from the pool.
@@ -21,7 +21,7 @@ const POOL_IDLE: Duration = Duration::from_secs(10);
 const POOL_PER_HOST: usize = 64;
 /// Lambda answers after up to 15 minutes of silence; gateways in between forget connections much sooner.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
-/// How long to wait before the second and the third try to connect.
+/// The pauses before the second and the third try to connect.
 const CONNECT_PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(250)];
 
 /// A pool of connections. Plain HTTP never loads the certificates TLS needs, which takes tens of milliseconds.
@@ -102,7 +102,7 @@ fn connector() -> HttpConnector {
     connector
 }
 
-/// What went wrong at the bottom of a chain of errors: `Connection refused`, not `client error`.
+/// The text at the bottom of a chain of errors: `Connection refused`, not `client error`.
 fn innermost(error: &Error) -> String {
     let mut deepest = error.source();
     while let Some(next) = deepest.and_then(|error| error.source()) {

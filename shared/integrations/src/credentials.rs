@@ -1,9 +1,9 @@
-//! Whose name a request is signed in.
+//! The credentials that sign requests.
 //!
-//! At AWS: what the program that performs tasks was made with. A function finds its keys in its [`environment`]; on
-//! somebody's machine they are searched for where people keep them ([`chain`]). They are two functions and no switch, so
-//! that the chain, which brings a client of STS and more along, is not part of the functions' binaries. Either is asked at
-//! the first call and again shortly before what it gave expires. At an own endpoint: the environment's keys, or well-known
+//! At AWS: those of the program that performs tasks. A function finds its keys in its [`environment`]; on a developer's
+//! machine they are searched for in the SDK's usual places ([`chain`]). They are two functions and no switch, so that the
+//! chain, which brings a client of STS and more along, is not part of the functions' binaries. Either is asked at the
+//! first call and again shortly before its credentials expire. At an own endpoint: the environment's keys, or well-known
 //! dummies, since such endpoints want a signature's form but check nothing. The roles of a Task's `Credentials` are in
 //! [`crate::roles`].
 
@@ -49,7 +49,7 @@ impl ProvideCredentials for Chain {
     }
 }
 
-/// A source of one's own credentials, asked as rarely as possible.
+/// A source of the program's own credentials, asked as rarely as possible.
 pub(crate) struct CredentialSource {
     provider: SharedCredentialsProvider,
     /// Taken where there are none.
@@ -87,7 +87,7 @@ impl CredentialSource {
 }
 
 impl Kept {
-    /// What is kept, or else what is loaded: rarely, so every call has a pointer to that only. The lock makes simultaneous
+    /// The kept credentials, or else loaded ones: rarely, so every call has a pointer to that only. The lock makes simultaneous
     /// first calls load once.
     pub(crate) async fn or<'a, E>(&'a self, load: impl FnOnce() -> Loading<'a, E>) -> Result<Credentials, E> {
         let mut kept = self.0.lock().await;

@@ -1,26 +1,27 @@
-//! Endpoints of one's own: where services are called when not at AWS.
+//! Own endpoints: the places of services that are not called at AWS.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
 
+use crate::roles;
+
 /// An `http` or `https` URL with a host, perhaps with a path; no slash at the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint(String);
 
-/// Where each service is called; at AWS when nothing is said.
+/// The own endpoints of services, by the services' names in resources (`sqs`, `secretsmanager`). Services without one are
+/// called at AWS. `sts` is where roles are assumed for the tasks of services with the same endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Endpoints {
-    pub lambda: Option<Endpoint>,
-    pub dynamodb: Option<Endpoint>,
-    pub sns: Option<Endpoint>,
-    pub sqs: Option<Endpoint>,
-    /// Where roles are assumed for what has the same endpoint.
-    pub sts: Option<Endpoint>,
+    by_service: BTreeMap<String, Endpoint>,
+    /// The endpoint of services that have none of their own.
+    of_others: Option<Endpoint>,
 }
 
-/// An endpoint that is no `http` or `https` URL with a host.
+/// A text that is no [`Endpoint`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidEndpoint {
     pub url: String,
@@ -55,24 +56,76 @@ impl FromStr for Endpoint {
 }
 
 impl Endpoints {
-    /// What the environment says, in the names of Step Functions Local; `AWS_ENDPOINT_URL` is for all that have none.
+    /// The environment's endpoints: in the names of Step Functions Local (`SQS_ENDPOINT`), else in those of the SDKs
+    /// (`AWS_ENDPOINT_URL_SECRETS_MANAGER`); `AWS_ENDPOINT_URL` is that of all other services.
     pub fn from_environment() -> Result<Self, InvalidEndpoint> {
-        let present = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let named =
-            |name: &str| present(name).or_else(|| present("AWS_ENDPOINT_URL")).map(|url| url.parse()).transpose();
-        Ok(Self {
-            lambda: named("LAMBDA_ENDPOINT")?,
-            dynamodb: named("DYNAMODB_ENDPOINT")?,
-            sns: named("SNS_ENDPOINT")?,
-            sqs: named("SQS_ENDPOINT")?,
-            sts: named("STS_ENDPOINT")?,
-        })
+        Self::from_variables(std::env::vars().collect())
+    }
+
+    fn from_variables(variables: Vec<(String, String)>) -> Result<Self, InvalidEndpoint> {
+        let given = || variables.iter().filter(|(_, url)| !url.is_empty());
+        let mut endpoints = Self::default();
+        for (name, url) in given() {
+            if let Some(service) = name.strip_prefix("AWS_ENDPOINT_URL_") {
+                endpoints = endpoints.with(&service.replace('_', "").to_ascii_lowercase(), url.parse()?);
+            } else if name == "AWS_ENDPOINT_URL" {
+                endpoints.of_others = Some(url.parse()?);
+            }
+        }
+        let performed = asl::performed_actions().map(|(service, _)| service).chain([roles::SERVICE]);
+        for service in performed.collect::<BTreeSet<&str>>() {
+            let own = format!("{}_ENDPOINT", service.to_ascii_uppercase());
+            if let Some((_, url)) = given().find(|(name, _)| *name == own) {
+                endpoints = endpoints.with(service, url.parse()?);
+            }
+        }
+        Ok(endpoints)
+    }
+
+    /// These, with `endpoint` as the place of a service.
+    pub fn with(mut self, service: &str, endpoint: Endpoint) -> Self {
+        self.by_service.insert(service.to_owned(), endpoint);
+        self
+    }
+
+    /// These, with `endpoint` as the place of all services that have none.
+    pub fn with_others_at(self, endpoint: Endpoint) -> Self {
+        Self { of_others: Some(endpoint), ..self }
+    }
+
+    pub(crate) fn get(&self, service: &str) -> Option<&Endpoint> {
+        self.by_service.get(service).or(self.of_others.as_ref())
+    }
+
+    /// Every endpoint there is; one that several services share may be there several times.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Endpoint> {
+        self.by_service.values().chain(&self.of_others)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nearest_variable_of_the_environment_counts() {
+        let variables = [
+            ("AWS_ENDPOINT_URL", "http://all"),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets"),
+            ("AWS_ENDPOINT_URL_SQS", "http://far"),
+            ("SQS_ENDPOINT", "http://near"),
+            ("SNS_ENDPOINT", ""),
+        ];
+        let variables = variables.map(|(name, url)| (name.to_owned(), url.to_owned()));
+        let endpoints = Endpoints::from_variables(variables.into()).unwrap();
+        for (service, url) in
+            [("secretsmanager", "http://secrets"), ("sqs", "http://near"), ("sns", "http://all"), ("s3", "http://all")]
+        {
+            assert_eq!(endpoints.get(service).map(Endpoint::as_str), Some(url), "{service}");
+        }
+        let unset = Endpoints::from_variables(Vec::new()).unwrap();
+        assert_eq!(unset.get("sqs"), None);
+    }
 
     #[test]
     fn an_endpoint_is_an_http_url_with_a_host() {

@@ -3,7 +3,10 @@
 //! The checks need no recursion, so depth is no danger here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::Deserializer as _;
+use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// `text` if it is one JSON value, without the space around it.
@@ -14,6 +17,37 @@ pub(crate) fn value(text: &str) -> Option<&RawValue> {
 /// The fields of `text` if it is an object. Of fields that are there twice the last one counts.
 pub(crate) fn object(text: &str) -> Option<BTreeMap<String, &RawValue>> {
     serde_json::from_str(text).ok()
+}
+
+/// The members of `text`, in their order, if it is an object.
+pub(crate) fn members(text: &str) -> Option<Vec<(String, &RawValue)>> {
+    struct Ordered;
+    impl<'de> Visitor<'de> for Ordered {
+        type Value = Vec<(String, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some(member) = map.next_entry()? {
+                members.push(member);
+            }
+            Ok(members)
+        }
+    }
+    serde_json::Deserializer::from_str(text).deserialize_map(Ordered).ok()
+}
+
+/// The items of `value` if it is a list.
+pub(crate) fn items(value: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// `text` as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// The string `value` is, if it is one.

@@ -2,8 +2,7 @@
 //!
 //! Own endpoints come in two kinds that have to be understood without being told apart: those that answer like AWS, and
 //! `cargo lambda watch`, which reports a function's error as HTTP 500 and knows functions by their bare name only.
-//! What the API does with a call is in the submodules: [`invocation`] on the way there, [`answer`]
-//! and [`failure`] on the way back.
+//! Requests are made in [`invocation`], answers read in [`answer`] and [`failure`].
 
 mod answer;
 mod failure;
@@ -15,15 +14,17 @@ use std::time::{Duration, Instant};
 
 use engine::ports::{TaskAnswer, TaskCall};
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Destination};
 use crate::partition::Home;
-use crate::words::Words;
+use crate::sdk_v1::SdkV1;
 use invocation::{Invocation, Naming};
 use timeouts::Timeouts;
 
-const WORDS: Words = Words {
-    service: "lambda",
-    prefix: "Lambda",
+/// The name in resources, and of the signature.
+pub(crate) const SERVICE: &str = "lambda";
+
+const NAMES: SdkV1 = SdkV1 {
+    service: SERVICE,
     client: "AWSLambda",
     exceptions: &failure::EXCEPTIONS,
     general: "AWSLambdaException",
@@ -46,7 +47,7 @@ pub(crate) struct LambdaTarget {
     caller: Arc<Caller>,
     home: Home,
     naming: Naming,
-    /// What is known of functions' own timeouts, where they are asked for.
+    /// The functions' own timeouts, where they are asked for.
     timeouts: Option<Timeouts>,
 }
 
@@ -59,7 +60,7 @@ pub(crate) enum Style {
     Integration,
 }
 
-/// What the way back has to know of the way there.
+/// The parts of a request that its answer is read by.
 pub(crate) struct Origin<'a> {
     pub style: Style,
     pub invocation: &'a Invocation,
@@ -100,7 +101,7 @@ impl LambdaTarget {
     /// Calls the function that the arguments of `lambda:invoke` name.
     pub(crate) async fn invoke(&self, call: &TaskCall) -> TaskAnswer {
         let invocation = Invocation::of_arguments(&call.arguments);
-        self.exchange(Style::Integration, WORDS.service, &invocation, call).await
+        self.exchange(Style::Integration, SERVICE, &invocation, call).await
     }
 
     async fn exchange(&self, style: Style, task: &str, invocation: &Invocation, call: &TaskCall) -> TaskAnswer {
@@ -110,7 +111,8 @@ impl LambdaTarget {
             Err(message) => return failure::invalid_request(message),
         };
         let began = Instant::now();
-        let result = self.caller.send(WORDS.service, &self.home.region, call.role.as_ref(), request).await;
+        let result =
+            self.caller.send(&Destination::usual(SERVICE, &self.home.region), call.role.as_ref(), request).await;
         let status = result.as_ref().map_or(0, |answer| answer.status.as_u16());
         tracing::debug!(
             function = invocation.function,
@@ -122,7 +124,7 @@ impl LambdaTarget {
         );
         match result {
             Ok(answer) => answer::read(answer, &origin),
-            Err(error) => WORDS.no_answer(&error, task),
+            Err(error) => NAMES.call_failed(&error, task),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Mocks in place of targets: tasks of executions that were started with a test case are answered out of a file.
 //!
-//! The file is Step Functions Local's `MockConfigFile.json`; [`Mocks`] is what it says and [`file`] how it is read. A
+//! The file is Step Functions Local's `MockConfigFile.json`; [`Mocks`] is its content and [`file`] reads it. A
 //! test case names the states it answers for; other states call their real targets. A mock is chosen by the number of
 //! the call of its state within the execution: retries, iterations of a Map and turns of a loop all count.
 //!
@@ -19,7 +19,7 @@ use engine::ports::{TaskAnswer, TaskCall, Tasks, TestCall, TestCases};
 
 pub use file::InvalidMocks;
 
-/// What a file of mocks says.
+/// The content of a file of mocks.
 #[derive(Debug)]
 pub struct Mocks {
     /// By state machine, test case and state.

@@ -1,4 +1,4 @@
-//! Where an installation is at home, and which domain AWS has there.
+//! The partition and region of an installation, and AWS's domain there.
 //!
 //! Partitions are AWS's separate worlds. Their domains are data of AWS's public endpoint lists; a partition that is not
 //! in the table is taken to have the domain of the first.

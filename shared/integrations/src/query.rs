@@ -1,4 +1,4 @@
-//! AWS's oldest protocol, which SNS and STS still speak: a form there, XML back.
+//! AWS's oldest protocol, which SNS and STS still speak: the request is a form, the answer XML.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use roxmltree::{Document, Node};
 
-use crate::caller::{Answer, Request, percent_encoded};
-use crate::words::{Refusal, excerpt, request_id};
+use crate::caller::percent_encoded;
+use crate::exchange::{Answer, Request};
+use crate::sdk_v1::{ServiceError, excerpt, request_id};
 
-/// What is asked for.
+/// The body of a request.
 pub(crate) struct Form(String);
 
 impl Form {
@@ -23,13 +24,17 @@ impl Form {
         }
     }
 
+    pub(crate) fn into_bytes(self) -> Bytes {
+        Bytes::from(self.0)
+    }
+
     pub(crate) fn request(self, timeout: Duration, answer_limit: usize) -> Request {
         let form = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
         Request {
             method: http::Method::POST,
             path: "/".to_owned(),
             headers: vec![(CONTENT_TYPE, form)],
-            body: Bytes::from(self.0),
+            body: self.into_bytes(),
             timeout,
             answer_limit,
         }
@@ -41,21 +46,21 @@ pub(crate) fn element<'a, 'input>(document: &'a Document<'input>, name: &str) ->
     document.descendants().find(|node| node.is_element() && node.tag_name().name() == name)
 }
 
-/// What stands in an element.
+/// The text of an element.
 pub(crate) fn content<'a>(node: &Node<'a, '_>) -> &'a str {
     node.text().unwrap_or_default()
 }
 
-/// What was said when it was refused.
-pub(crate) fn refusal(answer: &Answer) -> Refusal {
+/// The error that an answer tells.
+pub(crate) fn error(answer: &Answer) -> ServiceError {
     let text = answer.text();
     let document = Document::parse(&text).ok();
     let said = |name: &str| Some(content(&element(document.as_ref()?, name)?).to_owned());
     let code = said("Code");
-    Refusal {
+    ServiceError {
         exception: code.clone(),
         code,
         message: Some(said("Message").unwrap_or_else(|| excerpt(&text))),
-        request_id: request_id(answer).or_else(|| said("RequestId")),
+        request_id: request_id(answer).or_else(|| said("RequestId")).or_else(|| said("RequestID")),
     }
 }

@@ -1,9 +1,9 @@
-//! The roles that tasks act in where their states say so (`Credentials.RoleArn`): assumed at STS in one's own name, and
-//! kept until shortly before they end.
+//! The roles that tasks act in where their states say so (`Credentials.RoleArn`): assumed at STS in the program's own name,
+//! and kept until shortly before they end.
 //!
-//! AWS: STS is told the state machine's ARN as external id, so a role may trust a single state machine. Who asks is not
-//! the state machine's role, as it would be on AWS, but whoever performs tasks: a role has to trust him, and he has to be
-//! allowed `sts:AssumeRole` on it. AWS: unverified what else than a refusal STS answers for, and the session's name.
+//! AWS: STS is told the state machine's ARN as external id, so a role may trust a single state machine. The caller
+//! of STS is not the state machine's role, as it would be on AWS, but the process that performs tasks: a role has to trust
+//! its identity, which needs `sts:AssumeRole` on the role. AWS: unverified what else than a refusal STS answers for, and the session's name.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +14,8 @@ use engine::ports::TaskRole;
 use http::StatusCode;
 use roxmltree::Document;
 
-use crate::caller::{Answer, CallError, Request};
 use crate::credentials::Kept;
+use crate::exchange::{Answer, CallError, Request};
 use crate::query::{self, Form};
 
 pub(crate) const SERVICE: &str = "sts";
@@ -41,7 +41,7 @@ impl Roles {
         &self.region
     }
 
-    /// What is kept of a role, which may be nothing yet.
+    /// The credentials that are kept of a role; there may be none yet.
     pub(crate) fn kept(&self, role: &TaskRole) -> Arc<Kept> {
         let mut roles = self.assumed.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (role.arn.clone(), role.machine.clone());
@@ -52,7 +52,7 @@ impl Roles {
     }
 }
 
-/// What STS is asked.
+/// The request to STS.
 pub(crate) fn request(role: &TaskRole, timeout: Duration) -> Request {
     let mut form = Form::new("AssumeRole", "2011-06-15");
     form.add("RoleArn", &role.arn);
@@ -75,12 +75,12 @@ pub(crate) fn read(role: &TaskRole, answer: &Answer) -> Result<Credentials, Call
     if answer.status.is_success() {
         return credentials(&answer.text()).ok_or_else(|| untold("STS's answer cannot be read".to_owned()));
     }
-    let refusal = query::refusal(answer);
-    let (code, message) = (refusal.code.unwrap_or_default(), refusal.message.unwrap_or_default());
-    // A role that is not there is refused like one that does not trust who asks.
+    let error = query::error(answer);
+    let (code, message) = (error.code.unwrap_or_default(), error.message.unwrap_or_default());
+    // A role that is not there is refused like one that does not trust the caller.
     match (answer.status, code.as_str()) {
         (StatusCode::FORBIDDEN, "AccessDenied") | (StatusCode::BAD_REQUEST, "ValidationError") => {
-            tracing::warn!(role = role.arn, machine = role.machine, message, "a role was refused");
+            tracing::warn!(role = role.arn, machine = role.machine, message, "STS refused a role, its task fails");
             Err(CallError::RoleRefused { role: role.clone() })
         }
         (status, _) => Err(untold(format!("{status}, {code}: {message}"))),

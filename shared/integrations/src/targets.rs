@@ -1,7 +1,9 @@
-//! Which target a task's resource belongs to.
+//! The target that a task's resource belongs to.
 //!
-//! A resource nobody here can call fails its task in a way no Retry or Catch takes for a passing trouble.
+//! A resource that Stepwell does not call fails its task with States.Runtime, which Retry and Catch do not take for a
+//! passing failure.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,49 +12,48 @@ use async_trait::async_trait;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use engine::ports::{TaskAnswer, TaskCall, Tasks};
 
-use crate::api::{self, Api, ApiTarget};
-use crate::caller::Caller;
-use crate::endpoint::{Endpoint, Endpoints};
+use crate::callers::{AwsCalls, Callers};
+use crate::endpoint::Endpoints;
+use crate::lambda;
 use crate::lambda::LambdaTarget;
+use crate::optimised::{self, Service, ServiceTarget};
 use crate::partition::Home;
-use crate::words::failed;
-use crate::{dynamodb, sns, sqs};
+use crate::sdk::{self, Call, SdkTarget};
+use crate::sdk_v1::failed;
 
 /// Every target there is.
 pub struct Targets {
     lambda: LambdaTarget,
-    apis: [ApiTarget; 3],
+    services: Vec<ServiceTarget>,
+    sdk: SdkTarget,
 }
 
 impl Targets {
     /// Targets at their endpoints; those without one are at AWS, called with these credentials, and share connections. The
     /// roles of tasks are assumed at AWS, and at endpoints where STS is, too; other endpoints check nothing.
     pub fn new(endpoints: Endpoints, home: &Home, credentials: SharedCredentialsProvider) -> Self {
-        let aws = Arc::new(Caller::at_aws(home, credentials));
-        let caller = |endpoint: Option<Endpoint>| match endpoint {
-            None => aws.clone(),
-            // A role of one place means nothing at another.
-            Some(place) if endpoints.sts.as_ref() == Some(&place) => {
-                Arc::new(Caller::at_endpoint_with_roles(place, &home.region))
-            }
-            Some(place) => Arc::new(Caller::at_endpoint(place)),
-        };
-        let api = |api: &'static Api, endpoint| ApiTarget::new(api, caller(endpoint), home.clone());
+        let callers = Arc::new(Callers::new(endpoints, home, credentials));
+        let services = optimised::SERVICES.iter();
+        let target =
+            |row: &&'static Service| ServiceTarget::new(row, callers.of(row.names.service).clone(), home.clone());
         Self {
-            lambda: LambdaTarget::new(caller(endpoints.lambda.clone()), home.clone()),
-            apis: [
-                api(&dynamodb::API, endpoints.dynamodb.clone()),
-                api(&sns::API, endpoints.sns.clone()),
-                api(&sqs::API, endpoints.sqs.clone()),
-            ],
+            services: services.map(target).collect(),
+            lambda: LambdaTarget::new(callers.of(lambda::SERVICE).clone(), home.clone()),
+            sdk: SdkTarget::new(callers, home.clone()),
         }
     }
 
-    /// Keeps tasks from what has one of these names. Who performs tasks in the name of an installation may touch its table
-    /// and queue, and workflows must not by that: its key is there, and everybody's data.
+    /// Refuses calls of what has one of these names: the installation's own table and queue. Credentials of the worker may
+    /// touch them, and workflows must not through it: they hold the installation's key and every client's data.
     pub fn withholding(mut self, names: &[String]) -> Self {
-        self.apis.iter_mut().for_each(|api| api.withhold(names));
+        self.services.iter_mut().for_each(|service| service.withhold(names));
+        self.sdk.withhold(names);
         self
+    }
+
+    /// Lets tasks call these services through the SDK at AWS in the program's own name.
+    pub fn allowing_aws(self, allowed: AwsCalls) -> Self {
+        Self { sdk: self.sdk.allowing_aws(allowed), ..self }
     }
 
     /// Asks for functions' own timeouts: for a caller whose time is short. Takes `lambda:GetFunctionConfiguration`.
@@ -73,19 +74,26 @@ impl Targets {
             Pattern::RequestResponse | Pattern::WaitForTaskToken => {}
             Pattern::Sync | Pattern::Sync2 => return None,
         }
-        if integration.service == "lambda" && integration.action == "invoke" {
+        if integration.service.starts_with(sdk::PREFIX) {
+            return Call::find(integration).map(Target::Sdk);
+        }
+        if !integration.is_performed() {
+            return None;
+        }
+        if integration.service == lambda::SERVICE {
             return Some(Target::Invoke);
         }
-        let api = self.apis.iter().find(|api| api.performs(integration))?;
-        Some(Target::Api(api, &integration.action))
+        let service = self.services.iter().find(|service| service.performs(integration))?;
+        Some(Target::Service(service, &integration.action))
     }
 }
 
-/// What a resource comes down to.
+/// How a resource is called.
 enum Target<'a> {
     Function(&'a str),
     Invoke,
-    Api(&'a ApiTarget, &'a str),
+    Service(&'a ServiceTarget, &'a str),
+    Sdk(Call),
 }
 
 #[async_trait]
@@ -95,7 +103,8 @@ impl Tasks for Targets {
         match target {
             Target::Function(arn) => self.lambda.call_function(arn, &call).await,
             Target::Invoke => self.lambda.invoke(&call).await,
-            Target::Api(api, action) => api.call(action, &call).await,
+            Target::Service(service, action) => service.call(action, &call).await,
+            Target::Sdk(sdk) => self.sdk.call(&sdk, &call).await,
         }
     }
 
@@ -103,7 +112,7 @@ impl Tasks for Targets {
         match self.find(&call.resource) {
             Some(Target::Function(arn)) => self.lambda.limit_of_function(arn).await,
             Some(Target::Invoke) => self.lambda.limit_of_arguments(&call.arguments).await,
-            Some(Target::Api(..)) | None => api::LIMIT,
+            Some(Target::Service(..) | Target::Sdk(_)) | None => optimised::LIMIT,
         }
     }
 }
@@ -111,11 +120,24 @@ impl Tasks for Targets {
 fn not_callable(resource: &Resource) -> TaskAnswer {
     let (Resource::Lambda { arn } | Resource::Activity { arn } | Resource::Integration(Integration { arn, .. })) =
         resource;
-    failed(
-        "States.Runtime",
-        format!(
-            "The resource '{arn}' cannot be called: Lambda, SQS sendMessage, SNS publish and DynamoDB's getItem, putItem, \
-             updateItem and deleteItem are the only targets so far."
-        ),
-    )
+    let mut cause = format!("The resource '{arn}' cannot be called: functions of Lambda");
+    for (service, action) in asl::performed_actions() {
+        let _ = write!(cause, ", {service}:{action}");
+    }
+    cause.push_str(" and actions of the SDK without event streams are the only targets so far.");
+    failed("States.Runtime", cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_service_whose_arguments_are_known_is_called_and_no_other() {
+        let known: BTreeSet<&str> = asl::performed_actions().map(|(service, _)| service).collect();
+        let called = optimised::SERVICES.iter().map(|row| row.names.service).chain([lambda::SERVICE]);
+        assert_eq!(called.collect::<BTreeSet<&str>>(), known, "rows of `asl` and of `optimised`");
+    }
 }

@@ -19,11 +19,7 @@ fn home() -> Home {
 }
 
 fn targets(url: &str) -> Targets {
-    Targets::new(
-        Endpoints { lambda: Some(url.parse().unwrap()), ..Endpoints::default() },
-        &home(),
-        credentials::environment(),
-    )
+    Targets::new(Endpoints::default().with("lambda", url.parse().unwrap()), &home(), credentials::environment())
 }
 
 fn function() -> Resource {
@@ -363,7 +359,10 @@ async fn what_cannot_be_called_fails_without_a_request() {
     let activity = Resource::Activity { arn: "arn:aws:states:us-east-1:123456789012:activity:a".to_owned() };
     let cases = [
         integration("batch", "submitJob", Pattern::RequestResponse),
-        integration("aws-sdk:sqs", "sendMessage", Pattern::RequestResponse),
+        integration("aws-sdk:sqs", "sendMail", Pattern::RequestResponse),
+        integration("aws-sdk:nothing", "sendMessage", Pattern::RequestResponse),
+        // Its answer streams events.
+        integration("aws-sdk:kinesis", "subscribeToShard", Pattern::RequestResponse),
         integration("dynamodb", "query", Pattern::RequestResponse),
         integration("lambda", "invoke", Pattern::Sync),
         integration("sqs", "sendMessage", Pattern::Sync),
@@ -372,7 +371,7 @@ async fn what_cannot_be_called_fails_without_a_request() {
     for resource in cases {
         let (error, cause) = failure(targets.call(call(resource, "{}")).await);
         assert_eq!(error, "States.Runtime");
-        assert!(cause.ends_with("are the only targets so far."), "{cause}");
+        assert!(cause.ends_with(" are the only targets so far."), "{cause}");
     }
     assert!(server.calls().is_empty());
 }

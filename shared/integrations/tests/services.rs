@@ -1,4 +1,4 @@
-//! DynamoDB, SNS and SQS as targets, over the wire: what is sent, once, and what each kind of answer becomes.
+//! DynamoDB, SNS and SQS as targets, over the wire: the request, sent once, and the result of each kind of answer.
 //!
 //! Requests and answers are the cases of `cases/services.json`; answers look as AWS recorded them.
 
@@ -49,7 +49,7 @@ struct Said {
     body: String,
 }
 
-/// What a server does with every request.
+/// The way a server deals with every request.
 #[derive(Clone)]
 enum Does {
     Answers(Vec<u8>),
@@ -126,8 +126,8 @@ fn answer(said: &Said) -> Vec<u8> {
 }
 
 fn targets(url: &str) -> Targets {
-    let endpoint = || Some(url.parse().unwrap());
-    let endpoints = Endpoints { dynamodb: endpoint(), sns: endpoint(), sqs: endpoint(), ..Endpoints::default() };
+    let at = |endpoints: Endpoints, service: &str| endpoints.with(service, url.parse().unwrap());
+    let endpoints = ["dynamodb", "sns", "sqs"].into_iter().fold(Endpoints::default(), at);
     Targets::new(endpoints, &home(), credentials::environment())
 }
 
@@ -245,12 +245,9 @@ fn xml(status: u16, body: &str) -> Vec<u8> {
 async fn with_roles(sts: Vec<u8>) -> (Server, Targets) {
     let sent = r#"{"MD5OfMessageBody":"m","MessageId":"i"}"#;
     let server = Server::start(Does::AnswersTo(vec![("Action=AssumeRole", sts), ("", xml(200, sent))])).await;
-    let endpoint = || Some(server.url.parse().unwrap());
-    let targets = Targets::new(
-        Endpoints { sqs: endpoint(), sts: endpoint(), ..Endpoints::default() },
-        &home(),
-        credentials::environment(),
-    );
+    let endpoint = || server.url.parse().unwrap();
+    let endpoints = Endpoints::default().with("sqs", endpoint()).with("sts", endpoint());
+    let targets = Targets::new(endpoints, &home(), credentials::environment());
     (server, targets)
 }
 

@@ -19,7 +19,6 @@ mod numbers;
 mod payload;
 mod recovery;
 mod run;
-mod services;
 mod snapshot;
 mod states;
 mod step;

@@ -97,16 +97,17 @@ impl Options {
         embedded::Options { durability, retention: DAY * self.retention_days }
     }
 
-    /// Where tasks call what they call.
+    /// The own endpoints of the services that tasks call.
     pub fn endpoints(&self) -> Endpoints {
-        let Self { lambda_endpoint, dynamodb_endpoint, sns_endpoint, sqs_endpoint, sts_endpoint, .. } = self;
-        Endpoints {
-            lambda: lambda_endpoint.clone(),
-            dynamodb: dynamodb_endpoint.clone(),
-            sns: sns_endpoint.clone(),
-            sqs: sqs_endpoint.clone(),
-            sts: sts_endpoint.clone(),
-        }
+        let given = [
+            ("lambda", &self.lambda_endpoint),
+            ("dynamodb", &self.dynamodb_endpoint),
+            ("sns", &self.sns_endpoint),
+            ("sqs", &self.sqs_endpoint),
+            ("sts", &self.sts_endpoint),
+        ];
+        let given = given.into_iter().filter_map(|(service, endpoint)| Some((service, endpoint.clone()?)));
+        given.fold(Endpoints::default(), |endpoints, (service, endpoint)| endpoints.with(service, endpoint))
     }
 
     /// Where the installation is at home.

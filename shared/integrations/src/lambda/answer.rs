@@ -1,4 +1,4 @@
-//! What an answer of the Invoke API means for the task.
+//! The result of a task, read from an answer of the Invoke API.
 //!
 //! A function's error comes in two forms: AWS's header over HTTP 200, and `cargo lambda watch`'s HTTP 500 without one.
 
@@ -7,16 +7,16 @@ use http::StatusCode;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Origin, Style, WORDS, failure};
-use crate::caller::Answer;
+use super::{NAMES, Origin, Style, failure};
+use crate::exchange::Answer;
 use crate::json;
-use crate::words::Members;
+use crate::sdk_v1::Members;
 
-/// What became of the task.
+/// The result of the task.
 pub(super) fn read(answer: Answer, origin: &Origin<'_>) -> TaskAnswer {
     let failed = is_function_error(&answer);
     if origin.invocation.is_event() && (failed || answer.status == StatusCode::OK) {
-        // `cargo lambda watch` waits for the function where AWS has only taken the event; its outcome is nobody's.
+        // `cargo lambda watch` waits for the function where AWS has only taken the event; the outcome is not shown.
         let accepted = Answer { status: StatusCode::ACCEPTED, body: bytes::Bytes::new(), ..answer };
         return succeeded(&accepted, origin);
     }
@@ -43,7 +43,7 @@ fn succeeded(answer: &Answer, origin: &Origin<'_>) -> TaskAnswer {
         Style::Function if text.trim_ascii().is_empty() => TaskAnswer::Succeeded { output: "null".to_owned() },
         Style::Function if json::value(&text).is_some() => TaskAnswer::Succeeded { output: text.into_owned() },
         Style::Function => failure::not_json(&text),
-        Style::Integration => WORDS.result(members(answer, &text), answer),
+        Style::Integration => NAMES.result(members(answer, &text), answer),
     }
 }
 
@@ -60,7 +60,7 @@ fn members(answer: &Answer, text: &str) -> Members {
     texts.chain([payload]).chain(status).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-// AWS: unverified. What is no JSON (nothing at all, for Event and DryRun) is a string.
+// AWS: unverified. A body that is no JSON (an empty one, for Event and DryRun) is a string.
 fn payload(text: &str) -> Box<RawValue> {
     let payload = json::value(text).map_or_else(|| Value::from(text).to_string(), json::compact);
     RawValue::from_string(payload).unwrap_or_else(|_| RawValue::NULL.to_owned())

@@ -5,10 +5,10 @@
 
 use engine::ports::TaskAnswer;
 
-use super::{Origin, Style, WORDS};
-use crate::caller::Answer;
+use super::{NAMES, Origin, Style};
+use crate::exchange::Answer;
 use crate::json;
-use crate::words::{Refusal, excerpt, failed, request_id};
+use crate::sdk_v1::{ServiceError, excerpt, failed, request_id};
 
 /// The exceptions of Invoke.
 pub(super) const EXCEPTIONS: [&str; 31] = [
@@ -96,7 +96,7 @@ fn unknown(why: &str, payload: &str) -> TaskAnswer {
 }
 
 fn refused(code: Option<String>, message: String, status: u16, request_id: Option<String>) -> TaskAnswer {
-    WORDS.refused(&Refusal { exception: code.clone(), code, message: Some(message), request_id }, status)
+    NAMES.service_failed(&ServiceError { exception: code.clone(), code, message: Some(message), request_id }, status)
 }
 
 fn not_found(origin: &Origin<'_>) -> String {

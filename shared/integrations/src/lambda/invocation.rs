@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 
-use crate::caller::{Request, percent_encoded};
+use crate::caller::percent_encoded;
+use crate::exchange::Request;
 use crate::json;
 
 /// Lambda's limit of 6 MiB for an answer, and room for what may be around it.
@@ -21,7 +22,7 @@ pub(crate) enum Naming {
     Bare,
 }
 
-/// What to invoke, how and with what.
+/// A call of one function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Invocation {
     /// A name, a partial or a full ARN, perhaps with a qualifier.
@@ -46,7 +47,7 @@ impl Invocation {
         }
     }
 
-    /// What the arguments of `lambda:invoke` say. Whether they make sense is looked at before the task is scheduled.
+    /// The call that arguments of `lambda:invoke` describe. They were checked before the task was scheduled.
     pub(crate) fn of_arguments(arguments: &str) -> Self {
         let fields = json::object(arguments).unwrap_or_default();
         let text = |name: &str| fields.get(name).and_then(|value| json::string(value));
@@ -60,7 +61,7 @@ impl Invocation {
         }
     }
 
-    /// True when nobody waits for the function.
+    /// True when the call does not wait for the function.
     pub(crate) fn is_event(&self) -> bool {
         self.invocation_type.as_deref() == Some("Event")
     }

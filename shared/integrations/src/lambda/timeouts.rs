@@ -2,7 +2,7 @@
 //!
 //! A worker begins no call that could outlast it. Without this every call of a function would count as one of 15
 //! minutes, and a workflow of many short ones would need a fresh worker for each. An answer holds for some minutes, since
-//! a function's timeout may be changed; where nobody answers, Lambda's own limit is assumed.
+//! a function's timeout may be changed; without an answer Lambda's own limit is assumed.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,25 +11,26 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::LambdaTarget;
 use super::invocation::Invocation;
-use super::{LambdaTarget, WORDS};
-use crate::caller::Request;
+use crate::caller::Destination;
+use crate::exchange::Request;
 
 /// How long an answer holds.
 const HOLDS: Duration = Duration::from_secs(5 * 60);
-/// What asking may take.
+/// The longest that asking may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A function's configuration with all its environment has a few KB.
 const ANSWER_LIMIT: usize = 256 << 10;
 /// Functions that are remembered at most.
 const REMEMBERED: usize = 1_000;
-/// What the way there and back may take beside the function itself, and what the call may begin later than its claim.
+/// The time for the exchange around the function itself, and for a call that begins later than its claim.
 const WAY: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
 pub(super) struct Timeouts(Mutex<HashMap<String, (Duration, Instant)>>);
 
-/// What is read of a function's configuration.
+/// The part of a function's configuration that is read.
 #[derive(Deserialize)]
 struct Configuration {
     #[serde(rename = "Timeout")]
@@ -72,7 +73,7 @@ impl LambdaTarget {
         let path = invocation.path(self.naming, "configuration").ok()?;
         let (method, body, headers) = (http::Method::GET, Bytes::new(), Vec::new());
         let request = Request { method, path, headers, body, timeout: PATIENCE, answer_limit: ANSWER_LIMIT };
-        let answer = self.caller.send(WORDS.service, &self.home.region, None, request).await;
+        let answer = self.caller.send(&Destination::usual(super::SERVICE, &self.home.region), None, request).await;
         let answer = answer.inspect_err(|error| {
             tracing::debug!(function = invocation.function, %error, "how long a function may run is not known");
         });

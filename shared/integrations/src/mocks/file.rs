@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{Responses, Said};
 
-/// What is wrong with a file of mocks, and where.
+/// An error in a file of mocks, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidMocks {
     /// Names of members from outside in; empty for the whole file.

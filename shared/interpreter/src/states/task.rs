@@ -286,7 +286,7 @@ fn size_name(resource: &Resource) -> &str {
 fn service_name(resource: &Resource) -> String {
     match resource {
         Resource::Lambda { .. } | Resource::Activity { .. } => "Lambda".to_owned(),
-        Resource::Integration(on) => crate::services::error_prefix(&on.service),
+        Resource::Integration(on) => asl::error_prefix(&on.service),
     }
 }
 

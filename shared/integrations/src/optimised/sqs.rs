@@ -4,15 +4,14 @@ use http::Uri;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
-use crate::api::{Api, Arguments};
 use crate::aws_json;
 use crate::json;
-use crate::words::Words;
+use crate::optimised::{Arguments, Service};
+use crate::sdk_v1::SdkV1;
 
-pub(crate) const API: Api = Api {
-    words: Words {
+pub(crate) const SERVICE: Service = Service {
+    names: SdkV1 {
         service: "sqs",
-        prefix: "SQS",
         client: "AmazonSQS",
         // AWS: unverified but for the general one.
         exceptions: &[
@@ -33,19 +32,18 @@ pub(crate) const API: Api = Api {
         general: "AmazonSQSException",
         headers: &["x-amzn-RequestId", "connection", "Content-Length", "Date", "Content-Type"],
     },
-    actions: &["sendMessage"],
     subject: "QueueUrl",
     region: region_of_queue,
-    request: |_, arguments, timeout| {
+    request: |action, arguments, timeout| {
         let body = arguments.get(BODY).and_then(|value| to_raw_value(&Value::from(json::text(value))).ok());
         let mut members = arguments.clone();
         if let Some(body) = &body {
             members.insert(BODY.to_owned(), body);
         }
-        aws_json::request("AmazonSQS.SendMessage", &members, timeout)
+        aws_json::request("AmazonSQS", action, &members, timeout)
     },
     members: aws_json::members,
-    refusal: aws_json::refusal,
+    error: aws_json::error,
 };
 
 const BODY: &str = "MessageBody";

@@ -5,16 +5,15 @@ use std::time::Duration;
 use roxmltree::{Document, Node};
 use serde_json::value::to_raw_value;
 
-use crate::api::{ANSWER_LIMIT, Api, Arguments, at_home};
-use crate::caller::{Answer, Request};
+use crate::exchange::{Answer, Request};
 use crate::json;
+use crate::optimised::{ANSWER_LIMIT, Arguments, Service, at_home};
 use crate::query::{self, Form, content};
-use crate::words::{Members, Refusal, Words};
+use crate::sdk_v1::{Members, SdkV1, ServiceError};
 
-pub(crate) const API: Api = Api {
-    words: Words {
+pub(crate) const SERVICE: Service = Service {
+    names: SdkV1 {
         service: "sns",
-        prefix: "SNS",
         client: "AmazonSNS",
         exceptions: &[
             "AuthorizationErrorException",
@@ -37,12 +36,11 @@ pub(crate) const API: Api = Api {
         general: "AmazonSNSException",
         headers: &["x-amzn-RequestId", "connection", "Content-Length", "Date", "Content-Type"],
     },
-    actions: &["publish"],
     subject: "TopicArn",
     region: at_home,
     request: |_, arguments, timeout| request(arguments, timeout),
     members,
-    refusal,
+    error,
 };
 
 fn request(arguments: &Arguments<'_>, timeout: Duration) -> Request {
@@ -71,12 +69,12 @@ fn members(answer: &Answer) -> Option<Members> {
     members.map(named).collect()
 }
 
-fn refusal(answer: &Answer) -> Refusal {
-    let refusal = query::refusal(answer);
+fn error(answer: &Answer) -> ServiceError {
+    let error = query::error(answer);
     // The only code whose exception has another name.
-    let exception = refusal.exception.map(|code| match code.as_str() {
+    let exception = error.exception.map(|code| match code.as_str() {
         "ParameterValueInvalid" => "InvalidParameterValueException".to_owned(),
         _ => code,
     });
-    Refusal { exception, ..refusal }
+    ServiceError { exception, ..error }
 }

@@ -1,27 +1,26 @@
-//! How AWS speaks of a service in errors and results: in the manner of the first SDK for Java, whose names, causes and
-//! metadata the optimised integrations show.
+//! Results and errors as the first SDK for Java shapes them: the optimised integrations show its names, causes and
+//! metadata.
 
 use std::collections::BTreeMap;
 
-use engine::ports::TaskAnswer;
+use engine::ports::{TaskAnswer, TaskRole};
 use http::HeaderMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::caller::{Answer, CallError};
+use crate::exchange::{Answer, CallError};
 
-/// As much of a text nobody expected as a cause shows.
+/// Characters of an unexpected text that a cause shows.
 const EXCERPT: usize = 1024;
 
-/// What is said of one service.
+/// The names of one service in the SDK.
 #[derive(Debug)]
-pub(crate) struct Words {
-    /// What requests are signed for, and what resources and texts about sizes call it: `sqs`.
+pub(crate) struct SdkV1 {
+    /// The name in resources, signatures and texts about sizes: `sqs`. How its error names begin is a fact of its row in
+    /// `asl`.
     pub service: &'static str,
-    /// What error names begin with: `SQS`.
-    pub prefix: &'static str,
-    /// What causes call it: `AmazonSQS`.
+    /// The client's name in causes: `AmazonSQS`.
     pub client: &'static str,
     /// Exceptions there are; a code may lack the `Exception` at its end. Every other code is `general`.
     pub exceptions: &'static [&'static str],
@@ -30,12 +29,12 @@ pub(crate) struct Words {
     pub headers: &'static [&'static str],
 }
 
-/// What a service said when it refused.
+/// An error answer of a service.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct ServiceError {
     /// The exception, by its code or name.
     pub exception: Option<String>,
-    /// The code that the cause tells.
+    /// The code in the cause.
     pub code: Option<String>,
     pub message: Option<String>,
     pub request_id: Option<String>,
@@ -58,8 +57,8 @@ struct ResponseMetadata {
     request_id: String,
 }
 
-impl Words {
-    /// The result of a call: what the service said and how it came. AWS: in the order of the members' names.
+impl SdkV1 {
+    /// The result of a call: the members of the answer, and the metadata of the exchange. AWS: in the order of the members' names.
     pub(crate) fn result(&self, mut members: Members, answer: &Answer) -> TaskAnswer {
         let http = HttpMetadata {
             all_http_headers: self.all_headers(&answer.headers),
@@ -77,36 +76,25 @@ impl Words {
         written.map_or_else(|_| self.unreadable(answer), |output| TaskAnswer::Succeeded { output })
     }
 
-    /// There is no answer. `task` is what texts about sizes call the target.
-    pub(crate) fn no_answer(&self, error: &CallError, task: &str) -> TaskAnswer {
+    /// The failure of a call without an answer. `task` names the target in texts about sizes.
+    pub(crate) fn call_failed(&self, error: &CallError, task: &str) -> TaskAnswer {
         match error {
             CallError::NotSent { reason } | CallError::Lost { reason } => {
                 self.client_failed(format!("Unable to execute HTTP request: {reason}"))
             }
             // AWS: the name is documented among Lambda's passing errors; the cause is unverified.
             CallError::TimedOut => failed(
-                &format!("{}.ClientExecutionTimeoutException", self.prefix),
+                &self.error("ClientExecutionTimeoutException"),
                 "Client execution did not complete before the specified timeout configuration.".to_owned(),
             ),
-            CallError::RoleRefused { role } => failed(
-                "States.TaskFailed",
-                format!(
-                    "The role {} is not authorized to assume the task state's role, {}.",
-                    role.machine_role, role.arn
-                ),
-            ),
-            CallError::TooLarge { limit: _ } => failed(
-                "States.DataLimitExceeded",
-                format!(
-                    "The state/task '{task}' returned a result with a size exceeding the maximum number of bytes service limit."
-                ),
-            ),
+            CallError::RoleRefused { role } => role_refused(role),
+            CallError::TooLarge { limit: _ } => too_large(task),
         }
     }
 
-    /// The service refused with this status.
-    pub(crate) fn refused(&self, refusal: &Refusal, status: u16) -> TaskAnswer {
-        let Refusal { exception, code, message, request_id } = refusal;
+    /// The failure of a call that the service answered with an error and this status.
+    pub(crate) fn service_failed(&self, error: &ServiceError, status: u16) -> TaskAnswer {
+        let ServiceError { exception, code, message, request_id } = error;
         let named = |known: &&str| {
             exception.as_deref().is_some_and(|code| *known == code || known.strip_suffix("Exception") == Some(code))
         };
@@ -119,16 +107,16 @@ impl Words {
             or_null(code),
             or_null(request_id)
         );
-        failed(&format!("{}.{name}", self.prefix), cause)
+        failed(&self.error(name), cause)
     }
 
-    /// What was asked for is the installation's own, and was not asked of the service.
+    /// The failure of a call that was not made: `named` is the installation's own.
     pub(crate) fn withheld(&self, named: &str) -> TaskAnswer {
         let cause = format!("'{named}' belongs to this installation of Stepwell: its workflows may not touch it.");
-        failed(&format!("{}.{}", self.prefix, self.general), cause)
+        failed(&self.error(self.general), cause)
     }
 
-    /// The service did what was asked, and said something nobody understands. AWS: unverified.
+    /// The failure of a call that succeeded with an answer that cannot be read. AWS: unverified.
     pub(crate) fn unreadable(&self, answer: &Answer) -> TaskAnswer {
         let status = answer.status.as_u16();
         self.client_failed(format!(
@@ -137,8 +125,13 @@ impl Words {
         ))
     }
 
+    /// The name of an error of this service.
+    fn error(&self, exception: &str) -> String {
+        format!("{}.{exception}", asl::error_prefix(self.service))
+    }
+
     fn client_failed(&self, cause: String) -> TaskAnswer {
-        failed(&format!("{}.SdkClientException", self.prefix), cause)
+        failed(&self.error("SdkClientException"), cause)
     }
 
     fn all_headers(&self, headers: &HeaderMap) -> Map<String, Value> {
@@ -177,7 +170,22 @@ pub(crate) fn failed(error: &str, cause: String) -> TaskAnswer {
     TaskAnswer::Failed { error: error.to_owned(), cause: Some(cause) }
 }
 
-/// What the service calls the request.
+/// The failure of a task whose role cannot be assumed.
+pub(crate) fn role_refused(role: &TaskRole) -> TaskAnswer {
+    let TaskRole { arn, machine_role, machine: _ } = role;
+    failed(
+        "States.TaskFailed",
+        format!("The role {machine_role} is not authorized to assume the task state's role, {arn}."),
+    )
+}
+
+/// The failure of a task whose answer is longer than any result may be.
+pub(crate) fn too_large(task: &str) -> TaskAnswer {
+    let cause = "returned a result with a size exceeding the maximum number of bytes service limit.";
+    failed("States.DataLimitExceeded", format!("The state/task '{task}' {cause}"))
+}
+
+/// The id that the service gave the request.
 pub(crate) fn request_id(answer: &Answer) -> Option<String> {
     answer.header("x-amzn-requestid")
 }
