@@ -5,8 +5,10 @@
 //! comes in, a JSON text and spans come out; reading files is the caller's.
 
 mod align;
+mod explained;
 mod json;
 mod judge;
+mod misplaced;
 mod origin;
 mod placeholder;
 mod scalar;
