@@ -8,6 +8,7 @@ mod align;
 mod explained;
 mod json;
 mod judge;
+mod layout;
 mod misplaced;
 mod origin;
 mod placeholder;

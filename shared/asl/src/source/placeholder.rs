@@ -45,6 +45,7 @@ pub struct Placeholders {
 const LARGEST: usize = 32 << 20;
 
 /// Fills in placeholders and keeps their names.
+#[derive(Clone)]
 pub(super) struct Filling<'s> {
     pub values: &'s Substitutions,
     pub seen: Placeholders,
