@@ -6,6 +6,7 @@
 
 mod align;
 mod explained;
+mod expression;
 mod json;
 mod judge;
 mod layout;

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::SourceError;
 use super::origin::Derived;
+use super::{SourceError, expression};
 
 /// The values of placeholders.
 #[derive(Debug, Clone, Default)]
@@ -73,8 +73,10 @@ impl<'s> Filling<'s> {
         self.text(&Derived::instead(text, at.clone())).map(|filled| filled.text().to_owned())
     }
 
-    /// A JSON text, in which placeholders may stand instead of values.
+    /// A JSON text, in which placeholders may stand instead of values, and expressions of Terraform as well.
     pub fn json(&mut self, from: &Derived) -> Result<Derived, SourceError> {
+        let named = expression::named(from);
+        let from = named.as_ref().unwrap_or(from);
         let mut into = Derived::default();
         let mut done = 0;
         for bare in bare_words(from.text()) {
@@ -150,7 +152,7 @@ pub(super) fn next(text: &str, range: Range<usize>) -> Option<(Range<usize>, &st
 }
 
 /// The name of the placeholder that a text starts with.
-fn starting(text: &str) -> Option<&str> {
+pub(super) fn starting(text: &str) -> Option<&str> {
     let inside = text.strip_prefix("${")?;
     let length = inside.bytes().position(|byte| !byte.is_ascii_alphanumeric() && !b"_-.:".contains(&byte))?;
     let (name, rest) = inside.split_at_checked(length)?;
@@ -176,7 +178,7 @@ fn bare_words(text: &str) -> Vec<Range<usize>> {
     words
 }
 
-fn end_of_string(text: &str, start: usize) -> usize {
+pub(super) fn end_of_string(text: &str, start: usize) -> usize {
     let mut escaped = false;
     let inside = text.bytes().skip(start + 1).position(|byte| {
         let ends = byte == b'"' && !escaped;
