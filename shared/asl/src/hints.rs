@@ -51,22 +51,31 @@ pub(crate) fn similar<'k>(
 /// Spelling is looked at in bounded time, however many states there are.
 const MOST_CANDIDATES: usize = 300;
 
-/// How many letters have to change, if not more than allowed; capitals do not count.
+/// How many letters have to change or to swap places with the next, if not more than allowed; capitals do not count.
 fn distance(left: &str, right: &str, allowed: usize) -> Option<usize> {
     let left: Vec<char> = left.chars().flat_map(char::to_lowercase).collect();
     let right: Vec<char> = right.chars().flat_map(char::to_lowercase).collect();
     if left.len().abs_diff(right.len()) > allowed {
         return None;
     }
-    let mut row: Vec<usize> = (0..=right.len()).collect();
+    // Rows of the table of distances between beginnings: this one, and the one before for letters that swap places.
+    let (mut row, mut before): (Vec<usize>, Vec<usize>) = ((0..=right.len()).collect(), Vec::new());
     for (i, a) in left.iter().enumerate() {
         let mut next = vec![i + 1];
-        for (pair, b) in row.windows(2).zip(&right) {
+        for (j, (pair, b)) in row.windows(2).zip(&right).enumerate() {
             let [diagonal, above] = pair else { continue };
             let beside = next.last().copied().unwrap_or_default();
-            next.push((diagonal + usize::from(a != b)).min(above + 1).min(beside + 1));
+            let mut steps = (diagonal + usize::from(a != b)).min(above + 1).min(beside + 1);
+            let other = |letters: &[char], at: usize| at.checked_sub(1).and_then(|at| letters.get(at)).copied();
+            if other(&left, i) == Some(*b)
+                && other(&right, j) == Some(*a)
+                && let Some(swapped) = j.checked_sub(1).and_then(|j| before.get(j))
+            {
+                steps = steps.min(swapped + 1);
+            }
+            next.push(steps);
         }
-        row = next;
+        before = std::mem::replace(&mut row, next);
     }
     row.last().copied().filter(|steps| *steps <= allowed)
 }
@@ -132,6 +141,8 @@ pub(crate) fn instead_of_expression(refused: &Refused) -> Option<String> {
     Some(match unseen {
         Unseen::TopLevel(name) => match name.as_str() {
             "$" => "the input of the state is $states.input".to_owned(),
+            "states" => "its name has a $: $states".to_owned(),
+            "input" | "context" => format!("write $states.{name}"),
             "States" => "intrinsic functions belong to JSONPath; JSONata has functions of its own".to_owned(),
             name => format!("write $states.input.{name} for the input, ${name} for a variable"),
         },

@@ -49,6 +49,17 @@ pub(super) fn named(from: &Derived) -> Option<Derived> {
     Some(into)
 }
 
+/// The same for a scalar of YAML that is one call or index and nothing else.
+pub(super) fn named_scalar(text: &str) -> Option<String> {
+    if !text.starts_with("${") || !text.ends_with('}') {
+        return None;
+    }
+    match find(text, 0, Some("")) {
+        Found::Expression { end, name } if end == text.len() => Some(format!("${{{name}}}")),
+        Found::Expression { .. } | Found::Other | Found::Endless { .. } => None,
+    }
+}
+
 enum Found {
     Expression {
         end: usize,

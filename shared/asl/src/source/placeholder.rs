@@ -67,6 +67,8 @@ impl<'s> Filling<'s> {
 
     /// Text without places.
     pub fn words(&mut self, text: &str, at: &Range<usize>) -> Result<String, SourceError> {
+        let named = expression::named_scalar(text);
+        let text = named.as_deref().unwrap_or(text);
         if !holds(text) {
             return Ok(text.to_owned());
         }
