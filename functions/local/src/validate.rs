@@ -8,6 +8,7 @@ mod files;
 mod picture;
 mod tally;
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ use tally::{Tally, count};
 #[derive(Args)]
 #[command(after_long_help = DETAILS)]
 pub struct Options {
-    /// Definitions, or SAM or CloudFormation templates, in JSON or YAML; - is standard input
+    /// Definitions, templates of SAM or CloudFormation, output of Terraform, or directories of them; - is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// The type of the state machines whose template does not say it
@@ -32,18 +33,26 @@ pub struct Options {
     /// A value for ${Name}, which counts more than that of a template; may be given several times
     #[arg(long = "substitute", value_name = "NAME=VALUE", value_parser = substitution)]
     substitutions: Vec<(String, String)>,
+    /// Print the names of the placeholders that were left open, one a line
+    #[arg(long)]
+    list_placeholders: bool,
 }
 
 const DETAILS: &str = "\
 A template is known by its resources. All its state machines are checked, whether their definition is an object
 (Definition), a string (DefinitionString, also with Fn::Sub and Fn::Join) or another file (DefinitionUri), with the
-DefinitionSubstitutions whose values are known.
+DefinitionSubstitutions whose values are known. The output of `terraform show -json` and a file around a definition, such
+as the answer of `aws stepfunctions describe-state-machine`, are known by what is in them as well. Of a directory, all
+files in JSON and YAML are read that hold a definition; those whose names begin with a dot, and node_modules, are not.
 
 A placeholder ${Name} that has no value may stand within text or, without quotes, in the place of a value. The value
 it hides is not judged; everything else is. A reference of a template is a placeholder as well, and may be given a
-value by --substitute: !Ref Table is ${Table}, !GetAtt Function.Arn is ${Function.Arn}.
+value by --substitute: !Ref Table is ${Table}, !GetAtt Function.Arn is ${Function.Arn}. An expression of Terraform is
+named for its words: ${jsonencode(var.subnets)} is ${jsonencode.var.subnets}.
 
-Exit codes: 0 no errors, 1 errors, 2 a file cannot be read.";
+Findings that another one explains are not shown: states that are not reached because of a misspelt name, say.
+
+Exit codes: 0 no errors, 1 errors, 2 a file cannot be read or holds no definition.";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Type {
@@ -66,12 +75,19 @@ pub fn run(options: &Options) -> ExitCode {
     let renderer = if coloured { Renderer::styled() } else { Renderer::plain() };
     let mut check = Check::new(options, renderer);
     for file in &options.files {
-        let shown = check.file(file);
         // A reader that went away is no reason to fail.
-        let _ = stdout.lock().write_all(shown.as_bytes());
+        let mut show = |shown: String| _ = stdout.lock().write_all(shown.as_bytes());
+        if file.is_dir() {
+            check.directory(file, &mut show);
+        } else {
+            show(check.file(file));
+        }
     }
-    let unused = check.unused_substitutions();
-    let _ = writeln!(stdout.lock(), "{unused}{}", check.total.summary());
+    let mut rest = check.unused_substitutions();
+    if options.list_placeholders {
+        check.total.open.iter().for_each(|name| rest.push_str(&format!("{name}\n")));
+    }
+    let _ = writeln!(stdout.lock(), "{rest}{}", check.total.summary());
     ExitCode::from(check.total.exit_code())
 }
 
@@ -81,6 +97,8 @@ struct Check {
     given: Substitutions,
     renderer: Renderer,
     total: Tally,
+    /// The files that templates named.
+    named: BTreeSet<PathBuf>,
 }
 
 impl Check {
@@ -93,7 +111,32 @@ impl Check {
             Type::Standard => MachineType::Standard,
             Type::Express => MachineType::Express,
         };
-        Check { machine_type, given, renderer, total: Tally::default() }
+        Check { machine_type, given, renderer, total: Tally::default(), named: BTreeSet::new() }
+    }
+
+    /// Checks the definitions in a directory: the templates first, so that the files they name are read with their
+    /// substitutions and not once more.
+    fn directory(&mut self, directory: &Path, show: &mut dyn FnMut(String)) {
+        let before = self.total.checked();
+        let walk = files::walk(directory);
+        walk.problems.into_iter().for_each(|problem| {
+            self.total.unreadable += 1;
+            show(title(Level::ERROR, &problem, &self.renderer));
+        });
+        let (templates, definitions): (Vec<_>, Vec<_>) = walk
+            .files
+            .into_iter()
+            .filter_map(|file| Some((Contents::of(&file, &files::read(&file).ok()?, &self.given)?, file)))
+            .partition(|(contents, _)| *contents == Contents::Template);
+        for (_, file) in templates.into_iter().chain(definitions) {
+            if !self.named.contains(&files::plain(&file)) {
+                show(self.file(&file));
+            }
+        }
+        if self.total.checked() == before {
+            self.total.others += 1;
+            show(title(Level::ERROR, &format!("{}: no definition in it", directory.display()), &self.renderer));
+        }
     }
 
     /// The findings about a file, as text.
@@ -111,6 +154,10 @@ impl Check {
     fn text(&mut self, file: &Path, name: &str, text: &str) -> String {
         let format = format_of(file, text);
         let Some(machines) = template::read(text, format, &self.given) else {
+            if let Some(reason) = source::why_not(extension(file).as_deref(), text, format) {
+                self.total.others += 1;
+                return title(Level::ERROR, &format!("{name}: {reason}"), &self.renderer);
+            }
             let source = source::read_with(text, format, &self.given);
             return self.definition(Document { name, text, machine: None }, source, self.machine_type);
         };
@@ -135,10 +182,17 @@ impl Check {
             Definition::File { path, at, values } => {
                 let file = template.parent().unwrap_or(Path::new("")).join(path);
                 let name = file.display().to_string();
+                self.named.insert(files::plain(&file));
                 match files::read(&file) {
                     Ok(text) => {
-                        let source = source::read_with(&text, format_of(&file, &text), &values);
-                        self.definition(Document { name: &name, text: &text, ..document }, source, machine_type)
+                        let document = Document { name: &name, text: &text, ..document };
+                        let source = source::read_of_template(&text, format_of(&file, &text), &values);
+                        let (source, problem) = match source {
+                            Ok((source, problem)) => (Ok(source), problem),
+                            Err(error) => (Err(error), None),
+                        };
+                        let warned = problem.map(|problem| self.no_json(document, problem)).unwrap_or_default();
+                        warned + &self.definition(document, source, machine_type)
                     }
                     Err(error) => {
                         self.total.unreadable += 1;
@@ -183,6 +237,13 @@ impl Check {
         diagnostics.iter().map(|one| Finding::of(one, &source).show(document, &self.renderer)).collect()
     }
 
+    /// Warns of a file that only CloudFormation takes.
+    fn no_json(&mut self, document: Document<'_>, problem: SourceError) -> String {
+        self.total.warnings += 1;
+        let message = format!("{}; CloudFormation reads the file as YAML, and so it was read here", problem.message);
+        Finding::new(Level::WARNING, &message).at(problem.at).show(document, &self.renderer)
+    }
+
     /// Warns of values without a placeholder: most likely the name is wrong.
     fn unused_substitutions(&mut self) -> String {
         let unused = self.given.names().filter(|name| !self.total.replaced.contains(*name));
@@ -197,8 +258,32 @@ impl Check {
     }
 }
 
+/// The definitions in a file of a directory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Contents {
+    Template,
+    Definition,
+}
+
+impl Contents {
+    /// Nothing for a file that is something else.
+    fn of(file: &Path, text: &str, given: &Substitutions) -> Option<Contents> {
+        let format = format_of(file, text);
+        match template::read(text, format, given) {
+            Some(machines) if machines.is_empty() => None,
+            Some(_) => Some(Contents::Template),
+            // A text that cannot be read is none either, unless it has the fields of a definition.
+            None => (text.contains("StartAt") && text.contains("States")).then_some(Contents::Definition),
+        }
+    }
+}
+
 fn format_of(file: &Path, text: &str) -> Format {
-    Format::of(file.extension().and_then(|extension| extension.to_str()), text)
+    Format::of(extension(file).as_deref(), text)
+}
+
+fn extension(file: &Path) -> Option<String> {
+    file.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase)
 }
 
 #[cfg(test)]
@@ -206,7 +291,12 @@ mod tests {
     use super::*;
 
     fn check(name: &str, text: &str) -> (String, Tally) {
-        let options = Options { files: Vec::new(), machine_type: Type::Standard, substitutions: Vec::new() };
+        let options = Options {
+            files: Vec::new(),
+            machine_type: Type::Standard,
+            substitutions: Vec::new(),
+            list_placeholders: false,
+        };
         let mut check = Check::new(&options, Renderer::plain());
         let shown = check.text(Path::new(name), name, text);
         (shown, check.total)

@@ -12,14 +12,16 @@ use crate::{QueryLanguage, StateType};
 pub enum About {
     /// The value itself, in this text.
     Value(String),
+    /// The text of the definition, which is no JSON; `message` shows the text and the place as well.
+    Syntax { problem: String, message: String },
     /// The name that the value stands behind, in this text.
     Name(String),
     /// The value, which has to be one of some words.
     OneOf(Vec<&'static str>),
     /// The value of `Type`, which has to be one of the state types.
     StateType,
-    /// A field that the object cannot have.
-    Unsupported(String),
+    /// A field that the object cannot have, and the one that was meant, if it has a similar name.
+    Unsupported { field: String, meant: Option<String> },
     /// A field that belongs to the other query language than the one `set`.
     OtherLanguage { field: String, set: QueryLanguage },
     /// A field of the object, in this text.
@@ -38,8 +40,8 @@ pub enum About {
     Condition(Vec<&'static str>),
     /// The name of a state that does not exist.
     Target(String),
-    /// A state that no transition leads to.
-    Unreachable(String),
+    /// A state that no transition leads to; `explained` by an error in the transitions of its level.
+    Unreachable { state: String, explained: bool },
 }
 
 /// The part of a definition that a diagnostic is about.
@@ -62,17 +64,23 @@ pub(crate) enum Subject<'a> {
 }
 
 impl About {
+    /// A field that the object cannot have.
+    pub(crate) fn unsupported(field: &str, meant: Option<&str>) -> About {
+        About::Unsupported { field: field.to_owned(), meant: meant.map(str::to_owned) }
+    }
+
     pub(crate) fn subject(&self) -> Subject<'_> {
         match self {
             About::Name(_) => Subject::Name,
             About::OneOf(words) => Subject::Word(words.clone()),
             About::StateType => Subject::Word(StateType::names()),
-            About::Unsupported(field) | About::OtherLanguage { field, .. } => Subject::Misplaced(field),
+            About::Unsupported { field, .. } | About::OtherLanguage { field, .. } => Subject::Misplaced(field),
             About::Field { name, .. } => Subject::Wrong(name, None),
             About::Fields { names: [one, other], .. } => Subject::Wrong(one, Some(other)),
             About::Target(_) => Subject::Target,
-            About::Unreachable(_) => Subject::Unreachable,
+            About::Unreachable { .. } => Subject::Unreachable,
             About::Value(_)
+            | About::Syntax { .. }
             | About::Missing(_)
             | About::MissingArgument(_)
             | About::AtMostOne(_)
@@ -85,13 +93,16 @@ impl About {
 impl fmt::Display for About {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            About::Value(message) | About::Name(message) | About::Field { message, .. } => f.write_str(message),
+            About::Value(message)
+            | About::Syntax { message, .. }
+            | About::Name(message)
+            | About::Field { message, .. } => f.write_str(message),
             About::Fields { message, .. } => f.write_str(message),
             About::OneOf(words) => write!(f, "Value should be one of the following: [{}]", words.join(", ")),
             About::StateType => {
                 write!(f, "The field 'Type' should have one of these values: [{}]", StateType::names().join(", "))
             }
-            About::Unsupported(field) => write!(f, "Field '{field}' is not supported"),
+            About::Unsupported { field, .. } => write!(f, "Field '{field}' is not supported"),
             About::OtherLanguage { field, set } => {
                 let (own, other) = match set {
                     QueryLanguage::JsonPath => ("JSONPath", "JSONata"),
@@ -116,7 +127,7 @@ impl fmt::Display for About {
             }
             // AWS: always 'Next', whichever field names the target.
             About::Target(name) => write!(f, "Missing 'Next' target: {name}"),
-            About::Unreachable(name) => write!(f, "State \"{name}\" is not reachable."),
+            About::Unreachable { state, .. } => write!(f, "State \"{state}\" is not reachable."),
         }
     }
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::about::About;
 use crate::cursor::{Node, Object, Roots};
 use crate::diagnostics::Findings;
-use crate::fields::In;
-use crate::hints::{did_you_mean, missing_path};
+use crate::fields::{In, is_of};
+use crate::hints::{ask, missing_path, similar};
 use crate::{QueryLanguage, Test};
 
 /// The fields one of which makes an object a condition.
@@ -119,43 +119,50 @@ fn report_operators(object: &Object<'_, '_>, operators: &[&str], findings: &mut 
     }
 }
 
-fn check_fields(object: &Object<'_, '_>, depth: Depth, findings: &mut Findings) {
-    for key in object.map.keys() {
-        let language = match key.as_str() {
-            "Comment" => Some(In::Both),
-            "Next" | "Assign" if depth == Depth::Rule => Some(In::Both),
-            "Output" if depth == Depth::Rule => Some(In::Jsonata),
-            "Condition" => Some(In::Jsonata),
-            "And" | "Or" | "Not" | "Variable" => Some(In::JsonPath),
-            operator if Comparison::is_operator(operator) => Some(In::JsonPath),
-            _ => None,
-        };
-        report(object, key, language, findings);
+/// The language of a field that a condition may have.
+fn language_of(key: &str, depth: Depth) -> Option<In> {
+    match key {
+        "Comment" => Some(In::Both),
+        "Next" | "Assign" if depth == Depth::Rule => Some(In::Both),
+        "Output" if depth == Depth::Rule => Some(In::Jsonata),
+        "Condition" => Some(In::Jsonata),
+        "And" | "Or" | "Not" | "Variable" => Some(In::JsonPath),
+        operator if Comparison::is_operator(operator) => Some(In::JsonPath),
+        _ => None,
     }
 }
 
-fn report(object: &Object<'_, '_>, key: &str, language: Option<In>, findings: &mut Findings) {
-    match (language, object.language) {
-        (None, _) => {
-            let known = Comparison::OPERATORS.iter().copied().chain(["And", "Or", "Not", "Variable", "Next", "Assign"]);
-            let help = match key {
-                "Next" => Some("only the outermost rule says where to go".to_owned()),
-                _ => did_you_mean(key, known, findings),
-            };
-            return findings.schema_with_help(object.at, About::Unsupported(key.to_owned()), help);
+fn check_fields(object: &Object<'_, '_>, depth: Depth, findings: &mut Findings) {
+    for key in object.map.keys() {
+        match language_of(key, depth) {
+            None => report_unsupported(object, key, depth, findings),
+            Some(language) if !is_of(language, object.language) => {
+                let about = About::OtherLanguage { field: key.clone(), set: object.language };
+                let help = match (object.language, key.as_str()) {
+                    (QueryLanguage::Jsonata, _) => {
+                        Some("write Condition with an expression that answers true or false".to_owned())
+                    }
+                    (QueryLanguage::JsonPath, "Condition") => {
+                        Some("write Variable and a comparison, or set QueryLanguage to JSONata".to_owned())
+                    }
+                    (QueryLanguage::JsonPath, _) => None,
+                };
+                findings.schema_with_help(object.at, about, help);
+            }
+            Some(_) => {}
         }
-        (Some(In::JsonPath), QueryLanguage::Jsonata) | (Some(In::Jsonata), QueryLanguage::JsonPath) => {}
-        (Some(In::Both), _)
-        | (Some(In::JsonPath), QueryLanguage::JsonPath)
-        | (Some(In::Jsonata), QueryLanguage::Jsonata) => return,
     }
-    let about = About::OtherLanguage { field: key.to_owned(), set: object.language };
-    let help = match (object.language, key) {
-        (QueryLanguage::Jsonata, _) => Some("write Condition with an expression that answers true or false"),
-        (QueryLanguage::JsonPath, "Condition") => {
-            Some("write Variable and a comparison, or set QueryLanguage to JSONata")
-        }
-        (QueryLanguage::JsonPath, _) => None,
+}
+
+fn report_unsupported(object: &Object<'_, '_>, key: &str, depth: Depth, findings: &mut Findings) {
+    if key == "Next" {
+        let help = "only the outermost rule says where to go".to_owned();
+        return findings.schema_with_help(object.at, About::unsupported(key, None), Some(help));
+    }
+    let known = Comparison::OPERATORS.iter().copied().chain(SELECTORS).chain(BESIDE);
+    let fits = |known: &&str| {
+        language_of(known, depth).is_some_and(|language| is_of(language, object.language)) && !object.has(known)
     };
-    findings.schema_with_help(object.at, about, help.map(str::to_owned));
+    let meant = similar(key, known.filter(fits), findings);
+    findings.schema_with_help(object.at, About::unsupported(key, meant), meant.map(ask));
 }

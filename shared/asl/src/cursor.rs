@@ -102,7 +102,10 @@ impl<'v, 'p> Node<'v, 'p> {
             Err(invalid) => refuse(&invalid.message, findings),
             Ok(path) if !path.is_reference() => refuse("", findings),
             Ok(path) if roots == Roots::NotContext && *path.root() == Root::Context => refuse("", findings),
-            Ok(path) => Some(path),
+            Ok(path) => {
+                findings.reads(self.at, path.variable());
+                Some(path)
+            }
         }
     }
 
@@ -118,12 +121,20 @@ impl<'v, 'p> Node<'v, 'p> {
     pub fn paths(self, findings: &mut Findings) -> Option<expressions::Template> {
         missing_dollars(self, findings);
         match expressions::Template::compile(self.value) {
-            Ok(template) => Some(template),
+            Ok(template) => {
+                findings.reads(self.at, template.variables());
+                Some(template)
+            }
             Err(wrong) => {
                 for one in wrong {
                     // AWS: located at the object that has the field (observed at the template's top).
                     let steps = self.at.pointed(&one.pointer, self.value);
-                    findings.schema(self.at.written(&steps), about_template(one));
+                    let TemplateFinding { pointer: _, field, message, reason } = one;
+                    let about = match field {
+                        Some(name) => About::Field { name, message },
+                        None => About::Value(message),
+                    };
+                    findings.schema_with_help(self.at.written(&steps), about, reason);
                 }
                 None
             }
@@ -200,13 +211,6 @@ impl<'v, 'p> Object<'v, 'p> {
 
 fn owned(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|key| (*key).to_owned()).collect()
-}
-
-fn about_template(finding: TemplateFinding) -> About {
-    match finding.field {
-        Some(name) => About::Field { name, message: finding.message },
-        None => About::Value(finding.message),
-    }
 }
 
 fn in_range<T: PartialOrd + fmt::Debug>(

@@ -49,7 +49,10 @@ pub(crate) fn selection(object: &Object<'_, '_>, key: &str, findings: &mut Findi
         Value::Null => Selection::Nothing,
         Value::String(text) if text == "$" => Selection::Everything,
         _ => match node.text(findings).map(Path::parse) {
-            Some(Ok(path)) => Selection::At(path),
+            Some(Ok(path)) => {
+                findings.reads(node.at, path.variable());
+                Selection::At(path)
+            }
             Some(Err(invalid)) => {
                 let help = Some(invalid.message);
                 findings.schema_with_help(node.at, "Value must be a valid JSONPath.", help);

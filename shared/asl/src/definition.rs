@@ -15,7 +15,7 @@ use crate::fields::{Field, In};
 use crate::place::Place;
 use crate::reading::{ParseContext, Purpose};
 use crate::{MachineType, QueryLanguage, State, StateMachine};
-use crate::{fields, flow, reach, variables};
+use crate::{defined, fields, flow, reach, variables};
 
 const FIELDS: &[Field] = &[
     ("Comment", In::Both),
@@ -78,11 +78,13 @@ fn read_document(text: &str) -> Result<Value, Diagnostic> {
         Ok(_) => Err(not_an_object()),
         Err(error) => {
             let location = jackson_location(text, error.line, error.column + unknown_word(&error.message));
+            let message = with_source(text, &error.message);
+            let message = format!("{message}\n at {location}");
             Err(Diagnostic {
                 severity: Severity::Error,
                 code: Code::InvalidJsonDescription,
                 // AWS: Jackson's message, which says the place itself, and the place once more.
-                about: About::Value(format!("{}\n at {location}", error.message)),
+                about: About::Syntax { problem: error.message, message },
                 location: Some(location),
                 help: None,
             })
@@ -94,6 +96,19 @@ fn read_document(text: &str) -> Result<Value, Diagnostic> {
 fn unknown_word(message: &str) -> usize {
     let word = message.strip_prefix("Unrecognized token '").and_then(|rest| rest.split_once("':"));
     word.map_or(0, |(word, _)| word.chars().count())
+}
+
+/// AWS: the place of an opening brace is told like that of the error (observed for `{`).
+fn with_source(text: &str, message: &str) -> String {
+    const MARKER: &str = " (start marker at ";
+    let marker = message.rsplit_once(MARKER).and_then(|(rest, place)| {
+        let (line, column) = place.strip_prefix("line: ")?.strip_suffix(')')?.split_once(", column: ")?;
+        Some((rest, line.parse().ok()?, column.parse().ok()?))
+    });
+    match marker {
+        Some((rest, line, column)) => format!("{rest}{MARKER}{})", jackson_location(text, line, column)),
+        None => message.to_owned(),
+    }
 }
 
 /// `[Source: (String)"…"; line: 1, column: 4]`: Jackson shows at most 500 characters of the text.
@@ -119,6 +134,9 @@ fn read_machine(document: &Value, machine_type: MachineType) -> Parsed {
     flow::check_labels(root, &mut context.findings);
     variables::check_scopes(root, &mut context.findings);
 
+    if context.findings.first_error().is_none() {
+        defined::check(root, &mut context);
+    }
     let states = context.take_states();
     let diagnostics = context.findings.finish();
     let wrong = diagnostics.iter().any(|one| one.severity == Severity::Error);

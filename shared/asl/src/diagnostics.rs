@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::StateId;
 use crate::about::About;
 use crate::place::Place;
 
@@ -48,12 +49,21 @@ pub enum Code {
     NoDollar,
     NoPath,
     PassResultIsStatic,
+    PossiblyUndefinedVariable,
 }
 
 impl Diagnostic {
     /// AWS's text.
     pub fn message(&self) -> String {
         self.about.to_string()
+    }
+
+    /// The same without the text of the definition and the place in it, which some of AWS's texts have.
+    pub fn headline(&self) -> String {
+        match &self.about {
+            About::Syntax { problem, .. } => problem.clone(),
+            other => other.to_string(),
+        }
     }
 
     /// As CreateStateMachine words it: `CODE: message at location`.
@@ -98,6 +108,7 @@ impl fmt::Display for Code {
             Code::NoDollar => "NO_DOLLAR",
             Code::NoPath => "NO_PATH",
             Code::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
+            Code::PossiblyUndefinedVariable => "POSSIBLY_UNDEFINED_VARIABLE",
         })
     }
 }
@@ -110,6 +121,17 @@ pub(crate) struct Findings {
     unavailable: Vec<Diagnostic>,
     size: usize,
     suggestions: usize,
+    /// The state that is being read.
+    pub state: Option<StateId>,
+    reads: Vec<Read>,
+    size_of_reads: usize,
+}
+
+/// A variable that a field of a state reads.
+pub(crate) struct Read {
+    pub state: Option<StateId>,
+    pub location: String,
+    pub variable: String,
 }
 
 /// Looking for a similar name takes time, and a reader of more than this many errors has enough to do.
@@ -129,22 +151,31 @@ impl Findings {
     }
 
     pub fn error(&mut self, code: Code, at: Option<Place<'_>>, about: impl Into<About>, help: Option<String>) {
-        if let Some(one) = self.admit(Severity::Error, code, at, about.into(), help) {
+        let location = at.map(|place| place.to_string());
+        if let Some(one) = self.admit(Severity::Error, code, location, about.into(), help) {
             self.errors.push(one);
         }
     }
 
     pub fn warning(&mut self, code: Code, at: Place<'_>, about: impl Into<About>, help: Option<String>) {
-        if let Some(one) = self.admit(Severity::Warning, code, Some(at), about.into(), help) {
+        if let Some(one) = self.admit(Severity::Warning, code, Some(at.to_string()), about.into(), help) {
+            self.warnings.push(one);
+        }
+    }
+
+    pub fn warning_at(&mut self, code: Code, location: String, message: String) {
+        if let Some(one) = self.admit(Severity::Warning, code, Some(location), message.into(), None) {
             self.warnings.push(one);
         }
     }
 
     /// Something AWS can do and Stepwell cannot yet. Said only about definitions that AWS would accept, so that the
     /// others get AWS's answer and no more.
-    pub fn unavailable(&mut self, at: Place<'_>, message: &str, help: &str) {
+    pub fn unavailable(&mut self, at: Place<'_>, message: &str, help: Option<&str>) {
         let code = Code::SchemaValidationFailed;
-        if let Some(one) = self.admit(Severity::Error, code, Some(at), message.into(), Some(help.to_owned())) {
+        if let Some(one) =
+            self.admit(Severity::Error, code, Some(at.to_string()), message.into(), help.map(str::to_owned))
+        {
             self.unavailable.push(one);
         }
     }
@@ -152,6 +183,21 @@ impl Findings {
     /// The first error and its place.
     pub fn first_error(&self) -> Option<String> {
         self.errors.first().map(|one| format!("{} at {}", one.about, one.location.as_deref().unwrap_or("/")))
+    }
+
+    /// Notes the variables that a field reads, as far as there is room.
+    pub fn reads<'n>(&mut self, at: Place<'_>, variables: impl IntoIterator<Item = &'n str>) {
+        for variable in variables {
+            if self.size_of_reads < MOST_TEXT {
+                let read = Read { state: self.state, location: at.to_string(), variable: variable.to_owned() };
+                self.size_of_reads += read.location.len() + read.variable.len();
+                self.reads.push(read);
+            }
+        }
+    }
+
+    pub fn take_reads(&mut self) -> Vec<Read> {
+        std::mem::take(&mut self.reads)
     }
 
     /// Whether there is still time to look for what was meant; counts the looks.
@@ -171,7 +217,7 @@ impl Findings {
         &mut self,
         severity: Severity,
         code: Code,
-        at: Option<Place<'_>>,
+        location: Option<String>,
         about: About,
         help: Option<String>,
     ) -> Option<Diagnostic> {
@@ -180,7 +226,6 @@ impl Findings {
         if !first_error && (count >= MOST_FINDINGS || self.size >= MOST_TEXT) {
             return None;
         }
-        let location = at.map(|place| place.to_string());
         self.size += about.to_string().len() + location.as_ref().map_or(0, String::len);
         Some(Diagnostic { severity, code, about, location, help })
     }

@@ -76,14 +76,14 @@ fn check_processor_config(map: &Object<'_, '_>, context: &mut ParseContext<'_>) 
     fields::check(&config, &[PROCESSOR_CONFIG], findings);
     let mode = config.get("Mode").and_then(|mode| mode.word(&["INLINE", "DISTRIBUTED"], findings));
     if mode == Some("DISTRIBUTED") {
-        check_distributed(&config, context);
+        check_distributed(map, &config, context);
     } else if config.has("ExecutionType") {
         let help = "an INLINE Map runs its states in the execution itself".to_owned();
-        findings.schema_with_help(config.at, About::Unsupported("ExecutionType".to_owned()), Some(help));
+        findings.schema_with_help(config.at, About::unsupported("ExecutionType", None), Some(help));
     }
 }
 
-fn check_distributed(config: &Object<'_, '_>, context: &mut ParseContext<'_>) {
+fn check_distributed(map: &Object<'_, '_>, config: &Object<'_, '_>, context: &mut ParseContext<'_>) {
     let findings = &mut context.findings;
     config.require(&["ExecutionType"], findings);
     if let Some(execution_type) = config.get("ExecutionType") {
@@ -95,7 +95,9 @@ fn check_distributed(config: &Object<'_, '_>, context: &mut ParseContext<'_>) {
             findings.schema(mode.at, message);
         }
         let message = "Distributed Map is not available in this version of Stepwell yet";
-        findings.unavailable(mode.at, message, "use an INLINE Map");
+        // An INLINE Map fails when it runs if it has a field of a distributed one.
+        let help = (!has_fields(map)).then_some("use an INLINE Map");
+        findings.unavailable(mode.at, message, help);
     }
 }
 
@@ -125,7 +127,7 @@ fn check_csv(config: &Object<'_, '_>, input: Option<&str>, findings: &mut Findin
             findings.schema(config.at, "The field 'CSVHeaderLocation' is required");
         }
         Some("JSON") if config.has("CSVHeaderLocation") => {
-            findings.schema(config.at, About::Unsupported("CSVHeaderLocation".to_owned()));
+            findings.schema(config.at, About::unsupported("CSVHeaderLocation", None));
         }
         Some(_) | None => {}
     }

@@ -7,7 +7,7 @@ use crate::QueryLanguage;
 use crate::about::About;
 use crate::cursor::Object;
 use crate::diagnostics::Findings;
-use crate::hints::{did_you_mean, instead_of_field};
+use crate::hints::{ask, instead_of_field, similar};
 
 /// A field and the language it belongs to.
 pub(crate) type Field = (&'static str, In);
@@ -56,11 +56,20 @@ pub(crate) fn check_languages(object: &Object<'_, '_>, tables: &[&[Field]], find
 pub(crate) fn check_names(object: &Object<'_, '_>, tables: &[&[Field]], findings: &mut Findings) {
     for name in object.map.keys() {
         if language_of(name, tables).is_none() {
-            let known = tables.iter().flat_map(|table| table.iter()).map(|(known, _)| *known);
-            let help = did_you_mean(name, known, findings);
+            let all = tables.iter().flat_map(|table| table.iter());
+            let fits = |(known, language): &&Field| is_of(*language, object.language) && !object.has(known);
+            let meant = similar(name, all.filter(fits).map(|(known, _)| *known), findings);
             // AWS: located at the object, not at the field.
-            findings.schema_with_help(object.at, About::Unsupported(name.clone()), help);
+            findings.schema_with_help(object.at, About::unsupported(name, meant), meant.map(ask));
         }
+    }
+}
+
+/// Whether an object in this language can have a field.
+pub(crate) fn is_of(field: In, language: QueryLanguage) -> bool {
+    match (field, language) {
+        (Both, _) | (JsonPath, QueryLanguage::JsonPath) | (Jsonata, QueryLanguage::Jsonata) => true,
+        (JsonPath, QueryLanguage::Jsonata) | (Jsonata, QueryLanguage::JsonPath) => false,
     }
 }
 

@@ -1,21 +1,36 @@
 //! Suggestions for a definition: similar names, fields to write instead, and the warnings about paths that will not be
 //! read as paths.
 
+use expressions::Path;
 use expressions::jsonata::{Jsonata, Refused, Unseen};
 use serde_json::Value;
 
 use crate::QueryLanguage;
+use crate::about::About;
 use crate::cursor::Node;
 use crate::diagnostics::{Code, Findings};
 use crate::fields::{Field, language_of};
 use crate::place::Place;
 
-/// `did you mean 'Next'?`, if one of the known names is close to what was written.
+/// `did you mean 'Next'?`, if one of the known names is close to the one written.
 pub(crate) fn did_you_mean<'k>(
     written: &str,
     known: impl Iterator<Item = &'k str>,
     findings: &mut Findings,
 ) -> Option<String> {
+    similar(written, known, findings).map(ask)
+}
+
+pub(crate) fn ask(name: &str) -> String {
+    format!("did you mean '{name}'?")
+}
+
+/// The known name that is closest to the one written, if one is close.
+pub(crate) fn similar<'k>(
+    written: &str,
+    known: impl Iterator<Item = &'k str>,
+    findings: &mut Findings,
+) -> Option<&'k str> {
     if !findings.may_suggest() {
         return None;
     }
@@ -30,28 +45,37 @@ pub(crate) fn did_you_mean<'k>(
         .filter(|candidate| *candidate != written)
         .filter_map(|candidate| Some((distance(written, candidate, allowed)?, candidate)))
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| format!("did you mean '{candidate}'?"))
+        .map(|(_, candidate)| candidate)
 }
 
 /// Spelling is looked at in bounded time, however many states there are.
 const MOST_CANDIDATES: usize = 300;
 
-/// How many letters have to change, if not more than allowed; capitals do not count.
+/// How many letters have to change or to swap places with the next, if not more than allowed; capitals do not count.
 fn distance(left: &str, right: &str, allowed: usize) -> Option<usize> {
     let left: Vec<char> = left.chars().flat_map(char::to_lowercase).collect();
     let right: Vec<char> = right.chars().flat_map(char::to_lowercase).collect();
     if left.len().abs_diff(right.len()) > allowed {
         return None;
     }
-    let mut row: Vec<usize> = (0..=right.len()).collect();
+    // Rows of the table of distances between beginnings: this one, and the one before for letters that swap places.
+    let (mut row, mut before): (Vec<usize>, Vec<usize>) = ((0..=right.len()).collect(), Vec::new());
     for (i, a) in left.iter().enumerate() {
         let mut next = vec![i + 1];
-        for (pair, b) in row.windows(2).zip(&right) {
+        for (j, (pair, b)) in row.windows(2).zip(&right).enumerate() {
             let [diagonal, above] = pair else { continue };
             let beside = next.last().copied().unwrap_or_default();
-            next.push((diagonal + usize::from(a != b)).min(above + 1).min(beside + 1));
+            let mut steps = (diagonal + usize::from(a != b)).min(above + 1).min(beside + 1);
+            let other = |letters: &[char], at: usize| at.checked_sub(1).and_then(|at| letters.get(at)).copied();
+            if other(&left, i) == Some(*b)
+                && other(&right, j) == Some(*a)
+                && let Some(swapped) = j.checked_sub(1).and_then(|j| before.get(j))
+            {
+                steps = steps.min(swapped + 1);
+            }
+            next.push(steps);
         }
-        row = next;
+        before = std::mem::replace(&mut row, next);
     }
     row.last().copied().filter(|steps| *steps <= allowed)
 }
@@ -68,9 +92,13 @@ fn look_for_paths(value: &Value, at: Place<'_>, findings: &mut Findings) {
             for (key, value) in map {
                 match value {
                     Value::String(text) if looks_like_a_path(text) && !key.ends_with(".$") => {
-                        let message = "No .$ on a field that appears to be a JSONPath or Intrinsic Function.";
-                        let help = format!("write \"{key}.$\" to have it evaluated");
-                        findings.warning(Code::NoDollar, at.key(key), message, Some(help));
+                        // AWS: located at the object (observed at the template's top); the same text for an intrinsic
+                        // function is unverified.
+                        let message = format!(
+                            "The value of '{key}' looks like a JSONPath. Instead of '{key}', use '{key}.$' to evaluate it as a \
+                             JSONPath at runtime."
+                        );
+                        findings.warning(Code::NoDollar, at, About::Field { name: key.clone(), message }, None);
                     }
                     inner => look_for_paths(inner, at.key(key), findings),
                 }
@@ -113,9 +141,12 @@ pub(crate) fn instead_of_expression(refused: &Refused) -> Option<String> {
     Some(match unseen {
         Unseen::TopLevel(name) => match name.as_str() {
             "$" => "the input of the state is $states.input".to_owned(),
+            "states" => "its name has a $: $states".to_owned(),
+            "input" | "context" => format!("write $states.{name}"),
             "States" => "intrinsic functions belong to JSONPath; JSONata has functions of its own".to_owned(),
             name => format!("write $states.input.{name} for the input, ${name} for a variable"),
         },
+        Unseen::Function(name) => format!("functions are called with a $: ${name}(…)"),
         Unseen::Root => "the context object is $states.context, the input of the state $states.input".to_owned(),
         Unseen::Result => "a result is there in Output and Assign of Task, Parallel and Map".to_owned(),
         Unseen::ErrorOutput => "an error is there in Output and Assign of a Catcher".to_owned(),
@@ -164,6 +195,8 @@ pub(crate) fn missing_path(node: Node<'_, '_>, twin: &str, findings: &mut Findin
     let is_path = |text: &str| ["$.", "$$.", "$["].iter().any(|start| text.starts_with(start));
     if node.language == QueryLanguage::JsonPath && node.value.as_str().is_some_and(is_path) {
         let message = "Field value looks like a path, but field name does not end with 'Path'.";
-        findings.warning(Code::NoPath, node.at, message, Some(format!("write {twin} to have it followed")));
+        let is_path = node.value.as_str().is_some_and(|text| Path::parse(text).is_ok());
+        let help = is_path.then(|| format!("write {twin} to have it followed"));
+        findings.warning(Code::NoPath, node.at, message, help);
     }
 }

@@ -27,7 +27,10 @@ impl Node<'_, '_> {
             return self.unpaired(findings);
         }
         match Jsonata::parse(text, sees) {
-            Ok(expression) => Some(expression),
+            Ok(expression) => {
+                findings.reads(self.at, expression.variables());
+                Some(expression)
+            }
             Err(all) => {
                 let here = |refused| Finding { pointer: String::new(), refused };
                 all.into_iter().for_each(|refused| self.refuse(here(refused), findings));
@@ -40,7 +43,10 @@ impl Node<'_, '_> {
     pub fn payload(self, sees: Sees, findings: &mut Findings) -> Option<Template> {
         let paired = check_braces(self.value, self.at, findings);
         match Template::compile(self.value, sees) {
-            Ok(template) => paired.then_some(template),
+            Ok(template) => {
+                findings.reads(self.at, template.variables());
+                paired.then_some(template)
+            }
             Err(wrong) => {
                 wrong.into_iter().for_each(|one| self.refuse(one, findings));
                 None

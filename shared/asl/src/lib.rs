@@ -10,6 +10,7 @@ mod catch;
 mod choice_rules;
 mod cursor;
 mod data_flow;
+mod defined;
 mod definition;
 mod diagnostics;
 mod distributed;

@@ -11,37 +11,47 @@ use crate::StateType;
 use crate::about::About;
 use crate::cursor::Node;
 use crate::diagnostics::{Code, Findings};
-use crate::hints::did_you_mean;
+use crate::hints::{ask, similar};
 use crate::levels::{self, type_of};
 use crate::place::Place;
 
 /// Reports in the order in which AWS does: dangling targets, no end, states that cannot be reached.
 pub(crate) fn check(root: Node<'_, '_>, findings: &mut Findings) {
-    levels::each_level(root, &mut |level| check_targets(level, findings));
+    let mut dangling = Vec::new();
+    levels::each_level(root, &mut |level| dangling.push(check_targets(level, findings)));
     // AWS: only the outermost level has to have an end, and without one nothing is said about reachability.
     if levels::states_of(root.value).is_some_and(never_ends) {
         let help = Some("give a state \"End\": true, or add a Succeed or Fail state".to_owned());
         findings.error(Code::MissingEndState, None, "Workflow has no terminal state", help);
         return;
     }
-    levels::each_level(root, &mut |level| check_reachable(level, findings));
+    let mut dangling = dangling.into_iter();
+    levels::each_level(root, &mut |level| check_reachable(level, &dangling.next().unwrap_or_default(), findings));
 }
 
-fn check_targets(level: Node<'_, '_>, findings: &mut Findings) {
-    let Some(states) = levels::states_of(level.value).filter(|states| !states.is_empty()) else { return };
-    let mut check = |at: Place<'_>, target: &str| {
+/// The targets of a level that do not exist, each with the state that was meant, if one has a similar name.
+type Dangling<'v> = BTreeMap<&'v str, Option<&'v str>>;
+
+fn check_targets<'v>(level: Node<'v, '_>, findings: &mut Findings) -> Dangling<'v> {
+    let mut dangling = Dangling::new();
+    let Some(states) = levels::states_of(level.value).filter(|states| !states.is_empty()) else { return dangling };
+    let mut check = |from: Option<&str>, at: Place<'_>, target: &'v str| {
         if !states.contains_key(target) {
-            let help = did_you_mean(target, states.keys().map(String::as_str), findings);
-            findings.error(Code::MissingTransitionTarget, Some(at), About::Target(target.to_owned()), help);
+            // A state that hands on to itself is rarely meant, and never ends.
+            let others = states.keys().map(String::as_str).filter(|name| Some(*name) != from);
+            let meant = similar(target, others, findings);
+            findings.error(Code::MissingTransitionTarget, Some(at), About::Target(target.to_owned()), meant.map(ask));
+            dangling.insert(target, meant);
         }
     };
     if let Some(start) = level.value.get("StartAt").and_then(Value::as_str) {
-        check(level.at.key("StartAt"), start);
+        check(None, level.at.key("StartAt"), start);
     }
     let at = level.at.key("States");
     for (name, state) in states {
-        each_target(state, at.key(name), &mut check);
+        each_target(state, at.key(name), &mut |at, target| check(Some(name), at, target));
     }
+    dangling
 }
 
 /// Visits the names of the states a state may hand on to.
@@ -87,23 +97,40 @@ fn never_ends(states: &Map<String, Value>) -> bool {
         })
 }
 
-fn check_reachable(level: Node<'_, '_>, findings: &mut Findings) {
+fn check_reachable(level: Node<'_, '_>, dangling: &Dangling<'_>, findings: &mut Findings) {
     let Some(states) = levels::states_of(level.value) else { return };
     let Some(start) = level.value.get("StartAt").and_then(Value::as_str) else { return };
-    let mut targets: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, state) in states {
-        let found = targets.entry(name).or_default();
-        each_target(state, Place::ROOT, &mut |_, target| found.push(target));
-    }
-    let mut reached = BTreeSet::new();
-    let mut pending = vec![start];
-    while let Some(name) = pending.pop() {
-        if reached.insert(name) {
-            pending.extend(targets.get(name).into_iter().flatten());
-        }
-    }
+    let reached = reached(states, start, |name| Some(name));
+    // Where an error hides a transition, any state may be meant.
+    let is_hidden = |state: &Value| match type_of(state) {
+        None => true,
+        Some(state_type) => state_type.moves_on() && state.get("Next").is_none() && state.get("End").is_none(),
+    };
+    let explains_all =
+        dangling.values().any(Option::is_none) || reached.iter().any(|name| states.get(*name).is_some_and(is_hidden));
+    let meant = self::reached(states, start, |name| dangling.get(name).copied().unwrap_or(Some(name)));
     let at = level.at.key("States");
     for name in states.keys().filter(|name| !reached.contains(name.as_str())) {
-        findings.error(Code::MissingTransitionTarget, Some(at.key(name)), About::Unreachable(name.clone()), None);
+        let explained = explains_all || meant.contains(name.as_str());
+        let about = About::Unreachable { state: name.clone(), explained };
+        findings.error(Code::MissingTransitionTarget, Some(at.key(name)), about, None);
     }
+}
+
+/// The states that are reached from the first, where `resolve` says which state a name stands for.
+fn reached<'v>(
+    states: &'v Map<String, Value>,
+    start: &'v str,
+    resolve: impl Fn(&'v str) -> Option<&'v str>,
+) -> BTreeSet<&'v str> {
+    let mut reached = BTreeSet::new();
+    let mut pending: Vec<&str> = resolve(start).into_iter().collect();
+    while let Some(name) = pending.pop() {
+        if reached.insert(name)
+            && let Some(state) = states.get(name)
+        {
+            each_target(state, Place::ROOT, &mut |_, target| pending.extend(resolve(target)));
+        }
+    }
+    reached
 }

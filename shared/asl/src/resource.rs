@@ -42,7 +42,8 @@ impl Resource {
         match service {
             "lambda" if here && named("function:") => Ok(Resource::Lambda { arn }),
             "states" if here && named("activity:") => Ok(Resource::Activity { arn }),
-            "states" if region.is_empty() && account.is_empty() => {
+            // AWS: region and account may be filled in as well as left out (from definitions in public repositories).
+            "states" if here || (region.is_empty() && account.is_empty()) => {
                 Integration::parse(text, resource).map(Resource::Integration)
             }
             _ => Err(NotAResource::Unknown),
@@ -63,7 +64,7 @@ pub(crate) fn is_partition(text: &str) -> bool {
     text == "aws" || text.strip_prefix("aws-").is_some_and(|rest| !rest.is_empty())
 }
 
-/// `arn:PARTITION:states:::SERVICE:ACTION[.PATTERN]`.
+/// `arn:PARTITION:states:::SERVICE:ACTION[.PATTERN]`, perhaps with a region and an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Integration {
     pub arn: String,

@@ -5,9 +5,14 @@
 //! comes in, a JSON text and spans come out; reading files is the caller's.
 
 mod align;
+mod explained;
+mod expression;
 mod json;
 mod judge;
+mod layout;
+mod misplaced;
 mod origin;
+mod other;
 mod placeholder;
 mod scalar;
 mod spot;
@@ -21,6 +26,7 @@ use serde_json::Value;
 use crate::about::Subject;
 use crate::{Code, Diagnostic, MachineType};
 use origin::Derived;
+pub use other::why_not;
 use placeholder::Filling;
 pub use placeholder::{Placeholders, Substitutions};
 use spot::{Spot, Step};
@@ -89,7 +95,31 @@ pub fn read_with(text: &str, format: Format, values: &Substitutions) -> Result<S
     }
 }
 
+/// Reads a file that a template names. CloudFormation reads JSON as YAML there, so that what JSON does not allow, such as a
+/// comma before a closing bracket, is taken; then the error of JSON is told as well.
+pub fn read_of_template(
+    text: &str,
+    format: Format,
+    values: &Substitutions,
+) -> Result<(Source, Option<SourceError>), SourceError> {
+    let source = read_with(text, format, values)?;
+    let Some(problem) = (format == Format::Json).then(|| source.syntax_error()).flatten() else {
+        return Ok((source, None));
+    };
+    Ok(match read_with(text, Format::Yaml, values) {
+        Ok(yaml) if expressions::json::parse(yaml.json()).is_ok_and(|value| value.is_object()) => (yaml, Some(problem)),
+        Ok(_) | Err(_) => (source, None),
+    })
+}
+
 impl Source {
+    /// What is wrong with a text that is no JSON.
+    fn syntax_error(&self) -> Option<SourceError> {
+        let one = crate::parse(self.json(), MachineType::Standard).diagnostics.into_iter().next()?;
+        let is_syntax = one.code == Code::InvalidJsonDescription;
+        is_syntax.then(|| SourceError { message: one.headline(), at: self.span_of(&one).unwrap_or_default() })
+    }
+
     fn written(text: Derived, placeholders: Placeholders) -> Source {
         Source { root: json::read(text.text()), json: Json::Written(text), placeholders }
     }

@@ -50,6 +50,8 @@ fn read_parts<'v>(name: &str, node: Node<'v, '_>, siblings: &'v Map<String, Valu
     let language = effective_language(object.map, context.language);
     let object = Object { language, ..object };
     let Some(state_type) = read_type(&object, &mut context.findings) else { return };
+    let id = context.id(name);
+    let around = std::mem::replace(&mut context.findings.state, id);
     check_fields(&object, state_type, context);
     let state = StateNode { object, siblings };
 
@@ -58,7 +60,8 @@ fn read_parts<'v>(name: &str, node: Node<'v, '_>, siblings: &'v Map<String, Valu
     let retry = retry::read(&object, &mut context.findings);
     let catch = catch::read(&state, context);
     let comment = object.text("Comment", &mut context.findings).map(str::to_owned);
-    if let (Some(kind), Some(id)) = (kind, context.id(name)) {
+    context.findings.state = around;
+    if let (Some(kind), Some(id)) = (kind, id) {
         let name = Arc::from(name);
         let unusable = match context.purpose {
             Purpose::Creation => None,

@@ -1,7 +1,7 @@
 //! Workflow variables: their names, and the scope that may assign them.
 //!
-//! A scope is a level of states: the machine, a branch or an item processor. Reads are not checked here: AWS accepts a
-//! variable that nothing assigns, and the execution fails where it is read.
+//! A scope is a level of states: the machine, a branch or an item processor. Reads are not checked here: see
+//! `defined`.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ pub(crate) fn check_names(assign: &Object<'_, '_>, findings: &mut Findings) {
 }
 
 /// The variable that a key of an `Assign` names.
-fn name_of(key: &str, language: QueryLanguage) -> &str {
+pub(crate) fn name_of(key: &str, language: QueryLanguage) -> &str {
     match language {
         QueryLanguage::JsonPath => key.strip_suffix(".$").unwrap_or(key),
         QueryLanguage::Jsonata => key,

@@ -32,6 +32,36 @@ fn fills_in_what_has_a_value_and_quotes_the_rest() {
 }
 
 #[test]
+fn an_expression_of_terraform_is_a_placeholder_named_for_its_words() {
+    let values = values(&[("var.arns.one", "arn"), ("jsonencode.local.list", "[1, 2]")]);
+    let cases = [
+        (
+            "{\"a\": ${jsonencode(local.list)}, \"b\": ${jsonencode(local.other)}}",
+            r#"{"a": [1, 2], "b": "${jsonencode.local.other}"}"#,
+        ),
+        (
+            "[${\n  var.size\n}, ${ [for s in var.subnets : s.id] }]",
+            r#"["${var.size}", "${for.s.in.var.subnets.s.id}"]"#,
+        ),
+        ("[${var.size > 3 ? 1 : 2}0]", r#"["${var.size.3.1.2}0"]"#),
+        (
+            "[\"${var.arns[\"one\"]}\", \"x-${lookup(var.arns,\n  \"two\")}-${var.y}\"]",
+            r#"["arn", "x-${lookup.var.arns.two}-${var.y}"]"#,
+        ),
+        // JSONata, and Terraform's own way to write ${.
+        (
+            r#"["{% ${a(b): c} %}", "${id: (x)}", "$${lookup(x)}"]"#,
+            r#"["{% ${a(b): c} %}", "${id: (x)}", "$${lookup(x)}"]"#,
+        ),
+        ("[${jsonencode(a]", "[${jsonencode(a]"),
+        ("[${}]", "[${}]"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(source::read_with(text, Format::Json, &values).unwrap().json(), expected);
+    }
+}
+
+#[test]
 fn fills_in_yaml_scalar_by_scalar() {
     let values = values(&[("N", "5"), ("Yes", "true"), ("Two", "a: b")]);
     let yaml = "a: ${N}\nb: '${N}'\nc: [${N}, ${M}, '${M}${N}']\nd: {${N}: ${Yes}}\ne: ${Two}\nf: |\n  ${N}\n  ${M}\n";
@@ -56,7 +86,13 @@ fn refuses_to_grow_without_end() {
 
 #[test]
 fn reads_a_million_openings_in_one_go() {
-    for text in ["${".repeat(1 << 20), "${a".repeat(1 << 20), format!("\"{}", "$".repeat(1 << 20))] {
+    for text in [
+        "${".repeat(1 << 20),
+        "${(\n".repeat(1 << 18),
+        "\"${a(\"".repeat(1 << 18),
+        "${a".repeat(1 << 20),
+        format!("\"{}", "$".repeat(1 << 20)),
+    ] {
         assert!(!source::read(&text, Format::Json).unwrap().check(MachineType::Standard).is_empty());
     }
 }

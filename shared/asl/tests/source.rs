@@ -80,3 +80,43 @@ fn tells_json_from_yaml_by_the_name_or_the_text() {
     assert_eq!(Format::of(Some("asl"), " {}"), Format::Json);
     assert_eq!(Format::of(None, "StartAt: A"), Format::Yaml);
 }
+
+/// What PyYAML reads, and with it CloudFormation.
+#[test]
+fn reads_yaml_whose_brackets_and_quotes_are_not_indented() {
+    let cases = [
+        ("a:\n  b: [\n    1,\n    2\n  ]\n  c: 3\n", r#"{"a":{"b":[1,2],"c":3}}"#),
+        ("a:\n  b: {\n    x: 1\n  }\n  c: {\n  }\n", r#"{"a":{"b":{"x":1},"c":{}}}"#),
+        ("a:\n- b: [ # why\n  {x: 1}, # what\n  {y: '#'}\n  ]\n- c\n", r##"{"a":[{"b":[{"x":1},{"y":"#"}]},"c"]}"##),
+        ("a:\n  b: \"one\n  two\n\n  three\"\n  c: 1\n", r#"{"a":{"b":"one two\nthree","c":1}}"#),
+        ("a:\n  b: 'it''s\nnot [indented'\n  c: 1\n", r#"{"a":{"b":"it's not [indented","c":1}}"#),
+        ("a:\n  b: \"one\\\n  two \\\"three\\\"\"\n  c: [\n  d]\n", r#"{"a":{"b":"onetwo \"three\"","c":["d"]}}"#),
+        (
+            "a:\n  b: [plain words\n  over lines, {c: d\n  e}\n  ]\n",
+            r#"{"a":{"b":["plain words over lines",{"c":"d e"}]}}"#,
+        ),
+        ("a:\n  b: |\n    text [ \"\n  c: [\n  ]\n  d: it's [\n", r#"{"a":{"b":"text [ \"\n","c":[],"d":"it's ["}}"#),
+        (
+            "a:\n  - b: >-\n      one\n      two\n    c: {\n    \"x\":1\n    }\n",
+            r#"{"a":[{"b":"one two","c":{"x":1}}]}"#,
+        ),
+        ("a: é\nb:\n  c: [\n    é\n  ]\n", r#"{"a":"é","b":{"c":["é"]}}"#),
+    ];
+    for (yaml, expected) in cases {
+        assert_eq!(source::read(yaml, Format::Yaml).unwrap().json(), expected, "{yaml}");
+    }
+}
+
+#[test]
+fn finds_a_fault_behind_brackets_that_are_not_indented() {
+    let yaml =
+        "StartAt: A\nStates:\n  A:\n    Type: Wait\n    Comment: 'é\n  é'\n    Seconds: {\n    }\n    End: true\n";
+    assert_eq!(underlined(yaml, Format::Yaml), "Seconds");
+}
+
+#[test]
+fn refuses_yaml_that_has_no_reading_at_its_own_place() {
+    let error = source::read("a: [\n  1,\nb: 2\n", Format::Yaml).unwrap_err();
+    assert!(error.at.start > 4, "{error:?}");
+    assert!(source::read("a: 'never\nends\n", Format::Yaml).is_err());
+}

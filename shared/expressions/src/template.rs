@@ -25,6 +25,8 @@ pub struct TemplateFinding {
     /// The field of that object, as written, if it is about one.
     pub field: Option<String>,
     pub message: String,
+    /// Why its value is no expression, if that is known.
+    pub reason: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +43,12 @@ impl Template {
     pub fn compile(value: &Value) -> Result<Template, Vec<TemplateFinding>> {
         let depth = json::depth(value);
         if depth > json::DEEPEST {
-            return Err(vec![TemplateFinding { pointer: String::new(), field: None, message: json::too_deep(depth) }]);
+            return Err(vec![TemplateFinding {
+                pointer: String::new(),
+                field: None,
+                message: json::too_deep(depth),
+                reason: None,
+            }]);
         }
         let mut findings = Vec::new();
         let node = compile(value, &mut String::new(), &mut findings);
@@ -96,21 +103,47 @@ fn compile_object(
         if !names.insert(name) {
             // AWS: unverified wording; that the field is refused is documented.
             let message = format!("The field '{name}' is given more than once");
-            findings.push(TemplateFinding { pointer: pointer.clone(), field: Some(name.to_owned()), message });
+            let field = Some(name.to_owned());
+            findings.push(TemplateFinding { pointer: pointer.clone(), field, message, reason: None });
         }
         let node = if name.len() == key.len() {
             below(pointer, key, |pointer| compile(value, pointer, findings))
-        } else if let Some(expression) = value.as_str().and_then(|text| Expression::parse(text).ok()) {
-            Node::Expression(key.clone(), expression)
         } else {
-            let message =
-                format!("The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call");
-            findings.push(TemplateFinding { pointer: pointer.clone(), field: Some(key.clone()), message });
-            continue;
+            match expression(key, value) {
+                Ok(expression) => Node::Expression(key.clone(), expression),
+                Err((message, reason)) => {
+                    let field = Some(key.clone());
+                    findings.push(TemplateFinding { pointer: pointer.clone(), field, message, reason });
+                    continue;
+                }
+            }
         };
         fields.push((name.to_owned(), node));
     }
     if fields.iter().all(|(_, node)| is_constant(node)) { Node::Constant(value.clone()) } else { Node::Object(fields) }
+}
+
+/// The expression behind a key, or what AWS says of the value and why.
+fn expression(key: &str, value: &Value) -> Result<Expression, (String, Option<String>)> {
+    let other = match value {
+        Value::String(text) => {
+            return Expression::parse(text).map_err(|invalid| {
+                let message = format!(
+                    "The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call"
+                );
+                let is_meant = text.starts_with('$') || text.starts_with("States.");
+                let reason = "a path starts with $, a call of a function with States.".to_owned();
+                (message, Some(if is_meant { invalid.message } else { reason }))
+            });
+        }
+        Value::Array(_) => "an ARRAY",
+        // AWS: unverified for the others than a list.
+        Value::Object(_) => "an OBJECT",
+        Value::Number(_) => "a NUMBER",
+        Value::Bool(_) => "a BOOLEAN",
+        Value::Null => "a NULL",
+    };
+    Err((format!("The value for the field '{key}' must be a STRING that contains a JSONPath but was {other}"), None))
 }
 
 fn below<T>(pointer: &mut String, token: &str, work: impl FnOnce(&mut String) -> T) -> T {

@@ -42,8 +42,7 @@ impl<'f> Finding<'f> {
         Finding {
             level,
             code: Some(one.code.to_string()),
-            // Jackson's messages say the place again on a second line; the picture says it better.
-            message: one.message().lines().next().unwrap_or_default().to_owned().into(),
+            message: one.headline().into(),
             span: source.span_of(one).unwrap_or(0..0),
             location: one.location.as_deref().filter(|location| location.starts_with('/')),
             help: one.help.as_deref(),

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use asl::source::Placeholders;
 
+/// The summary names no more placeholders than this.
+const MOST_NAMES: usize = 5;
+
 /// Counts, and the names of placeholders.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -13,6 +16,8 @@ pub struct Tally {
     /// Definitions that only a deployment can read.
     pub elsewhere: usize,
     pub unreadable: usize,
+    /// Files and directories without a definition.
+    pub others: usize,
     /// The names of placeholders.
     pub replaced: BTreeSet<String>,
     pub open: BTreeSet<String>,
@@ -35,14 +40,26 @@ impl Tally {
         if self.unreadable > 0 {
             parts.push(format!("{} not readable", count(self.unreadable, "file")));
         }
+        if self.others > 0 {
+            parts.push(format!("{} without a definition", count(self.others, "file")));
+        }
         if !self.open.is_empty() {
-            parts.push(format!("{} left open", count(self.open.len(), "placeholder")));
+            let mut names: Vec<&str> = self.open.iter().map(String::as_str).take(MOST_NAMES).collect();
+            if self.open.len() > names.len() {
+                names.push("… (--list-placeholders)");
+            }
+            parts.push(format!("{} left open: {}", count(self.open.len(), "placeholder"), names.join(", ")));
         }
         parts.join(", ")
     }
 
+    /// Definitions that were found, whether or not they could be read.
+    pub fn checked(&self) -> usize {
+        self.definitions + self.elsewhere
+    }
+
     pub fn exit_code(&self) -> u8 {
-        match (self.definitions + self.elsewhere + self.unreadable, self.unreadable, self.errors) {
+        match (self.checked() + self.unreadable, self.unreadable + self.others, self.errors) {
             (0, _, _) | (_, 1.., _) => 2,
             (_, 0, 1..) => 1,
             (_, 0, 0) => 0,
@@ -72,5 +89,18 @@ mod tests {
         assert_eq!((tally.summary().as_str(), tally.exit_code()), ("2 definitions, 3 errors, 1 file not readable", 2));
         let tally = Tally { elsewhere: 1, ..Tally::default() };
         assert_eq!(tally.exit_code(), 0);
+        let tally = Tally { others: 1, ..tally };
+        assert_eq!(tally.exit_code(), 2);
+    }
+
+    #[test]
+    fn names_the_first_placeholders() {
+        let open = |count: usize| ('A'..).take(count).map(String::from).collect();
+        let summary = |count: usize| Tally { open: open(count), ..Tally::default() }.summary();
+        assert_eq!(summary(2), "0 definitions, 0 errors, 2 placeholders left open: A, B");
+        assert_eq!(
+            summary(6),
+            "0 definitions, 0 errors, 6 placeholders left open: A, B, C, D, E, … (--list-placeholders)"
+        );
     }
 }

@@ -8,9 +8,9 @@
 use expressions::json;
 use serde_json::Value;
 
-use super::Source;
 use super::placeholder;
 use super::spot::{Spot, Step};
+use super::{Source, explained, misplaced};
 use crate::about::Subject;
 use crate::{Diagnostic, MachineType, parse};
 
@@ -20,9 +20,29 @@ const LEADING: [&str; 5] = ["Type", "Next", "Default", "Choices", "Catch"];
 /// The longest list of words is that of the types of a state.
 const MOST_WORDS: usize = 8;
 
-/// The findings of a definition that are true whatever its placeholders hide.
+/// The findings of a definition that are true whatever its placeholders hide, without those that others explain.
 pub(super) fn findings(source: &Source, machine_type: MachineType) -> Vec<Diagnostic> {
     let all = parse(source.json(), machine_type).diagnostics;
+    let mut findings = Vec::new();
+    match misplaced::correct(source.json()) {
+        None => findings.extend(whatever_is_hidden(source, source.json(), all, machine_type)),
+        Some(corrected) => {
+            for mut one in all {
+                let is_new = findings.iter().all(|other: &Diagnostic| other.location != one.location);
+                if is_new && corrected.explains(&one) {
+                    one.help = Some(misplaced::HELP.to_owned());
+                    findings.push(one);
+                }
+            }
+            let rest = parse(&corrected.text, machine_type).diagnostics;
+            findings.extend(whatever_is_hidden(source, &corrected.text, rest, machine_type));
+        }
+    }
+    explained::without(findings)
+}
+
+/// Of all findings of a text, those that are true whatever the placeholders of the source hide.
+fn whatever_is_hidden(source: &Source, text: &str, all: Vec<Diagnostic>, machine_type: MachineType) -> Vec<Diagnostic> {
     if source.placeholders.open.is_empty() {
         return all;
     }
@@ -38,7 +58,7 @@ pub(super) fn findings(source: &Source, machine_type: MachineType) -> Vec<Diagno
     };
     let hidden: Vec<_> = hidden.iter().filter_map(|one| Some((one.location.as_deref()?, words(one)?))).collect();
     for which in 0..hidden.iter().map(|(_, words)| words.len()).max().unwrap_or(0).min(MOST_WORDS) {
-        let Some(text) = with_words(source, &hidden, which) else { break };
+        let Some(text) = with_words(source, text, &hidden, which) else { break };
         let also = parse(&text, machine_type).diagnostics;
         findings.retain(|one| also.iter().any(|other| is_the_same(one, other)));
     }
@@ -50,8 +70,8 @@ fn is_the_same(one: &Diagnostic, other: &Diagnostic) -> bool {
 }
 
 /// The definition with one word of each list in its place.
-fn with_words(source: &Source, hidden: &[(&str, Vec<&'static str>)], which: usize) -> Option<String> {
-    let mut definition = json::parse(source.json()).ok()?;
+fn with_words(source: &Source, text: &str, hidden: &[(&str, Vec<&'static str>)], which: usize) -> Option<String> {
+    let mut definition = json::parse(text).ok()?;
     for (location, words) in hidden {
         let (trail, rest) = source.trail(location);
         let mut steps = trail.iter().filter_map(|(step, _)| *step);

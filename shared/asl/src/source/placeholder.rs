@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::SourceError;
 use super::origin::Derived;
+use super::{SourceError, expression};
 
 /// The values of placeholders.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +45,7 @@ pub struct Placeholders {
 const LARGEST: usize = 32 << 20;
 
 /// Fills in placeholders and keeps their names.
+#[derive(Clone)]
 pub(super) struct Filling<'s> {
     pub values: &'s Substitutions,
     pub seen: Placeholders,
@@ -66,14 +67,18 @@ impl<'s> Filling<'s> {
 
     /// Text without places.
     pub fn words(&mut self, text: &str, at: &Range<usize>) -> Result<String, SourceError> {
+        let named = expression::named_scalar(text);
+        let text = named.as_deref().unwrap_or(text);
         if !holds(text) {
             return Ok(text.to_owned());
         }
         self.text(&Derived::instead(text, at.clone())).map(|filled| filled.text().to_owned())
     }
 
-    /// A JSON text, in which placeholders may stand instead of values.
+    /// A JSON text, in which placeholders may stand instead of values, and expressions of Terraform as well.
     pub fn json(&mut self, from: &Derived) -> Result<Derived, SourceError> {
+        let named = expression::named(from);
+        let from = named.as_ref().unwrap_or(from);
         let mut into = Derived::default();
         let mut done = 0;
         for bare in bare_words(from.text()) {
@@ -149,7 +154,7 @@ pub(super) fn next(text: &str, range: Range<usize>) -> Option<(Range<usize>, &st
 }
 
 /// The name of the placeholder that a text starts with.
-fn starting(text: &str) -> Option<&str> {
+pub(super) fn starting(text: &str) -> Option<&str> {
     let inside = text.strip_prefix("${")?;
     let length = inside.bytes().position(|byte| !byte.is_ascii_alphanumeric() && !b"_-.:".contains(&byte))?;
     let (name, rest) = inside.split_at_checked(length)?;
@@ -175,7 +180,7 @@ fn bare_words(text: &str) -> Vec<Range<usize>> {
     words
 }
 
-fn end_of_string(text: &str, start: usize) -> usize {
+pub(super) fn end_of_string(text: &str, start: usize) -> usize {
     let mut escaped = false;
     let inside = text.bytes().skip(start + 1).position(|byte| {
         let ends = byte == b'"' && !escaped;

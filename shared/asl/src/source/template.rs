@@ -1,10 +1,12 @@
-//! State machines within SAM and CloudFormation templates.
+//! State machines within SAM and CloudFormation templates, Terraform's output, and files around a definition.
 //!
-//! A template is recognised by its resources, not by its name. A definition is an object in it, a string (perhaps made by
+//! Each is recognised by what is in it, not by its name. A definition is an object in it, a string (perhaps made by
 //! `Fn::Sub` or `Fn::Join`) or another file, which the caller reads. Deliberately absent: everything a deployment knows,
 //! such as parameters, conditions and the attributes of other resources; what they give stays a placeholder.
 
 mod call;
+mod terraform;
+mod wrapper;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -51,14 +53,17 @@ pub enum Definition {
 /// CloudFormation takes no more resources of any type.
 const MOST_MACHINES: usize = 500;
 
+/// The second is that of Terraform and of the API.
+const DEFINITIONS: [&str; 2] = ["Definition", "definition"];
 const TYPES: [&str; 2] = ["AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMachine"];
 /// The second is a file's path until `aws cloudformation package` has uploaded it.
 const FILES: [&str; 2] = ["DefinitionUri", "DefinitionS3Location"];
 
-/// The state machines of a template, in its order; nothing if the text is no template, or cannot be read.
+/// The state machines of a template, of Terraform's output or of a file around a definition, in their order; nothing if
+/// the text is none of these, or cannot be read.
 pub fn read(text: &str, format: Format, given: &Substitutions) -> Option<Vec<Declared>> {
     // Cheap, and most definitions are told from templates by it.
-    if !text.contains("Resources") {
+    if !["Resources", "terraform_version", "efinition"].iter().any(|word| text.contains(word)) {
         return None;
     }
     let none = Substitutions::default();
@@ -66,26 +71,50 @@ pub fn read(text: &str, format: Format, given: &Substitutions) -> Option<Vec<Dec
         Format::Json => (expressions::json::parse(text).ok()?, json::read(text)?),
         Format::Yaml => yaml::read(text, yaml::Tags::Calls, &mut Filling::new(&none)).ok()?,
     };
+    if value.get("States").is_some() {
+        return None;
+    }
+    if let Some(machines) = terraform::machines(&value, &spot) {
+        return Some(all(text, given, machines.into_iter()));
+    }
+    if let Some(machine) = wrapper::machine(&value, &spot) {
+        return Some(all(text, given, std::iter::once(machine)));
+    }
     let (_, spot) = spot.child("Resources")?;
     let resources = value.get("Resources")?.as_object()?;
-    let is_definition = value.get("States").is_some();
-    if is_definition || !resources.values().filter_map(type_of).any(|name| name.contains("::")) {
+    if !resources.values().filter_map(type_of).any(|name| name.contains("::")) {
         return None;
     }
     let is_machine = |resource: &Value| type_of(resource).is_some_and(|name| TYPES.contains(&name));
-    let machines = resources.iter().filter(|(_, resource)| is_machine(resource)).take(MOST_MACHINES + 1);
     let spots = fields(spot);
-    let mut room = Filling::new(&none).room;
-    let machines = machines.filter_map(|(name, resource)| {
+    let machines = resources.iter().filter(|(_, resource)| is_machine(resource)).filter_map(|(name, resource)| {
         let spot = spots.get(name.as_str())?;
-        Some(declared(text, (name, resource, spot), given, &mut room))
+        let at = spot.key.clone().unwrap_or_else(|| spot.value.clone());
+        let properties = resource.get("Properties").and_then(Value::as_object);
+        let properties = properties.zip(spot.child("Properties").map(|(_, spot)| spot));
+        Some(Machine { name: name.clone(), at, properties, is_planned: false })
     });
-    let mut machines: Vec<Declared> = machines.collect();
+    Some(all(text, given, machines))
+}
+
+/// A state machine as it is found: its properties are those of CloudFormation, whatever declares it.
+struct Machine<'v> {
+    name: String,
+    at: Range<usize>,
+    properties: Option<(&'v Map<String, Value>, &'v Spot)>,
+    /// Whether a deployment may still work out its definition.
+    is_planned: bool,
+}
+
+fn all<'v>(text: &str, given: &Substitutions, machines: impl Iterator<Item = Machine<'v>>) -> Vec<Declared> {
+    let mut room = Filling::new(&Substitutions::default()).room;
+    let machines = machines.take(MOST_MACHINES + 1);
+    let mut machines: Vec<Declared> = machines.map(|machine| declared(text, machine, given, &mut room)).collect();
     if let Some(one_more) = machines.get_mut(MOST_MACHINES) {
         let message = format!("a template has at most {MOST_MACHINES} resources; the rest was not read");
         one_more.definition = Definition::Here(Err(SourceError { message, at: one_more.at.clone() }));
     }
-    Some(machines)
+    machines
 }
 
 fn type_of(resource: &Value) -> Option<&str> {
@@ -101,28 +130,26 @@ fn fields(spot: &Spot) -> BTreeMap<&str, &Spot> {
     named.collect()
 }
 
-fn declared(
-    text: &str,
-    (name, resource, spot): (&str, &Value, &Spot),
-    given: &Substitutions,
-    room: &mut usize,
-) -> Declared {
-    let at = spot.key.clone().unwrap_or_else(|| spot.value.clone());
-    let nothing = Map::new();
-    let properties = resource.get("Properties").and_then(Value::as_object).unwrap_or(&nothing);
-    let machine_type = ["Type", "StateMachineType"].iter().find_map(|key| match properties.get(*key)?.as_str()? {
-        "EXPRESS" => Some(MachineType::Express),
-        "STANDARD" => Some(MachineType::Standard),
-        _ => None,
+fn declared(text: &str, machine: Machine<'_>, given: &Substitutions, room: &mut usize) -> Declared {
+    let Machine { name, at, properties, is_planned } = machine;
+    let machine_type = properties.and_then(|(properties, _)| {
+        ["Type", "StateMachineType", "type"].iter().find_map(|key| match properties.get(*key)?.as_str()? {
+            "EXPRESS" => Some(MachineType::Express),
+            "STANDARD" => Some(MachineType::Standard),
+            _ => None,
+        })
     });
     let mut calls = Calls { text, given, room: *room, seen: Placeholders::default() };
-    let definition = match spot.child("Properties") {
-        Some((_, spot)) => definition(properties, spot, &mut calls),
+    let definition = match properties {
+        Some((properties, spot)) => definition(properties, spot, &mut calls),
         None => Ok(Definition::Missing),
     };
     *room = calls.room;
-    let definition = definition.unwrap_or_else(|error| Definition::Here(Err(error)));
-    Declared { name: name.to_owned(), at, machine_type, definition, placeholders: calls.seen }
+    let definition = match definition.unwrap_or_else(|error| Definition::Here(Err(error))) {
+        Definition::Missing if is_planned => Definition::Elsewhere { at: at.clone() },
+        definition => definition,
+    };
+    Declared { name, at, machine_type, definition, placeholders: calls.seen }
 }
 
 fn definition(properties: &Map<String, Value>, spot: &Spot, calls: &mut Calls<'_>) -> Result<Definition, SourceError> {
@@ -133,8 +160,11 @@ fn definition(properties: &Map<String, Value>, spot: &Spot, calls: &mut Calls<'_
         Some((value, spot)) => calls.given.or(&calls.literals(value, spot)?),
         None => calls.given.clone(),
     };
-    if let Some((value, spot)) = property(&["Definition"]) {
-        object(calls, &values, value, spot)
+    if let Some((value, spot)) = property(&DEFINITIONS) {
+        match value {
+            Value::String(_) => string(calls, &values, value, spot),
+            _ => object(calls, &values, value, spot),
+        }
     } else if let Some((value, spot)) = property(&["DefinitionString"]) {
         string(calls, &values, value, spot)
     } else if let Some((value, spot)) = property(&FILES) {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::placeholder::{self, Filling};
 use super::spot::{Spot, Step};
-use super::{SourceError, scalar};
+use super::{SourceError, layout, scalar};
 
 /// The meaning of `!Sub` and its like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +59,21 @@ struct Reader<'t, 'f, 's> {
 }
 
 pub(super) fn read(text: &str, tags: Tags, filling: &mut Filling<'_>) -> Result<(Value, Spot), SourceError> {
+    let before = filling.clone();
+    let masked = masked(text);
+    read_masked(text, &masked, tags, filling).or_else(|error| {
+        let Some(relaxed) = layout::relaxed(&masked) else { return Err(error) };
+        *filling = before;
+        read_masked(text, &relaxed, tags, filling).map_err(|_| error)
+    })
+}
+
+/// `masked` has the characters of `text`, some of them masked.
+fn read_masked(text: &str, masked: &str, tags: Tags, filling: &mut Filling<'_>) -> Result<(Value, Spot), SourceError> {
     let offsets = (!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at).collect());
     let (open, anchors) = (Vec::new(), BTreeMap::new());
     let mut reader = Reader { text, tags, filling, offsets, open, anchors, size: 0, done: None };
-    let masked = masked(text);
-    let mut parser: Parser<'_, StrInput<'_>> = Parser::new_from_str(&masked);
+    let mut parser: Parser<'_, StrInput<'_>> = Parser::new_from_str(masked);
     let mut documents = 0;
     while let Some(next) = parser.next_event() {
         let (event, span) = next.map_err(|error| {
@@ -106,7 +116,17 @@ const OPENING: char = '\u{1}';
 const CLOSING: char = '\u{2}';
 
 fn unmasked(text: Cow<'_, str>) -> String {
-    if text.contains([OPENING, CLOSING]) { text.replace(OPENING, "{").replace(CLOSING, "}") } else { text.into_owned() }
+    if !text.contains([OPENING, CLOSING, layout::DROPPED, layout::BREAK]) {
+        return text.into_owned();
+    }
+    let unmask = |letter: char| match letter {
+        OPENING => Some('{'),
+        CLOSING => Some('}'),
+        layout::BREAK => Some('\n'),
+        layout::DROPPED => None,
+        other => Some(other),
+    };
+    text.chars().filter_map(unmask).collect()
 }
 
 impl Reader<'_, '_, '_> {

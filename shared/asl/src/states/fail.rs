@@ -47,9 +47,13 @@ fn text(state: &StateNode<'_, '_>, literal: &str, path: &str, findings: &mut Fin
 fn expression(node: Node<'_, '_>, findings: &mut Findings) -> Option<Expression> {
     let text = node.text(findings)?;
     let help = match Expression::parse(text) {
-        Ok(Expression::Path(path)) => return Some(Expression::Path(path)),
-        Ok(call @ Expression::Intrinsic(_)) if answers_text(text) => return Some(call),
-        Ok(Expression::Intrinsic(_)) => format!("only these functions answer a text: {}", TEXT_FUNCTIONS.join(", ")),
+        Ok(Expression::Intrinsic(_)) if !answers_text(text) => {
+            format!("only these functions answer a text: {}", TEXT_FUNCTIONS.join(", "))
+        }
+        Ok(expression) => {
+            findings.reads(node.at, expression.variables());
+            return Some(expression);
+        }
         Err(invalid) => invalid.message,
     };
     findings.schema_with_help(node.at, "Value must be a valid JSONPath.", Some(help));

@@ -39,6 +39,8 @@ pub enum Refused {
 pub enum Unseen {
     /// A name, or `$`, at the top level, where there is no context item.
     TopLevel(String),
+    /// A function without the `$` of its name.
+    Function(String),
     /// `$$`
     Root,
     /// `$states.result` in a field that is evaluated before there is one.
@@ -50,7 +52,9 @@ pub enum Unseen {
 impl fmt::Display for Unseen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unseen::TopLevel(name) => write!(f, "Reference to '{name}' at the top level is not supported."),
+            Unseen::TopLevel(name) | Unseen::Function(name) => {
+                write!(f, "Reference to '{name}' at the top level is not supported.")
+            }
             Unseen::Root => f.write_str("Reference to '$$' is not supported."),
             Unseen::Result => f.write_str("Field '$states.result' does not exist."),
             Unseen::ErrorOutput => f.write_str("Field '$states.errorOutput' does not exist."),

@@ -66,7 +66,7 @@ fn top_level(node: &AstNode, sees: Sees, found: &mut Vec<Unseen>) {
         AstNode::ParentVariable(name) if name.is_empty() => report(found, Unseen::Root),
         AstNode::Function { name, args, is_builtin } => {
             if !is_builtin {
-                report(found, Unseen::TopLevel(name.clone()));
+                report(found, Unseen::Function(name.clone()));
             }
             args.iter().for_each(|arg| top_level(arg, sees, found));
         }

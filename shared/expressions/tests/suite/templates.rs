@@ -1,7 +1,7 @@
 //! Payload templates and result paths.
 
 use crate::world;
-use expressions::{ReferencePath, Template, TemplateFinding};
+use expressions::{ReferencePath, Template};
 use serde_json::{Value, json};
 
 #[test]
@@ -27,15 +27,18 @@ fn all_findings_of_a_template_are_told_with_their_places() {
     let must = |key: &str| {
         format!("The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call")
     };
-    let found = |pointer: &str, field: &str, message: String| {
-        let field = Some(field.to_owned());
-        TemplateFinding { pointer: pointer.to_owned(), field, message }
+    let text_needed = |key: &str, was: &str| {
+        format!("The value for the field '{key}' must be a STRING that contains a JSONPath but was {was}")
     };
+    let found = |pointer: &str, field: &str, message: String| (pointer.to_owned(), Some(field.to_owned()), message);
+    let findings = Template::compile(&template).unwrap_err();
+    assert!(findings.iter().all(|one| one.reason.is_some() == one.message.contains("valid JSONPath")), "{findings:?}");
+    let all: Vec<_> = findings.into_iter().map(|one| (one.pointer, one.field, one.message)).collect();
     assert_eq!(
-        Template::compile(&template).unwrap_err(),
+        all,
         [
             found("", "a.$", must("a.$")),
-            found("/list/0", "b.$", must("b.$")),
+            found("/list/0", "b.$", text_needed("b.$", "a NUMBER")),
             found("/list/1/c~0~1d", "e.$", must("e.$")),
             found("", "f", "The field 'f' is given more than once".to_owned()),
             found("", "g.$", must("g.$")),
