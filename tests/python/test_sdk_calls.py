@@ -103,11 +103,25 @@ class SdkCalls(Case):
         self.assertEqual(error, "Ec2.Ec2Exception")
         self.assertIn("vpc-00000000", cause)
 
-    def test_a_field_that_the_service_does_not_have(self):
-        parameters = {"QueueName": "q", "queueName": "q"}
-        error, cause = self.failure("sqs:createQueue", parameters)
+    def test_what_the_service_does_not_take_is_refused_at_creation(self):
+        place = " at /States/Call/Parameters"
+        cases = [
+            ("sqs:createQueue", {}, "The field 'QueueName' is required but was missing" + place),
+            ("sqs:createQueue", {"QueueName": "q", "queuename": "q"},
+             'The field "queuename" is not supported by Step Functions. Did you mean \'QueueName\'?' + place),
+            ("sqs:createQueue", {"QueueName": 1}, "The value for the field 'QueueName' must be a STRING" + place),
+            ("sqs:createQueues", {"QueueName": "q"},
+             "The resource provided arn:aws:states:::aws-sdk:sqs:createQueues is not recognized."),
+        ]
+        for call, parameters, refusal in cases:
+            with self.subTest(refusal), self.assertRaises(self.client.exceptions.InvalidDefinition) as raised:
+                self.begin(Call=task(call, parameters))
+            self.assertIn("SCHEMA_VALIDATION_FAILED: " + refusal, str(raised.exception))
+
+    def test_a_computed_value_that_the_service_does_not_take_fails_the_execution(self):
+        error, cause = self.failure("sqs:createQueue", {"QueueName": "q", "Attributes.$": "$.n"})
         self.assertEqual(error, "States.Runtime")
-        self.assertIn('[The field "queueName" is not supported by Step Functions]', cause)
+        self.assertIn("[The value of the field 'Attributes' has an invalid format]", cause)
 
     def test_a_call_waits_for_its_token(self):
         queue = self.output("sqs:createQueue", {"QueueName": "tokens"})["QueueUrl"]

@@ -12,7 +12,7 @@ use super::Source;
 use super::placeholder;
 use super::spot::{Spot, Step};
 use crate::about::Subject;
-use crate::{Diagnostic, MachineType, parse};
+use crate::{Diagnostic, MachineType, SdkServices, parse_with};
 
 /// The parts of a state that tell what it leads on to.
 const LEADING: [&str; 5] = ["Type", "Next", "Default", "Choices", "Catch"];
@@ -21,8 +21,8 @@ const LEADING: [&str; 5] = ["Type", "Next", "Default", "Choices", "Catch"];
 const MOST_WORDS: usize = 8;
 
 /// The findings of a definition that are true whatever its placeholders hide.
-pub(super) fn findings(source: &Source, machine_type: MachineType) -> Vec<Diagnostic> {
-    let all = parse(source.json(), machine_type).diagnostics;
+pub(super) fn findings(source: &Source, machine_type: MachineType, sdk: &'static dyn SdkServices) -> Vec<Diagnostic> {
+    let all = parse_with(source.json(), machine_type, sdk).diagnostics;
     if source.placeholders.open.is_empty() {
         return all;
     }
@@ -39,7 +39,7 @@ pub(super) fn findings(source: &Source, machine_type: MachineType) -> Vec<Diagno
     let hidden: Vec<_> = hidden.iter().filter_map(|one| Some((one.location.as_deref()?, words(one)?))).collect();
     for which in 0..hidden.iter().map(|(_, words)| words.len()).max().unwrap_or(0).min(MOST_WORDS) {
         let Some(text) = with_words(source, &hidden, which) else { break };
-        let also = parse(&text, machine_type).diagnostics;
+        let also = parse_with(&text, machine_type, sdk).diagnostics;
         findings.retain(|one| also.iter().any(|other| is_the_same(one, other)));
     }
     findings
