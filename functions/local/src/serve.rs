@@ -109,7 +109,10 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         queue: queue.clone(),
         tasks: Arc::new(Mocked::new(
             mocks,
-            Arc::new(Targets::new(options.endpoints(), &home, credentials::chain(&home.region))),
+            Arc::new(
+                Targets::new(options.endpoints()?, &home, credentials::chain(&home.region))
+                    .allowing_aws(options.allow_aws.clone()),
+            ),
         )),
         clock: clock.clone(),
         metrics: Arc::new(Uncounted),

@@ -229,7 +229,7 @@ impl Check {
                 return Finding::new(Level::ERROR, &error.message).at(error.at).show(document, &self.renderer);
             }
         };
-        let diagnostics = source.check(machine_type);
+        let diagnostics = source.check_with(machine_type, &integrations::Catalogue);
         let warnings = diagnostics.iter().filter(|one| one.severity == Severity::Warning).count();
         self.total.errors += diagnostics.len() - warnings;
         self.total.warnings += warnings;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws::{Delivery, Environment, Installation};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use engine::Deployment;
-use integrations::{Endpoints, Home, Targets, credentials};
+use integrations::{AwsCalls, Endpoints, Home, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 /// What is left of an invocation's time for the last commit and the answer.
@@ -24,6 +24,7 @@ async fn main() -> Result<(), Error> {
     let home = Home { partition, region, account };
     let targets = Targets::new(Endpoints::from_environment()?, &home, credentials::environment())
         .withholding(&environment.own_names())
+        .allowing_aws(AwsCalls::from_environment())
         .asking_timeouts();
     let installation = environment.installation(Deployment::SharedWorker, Arc::new(targets)).await?;
     let installation = Arc::new(installation);

@@ -14,7 +14,7 @@ use crate::diagnostics::{Code, Diagnostic, Severity};
 use crate::fields::{Field, In};
 use crate::place::Place;
 use crate::reading::{ParseContext, Purpose};
-use crate::{MachineType, QueryLanguage, State, StateMachine};
+use crate::{AnyService, MachineType, QueryLanguage, SdkServices, State, StateMachine};
 use crate::{defined, fields, flow, reach, variables};
 
 const FIELDS: &[Field] = &[
@@ -35,9 +35,15 @@ pub struct Parsed {
 }
 
 /// Reads a definition to create a machine. Bounded in time and memory by the length of the text; nesting beyond 128 is refused.
+/// Calls through the SDK are taken for what they say.
 pub fn parse(text: &str, machine_type: MachineType) -> Parsed {
+    parse_with(text, machine_type, &AnyService)
+}
+
+/// As [`parse`], with calls through the SDK held against its services.
+pub fn parse_with(text: &str, machine_type: MachineType, sdk: &'static dyn SdkServices) -> Parsed {
     match read_document(text) {
-        Ok(document) => read_machine(&document, machine_type),
+        Ok(document) => read_machine(&document, machine_type, sdk),
         Err(diagnostic) => Parsed { machine: None, diagnostics: vec![diagnostic] },
     }
 }
@@ -124,8 +130,9 @@ fn jackson_location(text: &str, line: usize, column: usize) -> String {
 
 const MOST_SHOWN: usize = 500;
 
-fn read_machine(document: &Value, machine_type: MachineType) -> Parsed {
+fn read_machine(document: &Value, machine_type: MachineType, sdk: &'static dyn SdkServices) -> Parsed {
     let mut context = ParseContext::new(machine_type, machine_language(document), Purpose::Creation);
+    context.sdk = sdk;
     let root = Node { value: document, at: Place::ROOT, language: context.language };
     let repeated = flow::number_states(root, &mut context);
     let header = root.object(&mut context.findings).and_then(|object| read_top_level(&object, &mut context));

@@ -255,6 +255,9 @@ const PUT_ITEM: Fields = &[("Item", Attributes)];
 const DELETE_ITEM: Fields = &[("Key", Attributes)];
 const UPDATE_ITEM: Fields = &[("AttributeUpdates", Structure), ("Key", Attributes), ("UpdateExpression", Text)];
 
+/// The clients of the SDK whose names have more than one capital; `integrations/table/generate.py` writes them.
+const SDK_CLIENTS: &str = include_str!("sdk_clients.txt");
+
 fn service(name: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.name == name)
 }
@@ -293,14 +296,37 @@ pub fn performed_actions() -> impl Iterator<Item = (&'static str, &'static str)>
 pub fn error_prefix(name: &str) -> String {
     match name.strip_prefix("aws-sdk:") {
         None => service(name).map_or_else(|| capitalised(name), |service| service.error_prefix.to_owned()),
-        // AWS: the SDK integrations write their service with one capital only, as in `DynamoDb`.
-        Some("dynamodb") => "DynamoDb".to_owned(),
-        Some("secretsmanager") => "SecretsManager".to_owned(),
-        Some(client) => capitalised(client),
+        // AWS: the name of the client in the SDK for Java v2, as in `DynamoDb`.
+        Some(client) => {
+            let known = SDK_CLIENTS.lines().find(|name| name.eq_ignore_ascii_case(client));
+            known.map_or_else(|| capitalised(client), str::to_owned)
+        }
     }
 }
 
 fn capitalised(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_begin_with_the_name_of_the_client() {
+        let cases = [
+            ("dynamodb", "DynamoDB"),
+            ("events", "EventBridge"),
+            ("lambda", "Lambda"),
+            ("aws-sdk:dynamodb", "DynamoDb"),
+            ("aws-sdk:eventbridge", "EventBridge"),
+            ("aws-sdk:s3", "S3"),
+            ("aws-sdk:cloudwatchlogs", "CloudWatchLogs"),
+            ("aws-sdk:unheardof", "Unheardof"),
+        ];
+        for (service, prefix) in cases {
+            assert_eq!(error_prefix(service), prefix, "{service}");
+        }
+    }
 }

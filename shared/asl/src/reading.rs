@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::about::About;
 use crate::cursor::{Between, Object, Roots};
 use crate::diagnostics::Findings;
-use crate::{MachineType, QueryLanguage, State, StateId, Transition, ValueSource};
+use crate::{AnyService, MachineType, QueryLanguage, SdkServices, State, StateId, Transition, ValueSource};
 
 /// Shared among all states of a definition.
 pub(crate) struct ParseContext<'v> {
@@ -18,6 +18,8 @@ pub(crate) struct ParseContext<'v> {
     /// The machine's language: a state without its own `QueryLanguage` has it, at any depth.
     pub language: QueryLanguage,
     pub purpose: Purpose,
+    /// The services that calls through the SDK are checked against.
+    pub sdk: &'static dyn SdkServices,
     ids: BTreeMap<&'v str, StateId>,
     states: Vec<Option<Arc<State>>>,
 }
@@ -41,7 +43,15 @@ pub(crate) struct StateNode<'v, 'p> {
 impl<'v> ParseContext<'v> {
     pub fn new(machine_type: MachineType, language: QueryLanguage, purpose: Purpose) -> ParseContext<'v> {
         let findings = Findings::default();
-        ParseContext { findings, machine_type, language, purpose, ids: BTreeMap::new(), states: Vec::new() }
+        ParseContext {
+            findings,
+            machine_type,
+            language,
+            purpose,
+            sdk: &AnyService,
+            ids: BTreeMap::new(),
+            states: Vec::new(),
+        }
     }
 
     /// In the place of a part with an error, in a state that fails before it would use the part.

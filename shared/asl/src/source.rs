@@ -24,7 +24,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::about::Subject;
-use crate::{Code, Diagnostic, MachineType};
+use crate::{AnyService, Code, Diagnostic, MachineType, SdkServices};
 use origin::Derived;
 pub use other::why_not;
 use placeholder::Filling;
@@ -142,7 +142,12 @@ impl Source {
 
     /// The findings of [`crate::parse`] that hold whatever the open placeholders hide.
     pub fn check(&self, machine_type: MachineType) -> Vec<Diagnostic> {
-        judge::findings(self, machine_type)
+        self.check_with(machine_type, &AnyService)
+    }
+
+    /// As [`check`](Self::check), with calls through the SDK held against its services.
+    pub fn check_with(&self, machine_type: MachineType, sdk: &'static dyn SdkServices) -> Vec<Diagnostic> {
+        judge::findings(self, machine_type, sdk)
     }
 
     /// The bytes of the text to show for a diagnostic.

@@ -364,6 +364,11 @@ pub trait Tasks: Send + Sync + 'static {
     /// The longest this call can take, whatever its own `timeout` says.
     async fn limit(&self, call: &TaskCall) -> Duration;
 
+    /// The services that calls through the SDK are checked against when a machine is created.
+    fn sdk_services(&self) -> &'static dyn asl::SdkServices {
+        &asl::AnyService
+    }
+
     /// The test cases that an execution can be started with; `None` where nothing is mocked.
     fn test_cases(&self) -> Option<&TestCases> {
         None

@@ -22,6 +22,12 @@ pub enum AwsCalls {
 }
 
 impl AwsCalls {
+    /// `STEPWELL_ALLOW_AWS`.
+    pub fn from_environment() -> Self {
+        let Ok(allowed) = std::env::var("STEPWELL_ALLOW_AWS").unwrap_or_default().parse();
+        allowed
+    }
+
     pub(crate) fn allows(&self, service: &str) -> bool {
         match self {
             Self::None => false,

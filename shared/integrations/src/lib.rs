@@ -34,4 +34,5 @@ pub use endpoint::{Endpoint, Endpoints, InvalidEndpoint};
 pub use exchange::{Answer, CallError, Request};
 pub use mocks::{InvalidMocks, Mocked, Mocks};
 pub use partition::Home;
+pub use sdk::Catalogue;
 pub use targets::Targets;

@@ -14,6 +14,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use asl::SdkServices;
 use async_trait::async_trait;
 use engine::ports::{TaskAnswer, TaskCall, Tasks, TestCall, TestCases};
 
@@ -116,6 +117,10 @@ impl Tasks for Mocked {
 
     async fn limit(&self, call: &TaskCall) -> Duration {
         self.real.limit(call).await
+    }
+
+    fn sdk_services(&self) -> &'static dyn SdkServices {
+        self.real.sdk_services()
     }
 
     fn test_cases(&self) -> Option<&TestCases> {

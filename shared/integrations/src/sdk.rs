@@ -4,6 +4,7 @@
 //! A request may have been executed once it is sent, so it is sent once per attempt. Deliberately absent: event streams,
 //! and code of the SDK that single services have, but for S3's addressing and the checksums of bodies.
 
+mod admission;
 mod answer;
 mod checksum;
 mod data;
@@ -14,6 +15,8 @@ mod table;
 #[cfg(test)]
 mod vectors;
 mod write;
+
+pub use admission::Catalogue;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -256,5 +259,37 @@ fn call_failed(model: &Model, error: &CallError, service: &str) -> TaskAnswer {
         ),
         CallError::RoleRefused { role } => crate::sdk_v1::role_refused(role),
         CallError::TooLarge { limit: _ } => crate::sdk_v1::too_large(&format!("{PREFIX}{service}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_of_s3_has_a_host_of_its_own() {
+        let model = Table::get().service("s3").unwrap();
+        let cases = [
+            ("getObject", "/bucket/a/b", "bucket.s3.host", "/a/b"),
+            ("getObject", "/my.bucket/a", "s3.host", "/my.bucket/a"),
+            ("getObject", "/b%2Fc/a", "s3.host", "/b%2Fc/a"),
+            ("listObjectsV2", "/bucket?list-type=2", "bucket.s3.host", "/?list-type=2"),
+            ("headBucket", "/bucket", "bucket.s3.host", "/"),
+            ("listBuckets", "/", "s3.host", "/"),
+        ];
+        for (action, path, host, rest) in cases {
+            let operation = model.operation(action).unwrap();
+            let found = at_bucket(&model, operation, "s3.host".to_owned(), path.to_owned());
+            assert_eq!((found.0.as_str(), found.1.as_str()), (host, rest), "{action} {path}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_random_uuids() {
+        let (one, other) = (uuid().unwrap(), uuid().unwrap());
+        assert_ne!(one, other);
+        let lengths: Vec<usize> = one.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12]);
+        assert_eq!(&one[14..15], "4");
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use asl::{Integration, Pattern, Resource};
+use asl::{Integration, Pattern, Resource, SdkServices};
 use async_trait::async_trait;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use engine::ports::{TaskAnswer, TaskCall, Tasks};
@@ -18,7 +18,7 @@ use crate::lambda;
 use crate::lambda::LambdaTarget;
 use crate::optimised::{self, Service, ServiceTarget};
 use crate::partition::Home;
-use crate::sdk::{self, Call, SdkTarget};
+use crate::sdk::{self, Call, Catalogue, SdkTarget};
 use crate::sdk_v1::failed;
 
 /// Every target there is.
@@ -106,6 +106,10 @@ impl Tasks for Targets {
             Target::Service(service, action) => service.call(action, &call).await,
             Target::Sdk(sdk) => self.sdk.call(&sdk, &call).await,
         }
+    }
+
+    fn sdk_services(&self) -> &'static dyn SdkServices {
+        &Catalogue
     }
 
     async fn limit(&self, call: &TaskCall) -> Duration {

@@ -1,7 +1,7 @@
 """Derives `services.bin`, the table that Tasks of `aws-sdk:SERVICE:action` are called by, from botocore's models.
 
-    generate.py            writes services.bin beside this file
-    generate.py --check    fails where services.bin is not what it would write
+    generate.py            writes services.bin beside this file, and the clients' names for `asl`
+    generate.py --check    fails where they are not what it would write
 
 It makes itself an environment with the pinned packages under `target/service-table`. The format is read by
 `../src/table.rs`. Numbers are LEB128, texts UTF-8 with their length before them:
@@ -24,6 +24,8 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 TABLE = HERE / "services.bin"
+# The names that begin errors, which the interpreter has to know, too: those that a single capital does not make.
+CLIENTS = HERE.parents[1] / "asl" / "src" / "sdk_clients.txt"
 ENVIRONMENT = HERE.parents[2] / "target" / "service-table"
 # The botocore of boto3 in tests/python/requirements.txt.
 PACKAGES = ["botocore==1.43.102", "lz4==4.4.4"]
@@ -252,6 +254,11 @@ class Service:
         return bytes(head.data + operations.data + errors.data + tail.data)
 
 
+def clients():
+    found = {names.service(model["metadata"]["serviceId"]) for _, model in models()}
+    return "".join(name + "\n" for name in sorted(found, key=str.lower) if name != name.capitalize()).encode()
+
+
 def table():
     partitions = stored(DATA / "partitions.json")
     index, blocks, offset = {}, [], 0
@@ -282,8 +289,10 @@ def table():
 
 
 if __name__ == "__main__":
-    made = table()
+    made = {TABLE: table(), CLIENTS: clients()}
     if "--check" in sys.argv:
-        sys.exit(None if TABLE.read_bytes() == made else "services.bin is not what generate.py writes")
-    TABLE.write_bytes(made)
-    print(len(made), "bytes")
+        other = [path.name for path, data in made.items() if path.read_bytes() != data]
+        sys.exit("not what generate.py writes: %s" % ", ".join(other) if other else None)
+    for path, data in made.items():
+        path.write_bytes(data)
+        print(path.name, len(data), "bytes")

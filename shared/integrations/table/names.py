@@ -10,6 +10,8 @@ protected public return short static strictfp super switch synchronized this thr
 volatile while""".split())
 METHODS = set("equals finalize getClass hashCode notify notifyAll toString wait builder sdkFields toBuilder "
               "overrideConfiguration sdkHttpResponse".split())
+# What the SDK's own settings for single services rename: an attribute's value in DynamoDB.
+RENAMED = {"NULL": "Nul"}
 
 
 def _version(run, start):
@@ -76,6 +78,8 @@ def capitalized(name):
 
 
 def member(name):
+    if name in RENAMED:
+        return RENAMED[name]
     shown = uncapitalized(name)
     if shown.lower() in JAVA or shown in METHODS:
         shown = uncapitalized(shown + "Value")

@@ -155,7 +155,8 @@ impl Service {
                 self.list_tags_for_resource(parse(shapes::LIST_TAGS_FOR_RESOURCE)?).await.map(text)
             }
             "ValidateStateMachineDefinition" => {
-                validation::validate(&parse(shapes::VALIDATE_STATE_MACHINE_DEFINITION)?).map(text)
+                let sdk = self.engine.world().tasks.sdk_services();
+                validation::validate(&parse(shapes::VALIDATE_STATE_MACHINE_DEFINITION)?, sdk).map(text)
             }
             other => Err(ApiError::UnknownOperation(unknown(other))),
         }

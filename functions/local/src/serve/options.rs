@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use embedded::Durability;
-use integrations::{Endpoint, Endpoints, Home};
+use integrations::{AwsCalls, Endpoint, Endpoints, Home, InvalidEndpoint};
 
 /// The account that Step Functions Local makes up.
 const ACCOUNT: &str = "123456789012";
@@ -53,6 +53,14 @@ pub struct Options {
     /// URL of an STS API, for the roles of tasks whose service has the same URL
     #[arg(long, value_name = "URL", env = "STS_ENDPOINT")]
     pub sts_endpoint: Option<Endpoint>,
+    /// URL of a service's API for tasks, instead of AWS, by the service's name behind aws-sdk: in resources
+    /// (s3=http://127.0.0.1:4566); "all" is every service that has none of its own
+    #[arg(long, value_name = "SERVICE=URL", value_parser = service_endpoint)]
+    pub endpoint: Vec<(String, Endpoint)>,
+    /// Services that tasks may call through the SDK at AWS with your credentials: "all", or names with commas between;
+    /// Lambda, DynamoDB, SQS and SNS need it for resources that begin with aws-sdk: alone
+    #[arg(long, value_name = "SERVICES", default_value = "", env = "STEPWELL_ALLOW_AWS")]
+    pub allow_aws: AwsCalls,
     /// Account in ARNs
     #[arg(long, default_value = ACCOUNT, env = "AWS_ACCOUNT_ID", value_parser = account)]
     pub account: String,
@@ -98,7 +106,7 @@ impl Options {
     }
 
     /// The own endpoints of the services that tasks call.
-    pub fn endpoints(&self) -> Endpoints {
+    pub fn endpoints(&self) -> Result<Endpoints, InvalidEndpoint> {
         let given = [
             ("lambda", &self.lambda_endpoint),
             ("dynamodb", &self.dynamodb_endpoint),
@@ -107,7 +115,11 @@ impl Options {
             ("sts", &self.sts_endpoint),
         ];
         let given = given.into_iter().filter_map(|(service, endpoint)| Some((service, endpoint.clone()?)));
-        given.fold(Endpoints::default(), |endpoints, (service, endpoint)| endpoints.with(service, endpoint))
+        let given = given.chain(self.endpoint.iter().map(|(service, endpoint)| (service.as_str(), endpoint.clone())));
+        Ok(given.fold(Endpoints::from_environment()?, |endpoints, (service, endpoint)| match service {
+            "all" => endpoints.with_others_at(endpoint),
+            service => endpoints.with(service, endpoint),
+        }))
     }
 
     /// Where the installation is at home.
@@ -121,6 +133,11 @@ impl Options {
 fn partition(region: &str) -> &'static str {
     let found = PARTITIONS.iter().find(|(start, _)| region.starts_with(start));
     found.map_or("aws", |(_, partition)| partition)
+}
+
+fn service_endpoint(text: &str) -> Result<(String, Endpoint), String> {
+    let (service, url) = text.split_once('=').ok_or("it should look like s3=http://127.0.0.1:4566")?;
+    Ok((service.to_ascii_lowercase(), url.parse().map_err(|error: InvalidEndpoint| error.to_string())?))
 }
 
 fn account(text: &str) -> Result<String, String> {

@@ -12,7 +12,7 @@ use super::placeholder;
 use super::spot::{Spot, Step};
 use super::{Source, explained, misplaced};
 use crate::about::Subject;
-use crate::{Diagnostic, MachineType, parse};
+use crate::{Diagnostic, MachineType, SdkServices, parse_with};
 
 /// The parts of a state that tell what it leads on to.
 const LEADING: [&str; 5] = ["Type", "Next", "Default", "Choices", "Catch"];
@@ -21,11 +21,11 @@ const LEADING: [&str; 5] = ["Type", "Next", "Default", "Choices", "Catch"];
 const MOST_WORDS: usize = 8;
 
 /// The findings of a definition that are true whatever its placeholders hide, without those that others explain.
-pub(super) fn findings(source: &Source, machine_type: MachineType) -> Vec<Diagnostic> {
-    let all = parse(source.json(), machine_type).diagnostics;
+pub(super) fn findings(source: &Source, machine_type: MachineType, sdk: &'static dyn SdkServices) -> Vec<Diagnostic> {
+    let all = parse_with(source.json(), machine_type, sdk).diagnostics;
     let mut findings = Vec::new();
     match misplaced::correct(source.json()) {
-        None => findings.extend(whatever_is_hidden(source, source.json(), all, machine_type)),
+        None => findings.extend(whatever_is_hidden(source, source.json(), all, (machine_type, sdk))),
         Some(corrected) => {
             for mut one in all {
                 let is_new = findings.iter().all(|other: &Diagnostic| other.location != one.location);
@@ -34,15 +34,20 @@ pub(super) fn findings(source: &Source, machine_type: MachineType) -> Vec<Diagno
                     findings.push(one);
                 }
             }
-            let rest = parse(&corrected.text, machine_type).diagnostics;
-            findings.extend(whatever_is_hidden(source, &corrected.text, rest, machine_type));
+            let rest = parse_with(&corrected.text, machine_type, sdk).diagnostics;
+            findings.extend(whatever_is_hidden(source, &corrected.text, rest, (machine_type, sdk)));
         }
     }
     explained::without(findings)
 }
 
 /// Of all findings of a text, those that are true whatever the placeholders of the source hide.
-fn whatever_is_hidden(source: &Source, text: &str, all: Vec<Diagnostic>, machine_type: MachineType) -> Vec<Diagnostic> {
+fn whatever_is_hidden(
+    source: &Source,
+    text: &str,
+    all: Vec<Diagnostic>,
+    (machine_type, sdk): (MachineType, &'static dyn SdkServices),
+) -> Vec<Diagnostic> {
     if source.placeholders.open.is_empty() {
         return all;
     }
@@ -59,7 +64,7 @@ fn whatever_is_hidden(source: &Source, text: &str, all: Vec<Diagnostic>, machine
     let hidden: Vec<_> = hidden.iter().filter_map(|one| Some((one.location.as_deref()?, words(one)?))).collect();
     for which in 0..hidden.iter().map(|(_, words)| words.len()).max().unwrap_or(0).min(MOST_WORDS) {
         let Some(text) = with_words(source, text, &hidden, which) else { break };
-        let also = parse(&text, machine_type).diagnostics;
+        let also = parse_with(&text, machine_type, sdk).diagnostics;
         findings.retain(|one| also.iter().any(|other| is_the_same(one, other)));
     }
     findings

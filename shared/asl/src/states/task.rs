@@ -9,9 +9,12 @@ use crate::fields::{Field, In};
 use crate::hints::did_you_mean;
 use crate::reading::{ParseContext, StateNode, transition};
 use crate::{
-    Integration, MachineType, NotAResource, Pattern, QueryLanguage, Resource, Task, Template, ValueSource, arguments,
-    optimised,
+    Integration, MachineType, NotAResource, Pattern, QueryLanguage, Resource, SdkServices, Task, Template, UnknownCall,
+    ValueSource, arguments, optimised,
 };
+
+/// What the services of calls through the SDK begin with.
+const SDK: &str = "aws-sdk:";
 
 pub(crate) const FIELDS: &[Field] = &[
     ("Resource", In::Both),
@@ -28,8 +31,9 @@ pub(crate) fn read(state: &StateNode<'_, '_>, context: &mut ParseContext<'_>) ->
     let machine_type = context.machine_type;
     let findings = &mut context.findings;
     object.require(&["Resource"], findings);
-    let resource = object.get("Resource").and_then(|node| read_resource(node, machine_type, findings));
-    check_parameters(object, resource.as_ref(), findings);
+    let sdk = context.sdk;
+    let resource = object.get("Resource").and_then(|node| read_resource(node, machine_type, sdk, findings));
+    check_parameters(object, resource.as_ref(), sdk, findings);
     let timeout = seconds(object, "TimeoutSeconds", "TimeoutSecondsPath", findings);
     let heartbeat = seconds(object, "HeartbeatSeconds", "HeartbeatSecondsPath", findings);
     check_heartbeat(object, timeout.as_ref(), heartbeat.as_ref(), findings);
@@ -39,7 +43,12 @@ pub(crate) fn read(state: &StateNode<'_, '_>, context: &mut ParseContext<'_>) ->
     Some(Task { resource: resource?, timeout, heartbeat, credentials, transition: transition? })
 }
 
-fn read_resource(node: Node<'_, '_>, machine_type: MachineType, findings: &mut Findings) -> Option<Resource> {
+fn read_resource(
+    node: Node<'_, '_>,
+    machine_type: MachineType,
+    sdk: &dyn SdkServices,
+    findings: &mut Findings,
+) -> Option<Resource> {
     let text = node.text(findings)?;
     let resource = match Resource::parse(text) {
         Ok(resource) => resource,
@@ -49,18 +58,33 @@ fn read_resource(node: Node<'_, '_>, machine_type: MachineType, findings: &mut F
             return None;
         }
         Err(NotAResource::Unknown) => {
-            let message = format!(
-                "The resource provided {text} is not recognized. The value is not a valid resource ARN, or the \
-                 resource is not available in this region."
-            );
-            findings.schema(node.at, message);
+            findings.schema(node.at, unrecognized(text));
             return None;
         }
     };
+    if let Resource::Integration(Integration { service, action, .. }) = &resource
+        && let Some(client) = service.strip_prefix(SDK)
+        && let Err(unknown) = sdk.find(client, action)
+    {
+        let (written, known) = match &unknown {
+            UnknownCall::Service { known } => (client, known),
+            UnknownCall::Action { known } => (action.as_str(), known),
+        };
+        let help = did_you_mean(written, known.iter().map(String::as_str), findings);
+        findings.schema_with_help(node.at, unrecognized(text), help);
+        return None;
+    }
     if machine_type == MachineType::Express {
         refuse_in_express(&resource, node, findings);
     }
     Some(resource)
+}
+
+fn unrecognized(resource: &str) -> String {
+    format!(
+        "The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the resource is \
+         not available in this region."
+    )
 }
 
 fn refuse_in_express(resource: &Resource, node: Node<'_, '_>, findings: &mut Findings) {
@@ -79,7 +103,12 @@ fn refuse_in_express(resource: &Resource, node: Node<'_, '_>, findings: &mut Fin
 }
 
 /// An integration needs arguments.
-fn check_parameters(object: &Object<'_, '_>, resource: Option<&Resource>, findings: &mut Findings) {
+fn check_parameters(
+    object: &Object<'_, '_>,
+    resource: Option<&Resource>,
+    sdk: &dyn SdkServices,
+    findings: &mut Findings,
+) {
     let Some(Resource::Integration(integration)) = resource else { return };
     let key = match object.language {
         QueryLanguage::JsonPath => "Parameters",
@@ -93,6 +122,12 @@ fn check_parameters(object: &Object<'_, '_>, resource: Option<&Resource>, findin
         return;
     };
     let Some(given) = parameters.value.as_object() else { return };
+    if let Some(client) = integration.service.strip_prefix(SDK) {
+        for problem in sdk.check(client, &integration.action, given, object.language) {
+            findings.schema(parameters.at, problem);
+        }
+        return;
+    }
     check_names(object.language, integration, parameters, given, findings);
     for field in required(integration) {
         // A key that is a path counts as there.

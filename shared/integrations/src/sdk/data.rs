@@ -132,7 +132,7 @@ impl<'m> Reading<'m> {
     }
 }
 
-fn scalar_of(
+pub(super) fn scalar_of(
     scalar: Scalar,
     stamp: Option<Stamp>,
     name: &str,
@@ -235,7 +235,7 @@ pub(super) fn seconds(number: &str) -> Option<jiff::Timestamp> {
 }
 
 /// AWS: this form is on record for apigateway:invoke; unverified here.
-fn no_structure(name: &str) -> Unsuitable {
+pub(super) fn no_structure(name: &str) -> Unsuitable {
     Unsuitable(format!("The value of the field '{name}' has an invalid format"))
 }
 

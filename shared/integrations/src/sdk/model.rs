@@ -132,6 +132,7 @@ pub(crate) struct Member {
     /// True for JSON within a text.
     pub json_value: bool,
     pub host_label: bool,
+    pub required: bool,
     pub streaming: bool,
     /// URI and prefix.
     pub namespace: Option<(Text, Text)>,
@@ -212,16 +213,13 @@ impl Model {
         self.operations.iter().find(|operation| is_with_capital(action, self.text(operation.name)))
     }
 
-    #[cfg(test)]
-    pub(crate) fn operations(&self) -> impl Iterator<Item = &Operation> {
-        self.operations.iter()
-    }
-
-    /// The action of an operation: its name with a small letter first.
-    #[cfg(test)]
-    pub(crate) fn action(&self, operation: &Operation) -> String {
-        let mut letters = self.text(operation.name).chars();
-        letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+    /// The actions that Step Functions offers, as resources name them: their names with a small letter first.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = String> + '_ {
+        let offered = self.operations.iter().filter(|operation| !operation.refused);
+        offered.map(|operation| {
+            let mut letters = self.text(operation.name).chars();
+            letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+        })
     }
 
     /// The members of a structure; none of any other shape.
@@ -398,6 +396,7 @@ impl Member {
             idempotency_token: is_set(flags, 7),
             json_value: is_set(flags, 8),
             host_label: is_set(flags, 9),
+            required: is_set(flags, 10),
             streaming: is_set(flags, 11),
             namespace: if_set(flags, 12, reader, |reader| Some((text(reader)?, text(reader)?)))?,
             shape: shape(reader)?,

@@ -262,3 +262,60 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Refused>
 fn unwritable(name: &str) -> Refused {
     Refused::Unwritable(format!("The value of '{name}' cannot be sent."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sdk::table::Table;
+
+    fn outline(call: &str, arguments: &str) -> Result<Outline, Refused> {
+        let (service, action) = call.split_once(':').unwrap();
+        let model = Table::get().service(service).unwrap();
+        request(&model, model.operation(action).unwrap(), arguments, Some("a-token"))
+    }
+
+    #[test]
+    fn a_value_never_names_another_path_or_host() {
+        let cases = [
+            ("s3:getObject", r#"{"Bucket":"b","Key":"a/b c"}"#, Some("/b/a/b%20c ")),
+            ("s3:getObject", r#"{"Bucket":"b/../other","Key":"k"}"#, Some("/b%2F..%2Fother/k ")),
+            ("s3:getObject", r#"{"Bucket":"b"}"#, None),
+            ("s3:getObject", r#"{"Bucket":"","Key":"k"}"#, None),
+            ("s3:getObject", r#"{"Bucket":"..","Key":"k"}"#, None),
+            ("s3:getObject", r#"{"Bucket":"b","Key":"a/../../other"}"#, None),
+            ("scheduler:getSchedule", r#"{"Name":"a?b#c"}"#, Some("/schedules/a%3Fb%23c ")),
+            ("sfn:startSyncExecution", r#"{"StateMachineArn":"a"}"#, Some("/ sync-")),
+            ("s3control:listJobs", r#"{"AccountId":"123456789012"}"#, Some("/v20180820/jobs 123456789012.")),
+            ("s3control:listJobs", r#"{"AccountId":"evil.example/"}"#, None),
+            ("s3control:listJobs", r#"{"AccountId":"-"}"#, None),
+            ("s3control:listJobs", "{}", None),
+        ];
+        for (call, arguments, expected) in cases {
+            let made = outline(call, arguments).map(|made| format!("{} {}", made.path, made.host_prefix));
+            assert_eq!(made.as_deref().ok(), expected, "{call} {arguments}");
+        }
+        let header = outline("s3:putObject", r#"{"Bucket":"b","Key":"k","ContentType":"a\r\nx-evil: b"}"#);
+        assert!(matches!(header, Err(Refused::Unwritable(_))), "{header:?}");
+    }
+
+    #[test]
+    fn a_member_that_recognises_repeated_requests_is_filled_unless_it_is_given() {
+        for (arguments, token) in [("{}", "a-token"), (r#"{"ClientRequestToken":"own"}"#, "own")] {
+            let made = outline("secretsmanager:createSecret", arguments).unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&made.body).unwrap();
+            assert_eq!(body["ClientRequestToken"], token);
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_digits_and_null_is_not_sent() {
+        let made = outline(
+            "dynamodb:putItem",
+            r#"{"TableName":"t","Item":{"a":{"N":"1"},"b":{"Nul":true},"c":{"Bool":false}},"ReturnValues":null}"#,
+        )
+        .unwrap();
+        assert_eq!(made.body, r#"{"TableName":"t","Item":{"a":{"N":"1"},"b":{"NULL":true},"c":{"BOOL":false}}}"#);
+        let made = outline("cloudwatch:putMetricAlarm", r#"{"Threshold":1234567890.12345678901}"#).unwrap();
+        assert_eq!(made.body, r#"{"Threshold":1234567890.12345678901}"#);
+    }
+}

@@ -80,9 +80,9 @@ impl Table {
         belongs.max_by_key(|partition| partition.beginning.len())
     }
 
-    #[cfg(test)]
-    pub(crate) fn names(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
-        self.services.iter().map(|entry| (entry.name, entry.client))
+    /// The names of all services, as resources have them.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.services.iter().map(|entry| entry.name)
     }
 }
 
@@ -138,16 +138,14 @@ mod tests {
     fn every_service_of_the_table_can_be_read() {
         let table = Table::get();
         let (mut services, mut operations) = (0, 0);
-        for (name, client) in table.names() {
+        for name in table.names() {
             let model = table.service(name).unwrap_or_else(|| panic!("{name}"));
             assert_eq!(model.client.to_ascii_lowercase(), name);
-            assert_eq!(model.client, client);
-            for operation in model.operations() {
-                let action = model.action(operation);
+            for action in model.actions() {
                 assert!(model.operation(&action).is_some(), "{name}:{action}");
+                operations += 1;
             }
             services += 1;
-            operations += model.operations().count();
         }
         assert!(services > 400 && operations > 19_000, "{services} {operations}");
     }

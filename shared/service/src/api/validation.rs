@@ -10,14 +10,14 @@ use super::request::Request;
 /// Diagnostics of an answer, by default and at most.
 const MOST: usize = 100;
 
-pub(super) fn validate(request: &Request) -> Result<Value, ApiError> {
+pub(super) fn validate(request: &Request, sdk: &'static dyn asl::SdkServices) -> Result<Value, ApiError> {
     let kind = WorkflowType::named(request.text("type"));
     let warnings = request.text("severity") == Some("WARNING");
     let most = match request.integer("maxResults") {
         None | Some(0) => MOST,
         Some(most) => usize::try_from(most).unwrap_or(MOST),
     };
-    let found = asl::parse(request.required("definition"), kind.asl()).diagnostics;
+    let found = asl::parse_with(request.required("definition"), kind.asl(), sdk).diagnostics;
     let failed = found.iter().any(|one| one.severity == Severity::Error);
     let wanted = |one: &&Diagnostic| match one.severity {
         Severity::Error => true,

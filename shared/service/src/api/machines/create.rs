@@ -44,7 +44,7 @@ impl Service {
 
     /// Checks a definition and stores it under its hash.
     pub(super) async fn keep_definition(&self, definition: &str, kind: WorkflowType) -> Result<String, ApiError> {
-        let parsed = asl::parse(definition, kind.asl());
+        let parsed = asl::parse_with(definition, kind.asl(), self.engine.world().tasks.sdk_services());
         if let Some(message) = asl::invalid_definition_message(&parsed.diagnostics) {
             return Err(ApiError::InvalidDefinition(message));
         }

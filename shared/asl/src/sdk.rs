@@ -1,0 +1,43 @@
+//! Calls through the SDK, `aws-sdk:SERVICE:ACTION`, as far as a definition is checked against the services.
+//!
+//! Which services there are is a table beside this crate, so its owner answers: [`SdkServices`]. Deliberately absent: the
+//! table, and checks of values that are computed.
+
+use serde_json::{Map, Value};
+
+use crate::QueryLanguage;
+
+/// Knows the services and actions that AWS's SDK has.
+pub trait SdkServices: Send + Sync {
+    /// Whether there is such a service, as resources name it behind `aws-sdk:`, with such an action.
+    ///
+    /// # Errors
+    ///
+    /// What is not known, with the names that there are in its place.
+    fn find(&self, service: &str, action: &str) -> Result<(), UnknownCall>;
+
+    /// The objections to the arguments of an action, in the words of AWS. `given` is as the definition has it, in its
+    /// language: with keys that end in `.$`, or texts that are JSONata.
+    fn check(&self, service: &str, action: &str, given: &Map<String, Value>, language: QueryLanguage) -> Vec<String>;
+}
+
+/// A part of a resource that there is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnknownCall {
+    Service { known: Vec<String> },
+    Action { known: Vec<String> },
+}
+
+/// Takes every service and action, and any arguments.
+#[derive(Debug)]
+pub struct AnyService;
+
+impl SdkServices for AnyService {
+    fn find(&self, _service: &str, _action: &str) -> Result<(), UnknownCall> {
+        Ok(())
+    }
+
+    fn check(&self, _: &str, _: &str, _: &Map<String, Value>, _: QueryLanguage) -> Vec<String> {
+        Vec::new()
+    }
+}

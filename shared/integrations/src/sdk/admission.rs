@@ -1,0 +1,225 @@
+//! The check of calls through the SDK when a machine is created: which services and actions there are, and whether the
+//! arguments, as far as a definition says them, are such as the action takes.
+
+use asl::{QueryLanguage, SdkServices, UnknownCall};
+use serde_json::{Map, Value};
+
+use super::data::{self, Unsuitable};
+use super::model::{Kind, Member, Model, Operation, ShapeId};
+use super::table::Table;
+
+/// The services of the table.
+#[derive(Debug)]
+pub struct Catalogue;
+
+impl SdkServices for Catalogue {
+    fn find(&self, service: &str, action: &str) -> Result<(), UnknownCall> {
+        let table = Table::get();
+        let Some(model) = table.service(service) else {
+            return Err(UnknownCall::Service { known: table.names().map(str::to_owned).collect() });
+        };
+        match model.operation(action) {
+            Some(operation) if !operation.refused => Ok(()),
+            _ => Err(UnknownCall::Action { known: model.actions().collect() }),
+        }
+    }
+
+    fn check(&self, service: &str, action: &str, given: &Map<String, Value>, language: QueryLanguage) -> Vec<String> {
+        let Some(model) = Table::get().service(service) else { return Vec::new() };
+        let Some(operation) = model.operation(action) else { return Vec::new() };
+        let mut checking = Checking { model: &model, language, problems: Vec::new() };
+        checking.missing(operation, given);
+        // AWS: fields that there are not are reported when none is missing.
+        if checking.problems.is_empty() {
+            let members = operation.input.map_or(&[][..], |input| model.members(input));
+            checking.members(members, given, Depth::Top);
+        }
+        checking.problems
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Top,
+    Nested,
+}
+
+struct Checking<'m> {
+    model: &'m Model,
+    language: QueryLanguage,
+    problems: Vec<String>,
+}
+
+impl Checking<'_> {
+    /// AWS: members of the operation itself are asked for, and bodies that are streamed; nested ones are not.
+    fn missing(&mut self, operation: &Operation, given: &Map<String, Value>) {
+        let Some(input) = operation.input else { return };
+        for member in self.model.members(input) {
+            let needed = member.required || member.streaming || self.model.shape(member.shape).streaming;
+            let name = self.model.shown(member);
+            let is_there = given.keys().any(|key| self.field(key) == name);
+            if needed && !is_there {
+                self.problems.push(format!("The field '{name}' is required but was missing"));
+            }
+        }
+    }
+
+    /// The field that a key gives: in JSONPath, its `.$` says that the value is computed.
+    fn field<'k>(&self, key: &'k str) -> &'k str {
+        match self.language {
+            QueryLanguage::JsonPath => key.strip_suffix(".$").unwrap_or(key),
+            QueryLanguage::Jsonata => key,
+        }
+    }
+
+    fn is_computed(&self, key: &str, value: &Value) -> bool {
+        match self.language {
+            QueryLanguage::JsonPath => key.ends_with(".$"),
+            QueryLanguage::Jsonata => value.as_str().is_some_and(|text| text.starts_with("{%") && text.ends_with("%}")),
+        }
+    }
+
+    fn members(&mut self, members: &[Member], given: &Map<String, Value>, depth: Depth) {
+        for (key, value) in given {
+            let field = self.field(key);
+            let member = members.iter().find(|member| self.model.shown(member) == field);
+            match member {
+                None => self.unknown(members, field, depth),
+                Some(_) if self.is_computed(key, value) => {}
+                Some(member) if member.streaming || self.model.shape(member.shape).streaming => {}
+                Some(member) => self.value(member.shape, field, value),
+            }
+        }
+    }
+
+    /// AWS: a suggestion is made for fields of the operation itself.
+    fn unknown(&mut self, members: &[Member], field: &str, depth: Depth) {
+        let shown = members.iter().map(|member| self.model.shown(member));
+        let meant = shown.into_iter().find(|name| depth == Depth::Top && name.eq_ignore_ascii_case(field));
+        let meant = meant.map(|name| format!(". Did you mean '{name}'?")).unwrap_or_default();
+        self.problems.push(format!("{}{meant}", asl::unsupported_field(field)));
+    }
+
+    fn value(&mut self, id: ShapeId, field: &str, value: &Value) {
+        let shape = self.model.shape(id);
+        if shape.document || value.is_null() || self.is_computed("", value) {
+            return;
+        }
+        match (&shape.kind, value) {
+            (Kind::Structure { members, .. }, Value::Object(given)) => self.members(members, given, Depth::Nested),
+            (Kind::Map { value: of, .. }, Value::Object(given)) => {
+                for (key, value) in given {
+                    // The keys of a map are free.
+                    if !self.is_computed(key, value) {
+                        self.value(*of, key, value);
+                    }
+                }
+            }
+            (Kind::List { item, .. }, Value::Array(given)) => {
+                given.iter().for_each(|value| self.value(*item, field, value));
+            }
+            (Kind::Structure { .. } | Kind::Map { .. } | Kind::List { .. }, _) => {
+                self.problems.push(data::no_structure(field).0);
+            }
+            (Kind::Scalar(scalar), value) => {
+                let checked = serde_json::value::to_raw_value(value)
+                    .map(|value| data::scalar_of(*scalar, shape.stamp, field, &value));
+                if let Ok(Err(Unsuitable(problem))) = checked {
+                    self.problems.push(problem);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn problems(call: &str, given: &Value) -> Vec<String> {
+        let (service, action) = call.split_once(':').unwrap();
+        assert_eq!(Catalogue.find(service, action), Ok(()), "{call}");
+        Catalogue.check(service, action, given.as_object().unwrap(), QueryLanguage::JsonPath)
+    }
+
+    /// AWS: captured when machines were created.
+    #[test]
+    fn arguments_are_refused_in_the_words_of_aws() {
+        let cases = [
+            ("s3:putObject", json!({"Bucket": "b", "Key.$": "$.k", "Body": {"a": 1}}), vec![]),
+            (
+                "s3:putObject",
+                json!({"Key": "k", "unknown": 1}),
+                vec!["The field 'Body' is required but was missing", "The field 'Bucket' is required but was missing"],
+            ),
+            (
+                "s3:putObject",
+                json!({"Bucket": "b", "Key": "k", "Body": "b", "contentType": "t"}),
+                vec!["The field \"contentType\" is not supported by Step Functions. Did you mean 'ContentType'?"],
+            ),
+            (
+                "sqs:sendMessage",
+                json!({"QueueUrl": "q", "MessageBody": "b", "MessageAttributes": {"free": {"Bogus": 1, "datatype": ""}}}),
+                vec![
+                    "The field \"Bogus\" is not supported by Step Functions",
+                    "The field \"datatype\" is not supported by Step Functions",
+                ],
+            ),
+            ("s3:headBucket", json!({"Bucket": 1}), vec!["The value for the field 'Bucket' must be a STRING"]),
+            ("s3:headBucket", json!({"Bucket": null}), vec![]),
+            (
+                "sqs:sendMessage",
+                json!({"QueueUrl": "q", "MessageBody": "b", "DelaySeconds": "2"}),
+                vec!["The value for the field 'DelaySeconds' must be an INTEGER"],
+            ),
+            (
+                "sqs:sendMessage",
+                json!({"QueueUrl": "q", "MessageBody": "b", "DelaySeconds": 2.0}),
+                vec!["The value for the field 'DelaySeconds' must be an INTEGER"],
+            ),
+            ("s3:headObject", json!({"Bucket": "b", "Key": "k", "PartNumber.$": "$.n"}), vec![]),
+            ("dynamodb:getItem", json!({"TableName": "t", "Key": {}, "ConsistentRead": " TRUE "}), vec![]),
+            ("dynamodb:getItem", json!({"TableName": "t", "Key": {}, "ConsistentRead": 0}), vec![]),
+            (
+                "dynamodb:getItem",
+                json!({"TableName": "t", "Key": {}, "ConsistentRead": 1.0}),
+                vec![
+                    "Cannot deserialize value of type `java.lang.Boolean` from Floating-point value (token \
+                     `JsonToken.VALUE_NUMBER_FLOAT`)",
+                ],
+            ),
+            (
+                "dynamodb:getItem",
+                json!({"TableName": "t", "Key": {}, "ConsistentRead": "TrUe"}),
+                vec![
+                    "Cannot deserialize value of type `java.lang.Boolean` from String \"TrUe\": only \"true\" or \
+                     \"false\" recognized",
+                ],
+            ),
+            ("sfn:startExecution", json!({"StateMachineArn": "a", "Input": {"a": 1}}), vec![]),
+        ];
+        for (call, given, expected) in cases {
+            assert_eq!(problems(call, &given), expected, "{call} {given}");
+        }
+    }
+
+    #[test]
+    fn values_that_jsonata_computes_are_not_looked_at() {
+        let given = json!({"QueueUrl": "{% $url %}", "MessageBody": "b", "DelaySeconds": "{% 5 %}", "x.$": "$.x"});
+        let found = Catalogue.check("sqs", "sendMessage", given.as_object().unwrap(), QueryLanguage::Jsonata);
+        assert_eq!(found, ["The field \"x.$\" is not supported by Step Functions"]);
+    }
+
+    #[test]
+    fn services_and_actions_that_there_are_not_are_told_apart() {
+        assert!(matches!(Catalogue.find("s4", "getObject"), Err(UnknownCall::Service { known }) if known.len() > 400));
+        let unknown = Catalogue.find("s3", "getObjekt");
+        assert!(matches!(unknown, Err(UnknownCall::Action { known }) if known.contains(&"getObject".to_owned())));
+        // Events are streamed; and AWS leaves this one out.
+        for (service, action) in [("kinesis", "subscribeToShard"), ("lambda", "invokeAsync")] {
+            assert!(matches!(Catalogue.find(service, action), Err(UnknownCall::Action { .. })), "{service}:{action}");
+        }
+    }
+}
