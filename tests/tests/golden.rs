@@ -32,6 +32,10 @@ struct Script {
     /// By the name of the state: its attempts, in the order in which they start.
     tasks: BTreeMap<String, Vec<Attempt>>,
     stop: Option<Stop>,
+    /// When the state machine is deleted.
+    deleted_at_ms: Option<i64>,
+    /// `--retry-time-scale` of the installation, in millionths.
+    retry_millionths: Option<u64>,
     /// Where the limits of an installation differ from AWS's.
     events: Option<u64>,
 }
@@ -100,7 +104,11 @@ fn history(folder: &Path) -> Result<Vec<Event<Payload>>> {
         Ok(text) => serde_json::from_str(&text).context("script.json")?,
         Err(_) => Script::default(),
     };
-    let limits = Limits { events: script.events.unwrap_or(Limits::STANDARD.events), ..Limits::STANDARD };
+    let limits = Limits {
+        events: script.events.unwrap_or(Limits::STANDARD.events),
+        retry_millionths: script.retry_millionths.unwrap_or(Limits::STANDARD.retry_millionths),
+        ..Limits::STANDARD
+    };
     let execution = Execution {
         arn: "arn:aws:states:us-east-1:123456789012:execution:golden:case".into(),
         name: "case".into(),
@@ -130,6 +138,9 @@ impl Run<'_> {
     fn finish(&mut self) -> Result<()> {
         if let Some(Stop { at_ms, error, cause }) = self.script.stop.take() {
             self.announce(at_ms, Stimulus::StopRequested(Failure { error, cause }));
+        }
+        if let Some(at_ms) = self.script.deleted_at_ms {
+            self.announce(at_ms, Stimulus::MachineDeleted);
         }
         self.step(Stimulus::Started);
         for _ in 0..MOST_STEPS {

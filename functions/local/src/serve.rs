@@ -101,6 +101,7 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         commit_bytes: Settings::COMMIT_BYTES,
         events: options.max_events,
         wait_millionths: options.wait_time_scale,
+        retry_millionths: options.retry_time_scale,
     };
     let world = World {
         journal: directory.clone(),
@@ -146,6 +147,9 @@ fn greet(options: &Options, listener: &TcpListener, resumed: usize) -> anyhow::R
     writeln!(out, "Stepwell serves Step Functions at {endpoint}, data in {}", options.data_dir.display())?;
     if resumed > 0 {
         writeln!(out, "Going on with {resumed} execution{}", if resumed == 1 { "" } else { "s" })?;
+    }
+    for scale in options.scales() {
+        writeln!(out, "{scale}")?;
     }
     let call = format!("aws stepfunctions --endpoint-url {endpoint} list-state-machines");
     writeln!(out, "Call it: AWS_DISABLE_HOST_PREFIX_INJECTION=true {call}")?;

@@ -131,6 +131,7 @@ impl Environment {
             commit_bytes: Settings::COMMIT_BYTES,
             events: interpreter::Limits::STANDARD.events,
             wait_millionths: interpreter::Limits::STANDARD.wait_millionths,
+            retry_millionths: interpreter::Limits::STANDARD.retry_millionths,
         };
         let world = World {
             journal: Arc::new(table.clone()),

@@ -23,10 +23,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::entry::Unreadable;
+use crate::payload_format;
 use crate::ports::Cell;
 
-/// The newest shape this code reads, and the one it writes.
-const FORMAT: u32 = 1;
+/// The newest shape this code reads: an answer that a worker of format 1 takes for `null` is written as format 2, all else
+/// as the first.
+const FORMAT: u32 = 2;
 
 /// What a cell says.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,8 +96,12 @@ pub fn encode(
         Content::Heartbeat => StoredContent::Heartbeat,
         Content::Closed => StoredContent::Closed,
     };
-    let stored =
-        Stored { v: FORMAT, at, path: wait.path.clone(), attempt_id: wait.attempt_id, content: stored_content };
+    let payload = match content {
+        Content::Answered(Answer::Succeeded { output }) => Some(output.text()),
+        Content::Answered(Answer::Failed(_)) | Content::Heartbeat | Content::Closed => None,
+    };
+    let v = payload_format::lowest(payload);
+    let stored = Stored { v, at, path: wait.path.clone(), attempt_id: wait.attempt_id, content: stored_content };
     let (is_final, needs_wakeup) = match content {
         Content::Answered(_) => (true, true),
         Content::Closed => (true, false),
@@ -170,7 +176,7 @@ mod tests {
             );
         }
         let newer = Cell {
-            body: br#"{"v":2}"#.to_vec(),
+            body: br#"{"v":3}"#.to_vec(),
             ..encode(("a", Timestamp(1)), (&wait, Timestamp(1)), &Content::Heartbeat, 1).expect("is written")
         };
         assert!(matches!(decode(&newer), Err(Unreadable::Newer(_))));

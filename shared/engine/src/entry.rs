@@ -23,8 +23,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-/// The newest shape this code reads, and the one it writes.
-pub const FORMAT: u32 = 1;
+use crate::payload_format;
+
+/// The newest shape this code reads. What a worker of format 1 reads as it is meant is written as that: format 2 is for
+/// payloads that such a worker takes for `null`, and for an execution whose state machine was deleted.
+pub const FORMAT: u32 = 2;
+/// The shape of an entry that every worker reads as it is meant.
+const FIRST: u32 = 1;
 
 /// What cannot be read, and what is said of it. Nothing of what is stored is in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +87,9 @@ struct Stored {
     /// How often each state was called so far, in an execution with a test case.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     calls: BTreeMap<String, u32>,
+    /// The state machine was deleted: the next transition fails the execution. Since format 2.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    machine_deleted: bool,
 }
 
 /// Where a thread's payload lies: in this entry, or in an earlier one.
@@ -206,8 +214,9 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
         Some((closing, at)) => Some((closing_with(closing.clone(), |payload| table.here(payload))?, *at)),
         None => None,
     };
+    let lowest = payload_format::lowest(table.payloads.iter().map(|raw| raw.get()));
     let stored = Stored {
-        v: FORMAT,
+        v: if snapshot.machine_deleted { FORMAT } else { lowest },
         at: draft.at,
         head,
         payloads: table.payloads,
@@ -218,6 +227,7 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
         last_attempt_id: snapshot.last_attempt_id,
         closed,
         calls: draft.calls.cloned().unwrap_or_default(),
+        machine_deleted: snapshot.machine_deleted,
     };
     let body = serde_json::to_vec(&stored).map_err(|error| Unreadable::of("an entry", &error))?;
     Ok(Encoded { body, homes: table.homes })
@@ -228,7 +238,7 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
 pub fn encode_failure(at: Timestamp, last_event: u64, failure: Failure) -> Result<Vec<u8>, Unreadable> {
     let id = last_event.saturating_add(1);
     let stored = Stored {
-        v: FORMAT,
+        v: FIRST,
         at,
         head: None,
         payloads: Vec::new(),
@@ -239,6 +249,7 @@ pub fn encode_failure(at: Timestamp, last_event: u64, failure: Failure) -> Resul
         last_attempt_id: 0,
         closed: Some((Closing::Failed(failure), at)),
         calls: BTreeMap::new(),
+        machine_deleted: false,
     };
     serde_json::to_vec(&stored).map_err(|error| Unreadable::of("an entry", &error))
 }
@@ -303,6 +314,7 @@ pub struct Entry {
     frames: Vec<(ThreadPath, Option<Frame<Slot>>)>,
     payloads: Vec<Payload>,
     calls: BTreeMap<String, u32>,
+    machine_deleted: bool,
 }
 
 impl Entry {
@@ -364,6 +376,7 @@ pub fn decode(sequence: u64, body: &[u8]) -> Result<Entry, Unreadable> {
         frames: stored.frames,
         payloads,
         calls: stored.calls,
+        machine_deleted: stored.machine_deleted,
     })
 }
 
@@ -387,6 +400,7 @@ pub struct Assembly {
     pub at: Timestamp,
     /// How often each state was called so far, in an execution with a test case.
     pub calls: BTreeMap<String, u32>,
+    machine_deleted: bool,
 }
 
 impl Assembly {
@@ -408,6 +422,7 @@ impl Assembly {
                         last_attempt_id: 0,
                         at: entry.at,
                         calls: BTreeMap::new(),
+                        machine_deleted: false,
                     })
                 }
             };
@@ -447,6 +462,7 @@ impl Assembly {
         self.last_event = entry.last_event;
         self.last_attempt_id = entry.last_attempt_id;
         self.calls = entry.calls;
+        self.machine_deleted = entry.machine_deleted;
         self.at = self.at.max(entry.at);
     }
 
@@ -480,6 +496,7 @@ impl Assembly {
         snapshot.last_event = self.last_event;
         snapshot.last_attempt_id = self.last_attempt_id;
         snapshot.closed = self.closed;
+        snapshot.machine_deleted = self.machine_deleted;
         let known = self.known;
         for (path, frame) in self.frames {
             let frame = frame.try_map(&mut |slot| match slot {

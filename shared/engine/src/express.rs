@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::deliver::{Deliver, DeliverError, ExpressEnd, Start, status_of};
 use crate::entry::{Head, Unreadable};
+use crate::payload_format;
 use crate::ports::{Clock, Starts, StoreError};
 use crate::{Deployment, World};
 
@@ -54,7 +55,9 @@ struct Kept {
     input: Box<RawValue>,
 }
 
-const FORMAT: u32 = 1;
+/// The newest shape this code reads: an input that a worker of format 1 takes for `null` is written as format 2, all else
+/// as the first.
+const FORMAT: u32 = 2;
 
 impl Express {
     pub fn new(deliver: Arc<Deliver>, world: &World, deployment: Deployment) -> Express {
@@ -194,7 +197,8 @@ impl Drop for Place {
 fn kept(start: &Start) -> Result<String, Unreadable> {
     let written = || -> serde_json::Result<String> {
         let input = RawValue::from_string(start.execution.input.text().to_owned())?;
-        serde_json::to_string(&Kept { v: FORMAT, head: start.head.clone(), input })
+        let v = payload_format::lowest([input.get()]);
+        serde_json::to_string(&Kept { v, head: start.head.clone(), input })
     };
     written().map_err(|error| Unreadable::of("a start", &error))
 }

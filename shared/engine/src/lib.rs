@@ -10,6 +10,7 @@ pub mod deliver;
 mod engine;
 pub mod entry;
 pub mod express;
+mod payload_format;
 pub mod ports;
 mod system_clock;
 pub mod tokens;

@@ -38,8 +38,10 @@ pub struct Settings {
     pub commit_bytes: usize,
     /// Events of a history at most, in Standard executions that start from now on.
     pub events: u64,
-    /// What share of its delay a Wait waits in executions that start from now on, in millionths.
+    /// The share of its delay that a Wait waits in executions that start from now on, in millionths.
     pub wait_millionths: u64,
+    /// The share of its delay that a Retrier waits in executions that start from now on, in millionths.
+    pub retry_millionths: u64,
 }
 
 impl Settings {

@@ -26,6 +26,12 @@ impl EvaluationError {
         EvaluationError { error: "States.DataLimitExceeded", cause, location: None }
     }
 
+    /// A path into an input that is null, with `$` too.
+    // AWS: seen in templates and in Choice rules (reports).
+    pub(crate) fn null_input() -> Self {
+        EvaluationError::runtime("Unable to apply Path transformation to null or empty input.")
+    }
+
     /// A JSONata expression went wrong at `field`.
     pub fn query(field: &str, cause: impl Into<String>) -> Self {
         EvaluationError { error: "States.QueryEvaluationError", cause: cause.into(), location: Some(field.to_owned()) }

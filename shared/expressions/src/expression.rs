@@ -66,8 +66,7 @@ impl Expression {
 /// Reads a path of a template or call. The outer error is final; the inner one is put in a frame by the caller.
 pub(crate) fn read(path: &Path, scope: &Scope) -> Result<Result<Value, PathError>, EvaluationError> {
     if *path.root() == Root::Input && scope.input.is_null() {
-        // AWS: a template that looks into a null input fails like this, with `$` too (from a report).
-        return Err(EvaluationError::runtime("Unable to apply Path transformation to null or empty input."));
+        return Err(EvaluationError::null_input());
     }
     match path.read(scope) {
         Err(PathError::TooMuch) => Err(EvaluationError::runtime(PathError::TooMuch.to_string())),

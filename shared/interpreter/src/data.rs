@@ -6,15 +6,16 @@
 use std::sync::Arc;
 
 use asl::{Catcher, ResultPath, Rule, Selection, State, Template, Transition};
+use expressions::json::DEEPEST;
 use expressions::jsonata;
 use serde_json::{Map, Value};
 
 use crate::evaluation::EvaluationInputs;
-use crate::failure::{EvaluationFailure, RUNTIME, Raised};
+use crate::failure::{EvaluationFailure, RUNTIME, Raised, too_deep};
 use crate::run::{Run, has_result, type_of};
 use crate::{Detail, Payload, ThreadPath};
 
-/// Bytes of all variables that a thread sees, as one JSON object; those of one Assign are limited as a payload is.
+/// Bytes of all variables that a thread sees: their values as JSON texts, without names.
 // AWS: the limit is one for the whole execution; here threads inside threads each have it.
 const ALL_VARIABLES: usize = 10 << 20;
 
@@ -79,6 +80,8 @@ impl<'s> Exit<'s> {
 pub(crate) struct HandedOn {
     output: Payload,
     assigned: Option<Payload>,
+    /// The field that assigns, as error texts name it.
+    assign_field: String,
 }
 
 impl Run<'_> {
@@ -127,15 +130,17 @@ impl Run<'_> {
         result: Payload,
         then: Transition,
     ) {
+        if self.stop_if_deleted(path) {
+            return;
+        }
         let shaped = {
             let inputs = EvaluationInputs::of(result.value());
             let inputs =
                 if has_result(state) { EvaluationInputs { result: Some(result.value()), ..inputs } } else { inputs };
             self.shape(path, exit, inputs, &result)
         };
-        match shaped {
-            Ok(handed_on) => self.hand_on(path, state, handed_on, then),
-            Err(raised) => self.raise(path, raised),
+        if let Err(raised) = shaped.and_then(|handed_on| self.hand_on(path, state, handed_on, then)) {
+            self.raise(path, raised);
         }
     }
 
@@ -154,12 +159,12 @@ impl Run<'_> {
             }
             None => result.clone(),
         };
+        let assign_field = exit.by.field("Assign");
         let (mut assigned, mut output) = (None, None);
         if exit.assign.is_some() || exit.output.is_some() {
             let inputs = EvaluationInputs { document: selected.value(), ..inputs };
             (assigned, output) = self.evaluate(path, inputs, |look| {
-                let assigned =
-                    exit.assign.map(|template| look.render(template, &exit.by.field("Assign"))).transpose()?;
+                let assigned = exit.assign.map(|template| look.render(template, &assign_field)).transpose()?;
                 let output =
                     exit.output.map(|template| look.payload(template, &exit.by.field("Output"))).transpose()?;
                 Ok((assigned, output))
@@ -169,7 +174,9 @@ impl Run<'_> {
             Some(output) => output,
             None => self.select(path, exit.output_path, self.place(path, exit.result_path, selected)?)?,
         };
-        Ok(HandedOn { output, assigned })
+        // AWS: an Assign without variables is none in the event (recorded).
+        let assigned = assigned.filter(|assigned| assigned.value().as_object().is_none_or(|new| !new.is_empty()));
+        Ok(HandedOn { output, assigned, assign_field })
     }
 
     /// Puts a result into the state's raw input.
@@ -186,51 +193,87 @@ impl Run<'_> {
         }
     }
 
-    /// Ends the state: checks its output, records it and goes on.
-    pub fn hand_on(&mut self, path: &ThreadPath, state: &Arc<State>, handed_on: HandedOn, then: Transition) {
-        let HandedOn { output, assigned } = handed_on;
-        if let Err(raised) = self.fits(path, state, &output) {
-            return self.raise(path, raised);
-        }
-        if let Some(assigned) = &assigned
-            && let Err(raised) = self.assign(path, state, assigned)
-        {
-            return self.raise(path, raised);
+    /// Ends the state: checks its output and variables, records them and goes on.
+    pub fn hand_on(
+        &mut self,
+        path: &ThreadPath,
+        state: &Arc<State>,
+        handed_on: HandedOn,
+        then: Transition,
+    ) -> Result<(), Raised> {
+        let HandedOn { output, assigned, assign_field } = handed_on;
+        self.fits(state, &output)?;
+        if let Some(assigned) = &assigned {
+            self.assign(path, state, assigned, assign_field)?;
         }
         let name = state.name.to_string();
         self.emit_on(path, Detail::StateExited { state: type_of(state), name, output: output.clone(), assigned });
         self.go(path, output, then);
+        Ok(())
     }
 
-    fn fits(&self, path: &ThreadPath, state: &State, output: &Payload) -> Result<(), Raised> {
-        let limits = &self.snapshot.execution.limits;
-        if output.bytes() > limits.payload_bytes {
+    fn fits(&self, state: &State, output: &Payload) -> Result<(), Raised> {
+        if output.bytes() > self.snapshot.execution.limits.payload_bytes {
             return Err(Raised::output_too_large(&state.name));
         }
-        if output.depth() > limits.nesting {
-            let entered = self.snapshot.frame(path).map_or(0, |frame| frame.entered);
-            let cause = format!("The output nests deeper than {} levels.", limits.nesting);
-            return Err(EvaluationFailure::runtime(cause).in_state(&state.name, entered));
+        if output.depth() > DEEPEST {
+            return Err(Raised::by_name(too_deep(&state.name)));
         }
         Ok(())
     }
 
     /// Gives the thread's variables the values assigned.
-    fn assign(&mut self, path: &ThreadPath, state: &State, assigned: &Payload) -> Result<(), Raised> {
+    fn assign(&mut self, path: &ThreadPath, state: &State, assigned: &Payload, field: String) -> Result<(), Raised> {
         let Value::Object(new) = assigned.value() else { return Ok(()) };
+        if assigned.depth() > DEEPEST {
+            return Err(Raised::by_name(too_deep(&state.name)));
+        }
         let mut all = match self.snapshot.frame(path).and_then(|frame| frame.variables.as_ref()).map(Payload::value) {
             Some(Value::Object(old)) => old.clone(),
             _ => Map::new(),
         };
         all.extend(new.iter().map(|(name, value)| (name.clone(), value.clone())));
         let variables = Payload::from_value(Value::Object(all));
-        let most = self.snapshot.execution.limits.payload_bytes;
-        if assigned.bytes() > most || variables.bytes() > ALL_VARIABLES {
-            return Err(Raised::variables_too_large(&state.name));
+        if let Some(cause) = self.variables_excess(state, assigned, &variables) {
+            return Err(Raised::variables_too_large(&state.name, field, cause));
         }
         self.bytes += variables.bytes();
         self.change(path, |frame| frame.variables = Some(variables));
         Ok(())
+    }
+
+    /// Which limit of variables is exceeded, if one is; AWS's words (captured in 2026).
+    fn variables_excess(&self, state: &State, assigned: &Payload, all: &Payload) -> Option<String> {
+        let (most, state) = (self.snapshot.execution.limits.payload_bytes, &state.name);
+        let sizes = |variables: &Payload| -> Vec<(String, usize)> {
+            let members = variables.value().as_object().into_iter().flatten();
+            members.map(|(name, value)| (name.clone(), expressions::json::to_text(value).len())).collect()
+        };
+        // The object has the names as well, so what is small enough as a whole needs no closer look.
+        let mut total = 0usize;
+        for (name, bytes) in if assigned.bytes() > most { sizes(assigned) } else { Vec::new() } {
+            total = total.saturating_add(bytes);
+            if bytes > most {
+                return Some(format!(
+                    "Variable size limit exceeded. Variable '{name}' in state '{state}' was assigned {bytes} bytes."
+                ));
+            }
+            if let Some(excess) = total.checked_sub(most).filter(|excess| *excess > 0) {
+                return Some(format!(
+                    "State total variable size limit exceeded. Variable '{name}' in state '{state}' was assigned \
+                     {bytes} bytes, which caused the size of variables assigned in the state to exceed its limit by \
+                     {excess} bytes."
+                ));
+            }
+        }
+        let sizes = if all.bytes() > ALL_VARIABLES { sizes(all) } else { Vec::new() };
+        let total = sizes.iter().fold(0usize, |total, (_, bytes)| total.saturating_add(*bytes));
+        total.checked_sub(ALL_VARIABLES).filter(|excess| *excess > 0).map(|excess| {
+            format!(
+                "Execution total variable size limit exceeded. State '{state}' assigned variables that exceed the total \
+                 execution limit by {excess} bytes."
+            )
+        })
     }
 }
 

@@ -121,8 +121,7 @@ impl<'a> Evaluation<'a> {
         let value = expression.evaluate(&self.queries, field)?;
         take(&value).map_err(|mismatch| match mismatch {
             TypeMismatch::Type(expected) => jsonata::unexpected_type(expression, field, expected, &value).into(),
-            // AWS: recorded for a Wait's Timestamp.
-            TypeMismatch::Value(cause) => EvaluationFailure::from(EvaluationError::query(field, cause)).at_work(),
+            TypeMismatch::Value(cause) => EvaluationError::query(field, cause).into(),
         })
     }
 

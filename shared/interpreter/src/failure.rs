@@ -1,12 +1,14 @@
 //! Failures inside a workflow, as data: an error name and a cause, and which Retriers and Catchers see them.
 
 use expressions::EvaluationError;
+use expressions::json::DEEPEST;
 use serde_json::{Value, json};
 
 pub const RUNTIME: &str = "States.Runtime";
 pub const TIMEOUT: &str = "States.Timeout";
 pub const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 pub const QUERY_EVALUATION: &str = "States.QueryEvaluationError";
+pub const BRANCH_FAILED: &str = "States.BranchFailed";
 pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
 
 /// Characters of a cause, as the API has it. An expression that is told in its error may be longer.
@@ -65,22 +67,16 @@ pub struct Raised {
     pub handling: Handling,
     /// An expression went wrong, and history does not say so yet.
     pub unrecorded: Option<Unrecorded>,
+    /// It comes out of a branch of the Parallel whose Retriers and Catchers are asked.
+    pub from_branch: bool,
 }
 
 /// An `EvaluationFailed` event that the history lacks so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unrecorded {
     pub state: String,
-    pub place: Place,
-}
-
-/// Where an expression went wrong.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Place {
-    /// The field, where one is to blame.
+    /// The field that failed, where there is one.
     pub field: Option<String>,
-    /// The state had begun its work: what failed is what it made of the value.
-    pub at_work: bool,
 }
 
 /// Which Retriers and Catchers see a failure.
@@ -100,7 +96,7 @@ impl Raised {
     }
 
     pub fn new(failure: Failure, handling: Handling) -> Raised {
-        Raised { failure, handling, unrecorded: None }
+        Raised { failure, handling, unrecorded: None, from_branch: false }
     }
 
     /// The state's own output is too large. AWS: this cannot be caught, and its cause names no event.
@@ -108,10 +104,11 @@ impl Raised {
         Raised::new(Failure::new(DATA_LIMIT_EXCEEDED, too_large(state)), Handling::Never)
     }
 
-    /// The variables that the state assigns are too large. AWS: unverified: name, wording, and that it cannot be caught.
-    pub fn variables_too_large(state: &str) -> Raised {
-        let cause = format!("The state '{state}' assigns variables with a size exceeding the maximum number of bytes.");
-        Raised::new(Failure::new(DATA_LIMIT_EXCEEDED, cause), Handling::Never)
+    /// The variables that the state assigns are too large. AWS: this is recorded as a failed evaluation of the field that
+    /// assigns them, and its cause names no event; unverified that it cannot be caught.
+    pub fn variables_too_large(state: &str, field: String, cause: String) -> Raised {
+        let unrecorded = Some(Unrecorded { state: state.to_owned(), field: Some(field) });
+        Raised { unrecorded, ..Raised::new(Failure::new(DATA_LIMIT_EXCEEDED, cause), Handling::Never) }
     }
 }
 
@@ -120,51 +117,61 @@ pub fn too_large(of: &str) -> String {
     format!("The state/task '{of}' returned a result with a size exceeding the maximum number of bytes service limit.")
 }
 
+/// A value that nests deeper than any document may.
+// AWS: unverified: name and wording, those of a result that is too large.
+pub fn too_deep(of: &str) -> Failure {
+    let cause = format!("The state/task '{of}' returned a result nesting deeper than {DEEPEST} levels.");
+    Failure::new(DATA_LIMIT_EXCEEDED, cause)
+}
+
 /// A failure of the interpreter itself, before it is known in which state and event it happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvaluationFailure {
     error: String,
     cause: String,
-    /// A JSONata evaluation failed, which history records as such.
-    evaluation: Option<Place>,
+    /// The cause stands alone, without a prefix that names the state.
+    bare: bool,
+    /// A JSONata evaluation failed, which history records as such, with its field where there is one.
+    evaluation: Option<Option<String>>,
 }
 
 impl EvaluationFailure {
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> EvaluationFailure {
-        EvaluationFailure { error: error.into(), cause: cause.into(), evaluation: None }
+        EvaluationFailure { error: error.into(), cause: cause.into(), bare: false, evaluation: None }
     }
 
     pub fn runtime(cause: impl Into<String>) -> EvaluationFailure {
         EvaluationFailure::new(RUNTIME, cause)
     }
 
-    /// A JSONata state cannot use a value that is not the result of one of its expressions.
-    pub fn query(cause: impl Into<String>) -> EvaluationFailure {
-        EvaluationFailure { evaluation: Some(Place::default()), ..EvaluationFailure::new(QUERY_EVALUATION, cause) }
+    /// A `States.Runtime` whose cause does not name the state.
+    pub fn bare_runtime(cause: impl Into<String>) -> EvaluationFailure {
+        EvaluationFailure { bare: true, ..EvaluationFailure::runtime(cause) }
     }
 
-    /// The same, for a state that had begun its work.
-    pub fn at_work(mut self) -> EvaluationFailure {
-        if let Some(place) = &mut self.evaluation {
-            place.at_work = true;
-        }
-        self
+    /// A JSONata state cannot use a value that is not the result of one of its expressions.
+    pub fn query(cause: impl Into<String>) -> EvaluationFailure {
+        EvaluationFailure { evaluation: Some(None), ..EvaluationFailure::new(QUERY_EVALUATION, cause) }
     }
 
     /// The failure, its cause saying where: AWS prefixes it exactly once, at the innermost state.
     pub fn in_state(self, name: &str, entered: u64) -> Raised {
-        let cause = format!(
-            "An error occurred while executing the state '{name}' (entered at the event id #{entered}). {}",
+        let cause = if self.bare {
             self.cause
-        );
-        let unrecorded = self.evaluation.map(|place| Unrecorded { state: name.to_owned(), place });
+        } else {
+            format!(
+                "An error occurred while executing the state '{name}' (entered at the event id #{entered}). {}",
+                self.cause
+            )
+        };
+        let unrecorded = self.evaluation.map(|field| Unrecorded { state: name.to_owned(), field });
         Raised { unrecorded, ..Raised::by_name(Failure::new(self.error, cause)) }
     }
 }
 
 impl From<EvaluationError> for EvaluationFailure {
     fn from(error: EvaluationError) -> EvaluationFailure {
-        let evaluation = (error.error == QUERY_EVALUATION).then_some(Place { field: error.location, at_work: false });
-        EvaluationFailure { error: error.error.to_owned(), cause: error.cause, evaluation }
+        let evaluation = (error.error == QUERY_EVALUATION).then_some(error.location);
+        EvaluationFailure { evaluation, ..EvaluationFailure::new(error.error, error.cause) }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use expressions::json::JsonError;
 use serde_json::Value;
 
 /// A JSON value as its text, parsed at the first look; cheap to clone.
@@ -56,9 +57,19 @@ impl Payload {
         &self.0.text
     }
 
-    /// The parsed value. `null` when the text is no JSON, which no caller makes.
+    /// The parsed value, or why there is none: the text came from outside and was not looked at.
+    pub fn parsed(&self) -> Result<&Value, JsonError> {
+        if let Some(value) = self.0.value.get() {
+            return Ok(value);
+        }
+        let value = expressions::json::parse(&self.0.text)?;
+        Ok(self.0.value.get_or_init(|| value))
+    }
+
+    /// The parsed value. `null` when the text is no JSON; a text from outside goes through [`Payload::parsed`] before
+    /// anything reads it.
     pub fn value(&self) -> &Value {
-        self.0.value.get_or_init(|| expressions::json::parse(&self.0.text).unwrap_or_default())
+        self.parsed().unwrap_or(&Value::Null)
     }
 
     /// Its size in UTF-8 bytes, which is what limits are about.

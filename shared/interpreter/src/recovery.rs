@@ -6,9 +6,9 @@ use asl::{Catcher, Jitter, MOST_SECONDS, Retrier, State, StateId, Transition};
 
 use crate::data::{Exit, HandedOn};
 use crate::evaluation::EvaluationInputs;
-use crate::failure::{HEARTBEAT_TIMEOUT, Handling, Raised, TIMEOUT, Unrecorded};
-use crate::run::Run;
-use crate::{Detail, Payload, Phase, ThreadPath};
+use crate::failure::{BRANCH_FAILED, HEARTBEAT_TIMEOUT, Handling, Raised, TIMEOUT, Unrecorded};
+use crate::run::{Run, type_of};
+use crate::{Detail, Payload, Phase, StateType, ThreadPath};
 
 /// Characters of a field's name in an event, as the API has it.
 const LONGEST_LOCATION: usize = 256;
@@ -18,8 +18,11 @@ impl Run<'_> {
     pub fn raise(&mut self, path: &ThreadPath, mut raised: Raised) {
         let Some(state) = self.current_state(path) else { return };
         let evaluated = self.note_evaluation(path, &mut raised);
+        if raised.handling == Handling::Never {
+            return self.fail_thread(path, raised);
+        }
         // The ItemSelector of a later iteration may fail while earlier ones run.
-        self.abort_inside(path, &state);
+        self.abort_inside(path, &state, self.last_event(path));
         if self.retry(path, &state, &raised) {
             return;
         }
@@ -34,18 +37,18 @@ impl Run<'_> {
 
     /// Records an evaluation that failed, if this is one that history does not have; false when it is none.
     fn note_evaluation(&mut self, path: &ThreadPath, raised: &mut Raised) -> bool {
-        let Some(Unrecorded { state, place }) = raised.unrecorded.take() else { return false };
-        let previous = if place.at_work { self.last_event(path) } else { self.before_evaluation(path) };
-        let location = place.field.map(|field| field.chars().take(LONGEST_LOCATION).collect());
+        let Some(Unrecorded { state, field }) = raised.unrecorded.take() else { return false };
+        let location = field.map(|field| field.chars().take(LONGEST_LOCATION).collect());
         let failure = raised.failure.clone();
-        let id = self.emit(previous, Detail::EvaluationFailed { state, location, failure });
-        self.change(path, |frame| frame.last_event = id);
+        // AWS: it follows the Entered event, captured in 2026; recordings up to 2024-11 have the event before that.
+        self.emit_on(path, Detail::EvaluationFailed { state, location, failure });
         true
     }
 
     /// A state failed because a thread inside it did.
-    pub fn raise_from_inside(&mut self, path: &ThreadPath, raised: Raised) {
+    pub fn raise_from_inside(&mut self, path: &ThreadPath, mut raised: Raised) {
         let Some(state) = self.current_state(path) else { return };
+        raised.from_branch = type_of(&state) == StateType::Parallel;
         if self.retry(path, &state, &raised) {
             return;
         }
@@ -83,7 +86,8 @@ impl Run<'_> {
         true
     }
 
-    /// Interval × rate^n, at most MaxDelaySeconds, in milliseconds; with full jitter anything from 0 to that.
+    /// Interval × rate^n, at most MaxDelaySeconds, in milliseconds; with full jitter anything from 0 to that. An installation
+    /// may wait a share of it.
     fn delay(&self, retrier: &Retrier, used: u64) -> i64 {
         let power = i32::try_from(used).unwrap_or(i32::MAX);
         let seconds = retrier.interval_seconds as f64 * retrier.backoff_rate.powi(power);
@@ -92,7 +96,8 @@ impl Run<'_> {
             Jitter::None => 1.0,
             Jitter::Full => self.chance.unit(),
         };
-        (seconds.min(longest).max(0.0) * share * 1000.0).round() as i64
+        let scale = self.snapshot.execution.limits.retry_millionths as f64 / 1_000_000.0;
+        (seconds.min(longest).max(0.0) * share * scale * 1000.0).round() as i64
     }
 
     fn catch(&mut self, path: &ThreadPath, state: &Arc<State>, raised: &Raised) -> bool {
@@ -100,13 +105,15 @@ impl Run<'_> {
         let Some((index, catcher)) = catchers.find(|(_, catcher)| matches(&catcher.error_equals, raised)) else {
             return false;
         };
-        match self.caught(path, index, catcher, raised) {
-            Ok(handed_on) => self.hand_on(path, state, handed_on, Transition::Next(catcher.next)),
-            Err(mut worse) => {
-                // AWS: unverified that no other Catcher is asked.
-                self.note_evaluation(path, &mut worse);
-                self.fail_thread(path, worse);
-            }
+        if self.stop_if_deleted(path) {
+            return true;
+        }
+        let caught = self.caught(path, index, catcher, raised);
+        let next = Transition::Next(catcher.next);
+        if let Err(mut worse) = caught.and_then(|handed_on| self.hand_on(path, state, handed_on, next)) {
+            // AWS: unverified that no other Catcher is asked.
+            self.note_evaluation(path, &mut worse);
+            self.fail_thread(path, worse);
         }
         true
     }
@@ -130,6 +137,8 @@ fn matches(names: &[String], raised: &Raised) -> bool {
     names.iter().any(|name| match name.as_str() {
         "States.ALL" => true,
         "States.TaskFailed" => error != Some(TIMEOUT),
+        // AWS: documented as "a branch of a Parallel state failed"; unverified that it matches whatever the branch's error is.
+        BRANCH_FAILED => raised.from_branch || error == Some(BRANCH_FAILED),
         HEARTBEAT_TIMEOUT => heartbeat || error == Some(HEARTBEAT_TIMEOUT),
         own => error == Some(own),
     })

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use asl::{Kind, QueryLanguage, State, StateId, StateMachine, Transition};
+use asl::{Kind, State, StateId, StateMachine, Transition};
 use expressions::Chance;
 
 use crate::failure::{EvaluationFailure, RUNTIME, Raised, TIMEOUT};
@@ -44,8 +44,6 @@ pub(crate) struct Run<'a> {
     ready: VecDeque<ThreadPath>,
     /// How often JSONata was evaluated.
     pub evaluations: Cell<u32>,
-    /// The thread that is entering a JSONata state, and its last event before.
-    entering: Option<(ThreadPath, u64)>,
     /// Bytes of the payloads of events and new threads, of variables, and of answers that no event tells yet.
     pub bytes: usize,
     /// The history is full: nothing more is recorded but the end.
@@ -66,7 +64,6 @@ impl<'a> Run<'a> {
             changed,
             ready,
             evaluations: Cell::new(0),
-            entering: None,
             bytes: 0,
             full: false,
         }
@@ -115,23 +112,21 @@ impl<'a> Run<'a> {
 
     fn enter(&mut self, path: &ThreadPath) {
         let Some(mut frame) = self.snapshot.frame(path).cloned() else { return };
+        if self.stop_if_deleted(path) {
+            return;
+        }
         let Some(state) = self.state_of(&frame) else { return };
         let detail =
             Detail::StateEntered { state: type_of(&state), name: state.name.to_string(), input: frame.input.clone() };
-        let before = frame.last_event;
-        frame.entered = self.emit(before, detail);
+        frame.entered = self.emit(frame.last_event, detail);
         frame.last_event = frame.entered;
         frame.entered_at = self.moment.now;
         frame.retries.clear();
         // Not ready any more; the state's work says what it is from now on.
         frame.phase = Phase::Finished { output: frame.input.clone() };
         self.put(path, frame);
-        if state.query_language == QueryLanguage::Jsonata {
-            self.entering = Some((path.clone(), before));
-        }
         let outcome = self.work(path, &state);
         self.follow(path, &state, outcome);
-        self.entering = None;
     }
 
     /// Refuses where the thread's state is of an earlier version and a part of it does not compile any more.
@@ -256,18 +251,6 @@ impl<'a> Run<'a> {
         self.snapshot.frame(path).map_or(0, |frame| frame.last_event)
     }
 
-    /// The event that a failed evaluation follows.
-    ///
-    /// AWS: while a state is entered that is not its Entered event but the one before.
-    pub fn before_evaluation(&self, path: &ThreadPath) -> u64 {
-        let frame = self.snapshot.frame(path);
-        let just_entered = frame.is_some_and(|frame| frame.last_event == frame.entered);
-        match &self.entering {
-            Some((entering, before)) if entering == path && just_entered => *before,
-            _ => self.last_event(path),
-        }
-    }
-
     fn record(&mut self, previous: u64, at: Timestamp, detail: Detail<Payload>) -> u64 {
         self.snapshot.last_event += 1;
         let id = self.snapshot.last_event;
@@ -278,6 +261,26 @@ impl<'a> Run<'a> {
     }
 
     // ---- the end ----
+
+    /// Notes that the state machine is deleted. The thread of the execution counts as changed, so that the step is written.
+    pub fn mark_deleted(&mut self) {
+        if !self.snapshot.machine_deleted {
+            self.snapshot.machine_deleted = true;
+            self.changed.insert(ThreadPath::root());
+        }
+    }
+
+    /// Fails the execution in place of a transition if its state machine was deleted.
+    ///
+    /// AWS: the failure follows the thread's last event; the state is not exited and the next not entered (captured in 2026).
+    pub fn stop_if_deleted(&mut self, path: &ThreadPath) -> bool {
+        if self.snapshot.machine_deleted {
+            let cause = format!("State machine {} has been deleted", self.snapshot.execution.machine_name);
+            let last = self.last_event(path);
+            self.end_by_itself(|run| run.fail_execution(Failure::new(RUNTIME, cause), last));
+        }
+        self.snapshot.machine_deleted
+    }
 
     /// Ends the execution as its states did, unless some of what they did found no place in the history any more: then
     /// that is what it fails of, see [`Run::settle`].

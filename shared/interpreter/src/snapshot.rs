@@ -32,16 +32,20 @@ pub struct Limits {
     pub events: u64,
     /// Iterations of one inline Map that run at a time.
     pub inline_concurrency: u32,
-    /// How deeply arrays and objects of a payload may nest.
+    /// How deeply arrays and objects of a payload may nest for a worker of before; today's takes what
+    /// [`expressions::json::DEEPEST`] says.
     pub nesting: usize,
     /// The longest an execution may run, in seconds, whatever its machine says.
     pub seconds: u64,
     /// The share of its delay that a Wait waits, in millionths: for tests of workflows that wait for days.
     #[serde(default = "whole", skip_serializing_if = "is_whole")]
     pub wait_millionths: u64,
+    /// The share of its delay that a Retrier waits, in millionths.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub retry_millionths: u64,
 }
 
-/// Every Wait takes as long as it says.
+/// All of a delay.
 const fn whole() -> u64 {
     1_000_000
 }
@@ -59,6 +63,7 @@ impl Limits {
         nesting: 128,
         seconds: 31_536_000,
         wait_millionths: whole(),
+        retry_millionths: whole(),
     };
 
     /// Express workflows: five minutes, no limit of events but one that bounds memory.
@@ -86,6 +91,8 @@ pub struct Snapshot {
     pub last_attempt_id: u64,
     /// When the machine's `TimeoutSeconds` are over.
     pub deadline: Timestamp,
+    /// The state machine was deleted: the next transition fails the execution.
+    pub machine_deleted: bool,
     frames: BTreeMap<ThreadPath, Frame<Payload>>,
     // Derived from `frames`, so that looking for what to do does not cost what exists.
     due: BTreeSet<(Timestamp, ThreadPath)>,
@@ -119,6 +126,7 @@ impl Snapshot {
             deadline: execution.started.plus_seconds(seconds),
             execution,
             closed: None,
+            machine_deleted: false,
             last_event: 0,
             last_attempt_id: 0,
             frames: BTreeMap::new(),

@@ -39,6 +39,7 @@ fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
         Stimulus::Started => start(run),
         Stimulus::Tick => {}
         Stimulus::StopRequested(failure) => run.abort_execution(failure),
+        Stimulus::MachineDeleted => run.mark_deleted(),
         Stimulus::TaskClaimed { wait, owner, begins, lease } => {
             with_attempt(run, &wait, |run, wait, task, attempt| {
                 if attempt.call.is_free() {

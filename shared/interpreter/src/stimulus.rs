@@ -40,6 +40,8 @@ pub enum Stimulus {
         wait: Wait,
     },
     StopRequested(Failure),
+    /// DeleteStateMachine deleted the state machine: the execution goes on to its next transition, which fails it.
+    MachineDeleted,
 }
 
 impl Stimulus {
@@ -52,7 +54,7 @@ impl Stimulus {
             | Stimulus::TaskAnswered { wait, .. }
             | Stimulus::TaskHeartbeat { wait, .. }
             | Stimulus::TaskLost { wait } => Some(wait),
-            Stimulus::Started | Stimulus::Tick | Stimulus::StopRequested(_) => None,
+            Stimulus::Started | Stimulus::Tick | Stimulus::StopRequested(_) | Stimulus::MachineDeleted => None,
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use asl::{Kind, Map, Parallel, State, StateId};
+use asl::{Kind, Map, Parallel, State, StateId, Transition};
+use expressions::json::DEEPEST;
 
-use crate::failure::{DATA_LIMIT_EXCEEDED, Raised, too_large};
+use crate::failure::{DATA_LIMIT_EXCEEDED, Handling, Raised, too_deep, too_large};
 use crate::run::{Outcome, Run, type_of};
 use crate::{Detail, Failure, Frame, Iteration, Iterations, Payload, Phase, StateType, ThreadPath, states};
 
@@ -47,7 +48,7 @@ impl Run<'_> {
             frame.phase = Phase::Finished { output };
         });
         let outcome = match &state.kind {
-            Kind::Parallel(parallel) => states::parallel::branch_done(self, &outer, parallel, last),
+            Kind::Parallel(parallel) => states::parallel::branch_done(self, &outer, &state, parallel, last),
             Kind::Map(map) => states::map::iteration_done(self, &outer, &state, map, index, last),
             Kind::Task(_) | Kind::Pass(_) | Kind::Wait(_) | Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => {
                 self.broken("a thread lies inside a state that has none");
@@ -73,12 +74,15 @@ impl Run<'_> {
     }
 
     /// A thread failed for good: the execution does, or the state around it.
+    ///
+    /// AWS: a failure that cannot be caught ends the execution right there; no state around it is recorded as failed or
+    /// aborted (captured for a Parallel; unverified for a Map).
     pub fn fail_thread(&mut self, path: &ThreadPath, raised: Raised) {
-        let Some((outer, index)) = path.parent() else {
-            let previous = self.last_event(path);
-            return self.end_by_itself(|run| run.fail_execution(raised.failure, previous));
-        };
         let last = self.last_event(path);
+        let around = path.parent().filter(|_| raised.handling != Handling::Never);
+        let Some((outer, index)) = around else {
+            return self.end_by_itself(|run| run.fail_execution(raised.failure, last));
+        };
         let Some(state) = self.outer_state(&outer) else { return };
         match &state.kind {
             Kind::Map(_) => {
@@ -91,7 +95,7 @@ impl Run<'_> {
             Kind::Task(_) | Kind::Pass(_) | Kind::Wait(_) | Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => {}
         }
         self.remove(path);
-        self.abort_inside(&outer, &state);
+        self.abort_inside(&outer, &state, last);
         self.change(&outer, |frame| frame.last_event = last);
         self.raise_from_inside(&outer, raised);
     }
@@ -103,12 +107,17 @@ impl Run<'_> {
         }
     }
 
-    /// Gives up every thread inside a state, innermost first.
-    pub fn abort_inside(&mut self, outer: &ThreadPath, outer_state: &State) {
+    /// Gives up every thread inside a state, innermost first, because of the event `failed`.
+    pub fn abort_inside(&mut self, outer: &ThreadPath, outer_state: &State, failed: u64) {
         for path in self.snapshot.inside(outer).into_iter().rev() {
             let Some(frame) = self.snapshot.frame(&path).cloned() else { continue };
             if let Some(state) = self.machine.state(StateId(frame.state)).cloned() {
-                self.note_abort(outer, outer_state, &path, &frame, &state);
+                // AWS: the abort of a task that waits for a client follows the failure of its sibling, not its own last
+                // event (captured for activities in a Parallel).
+                let waits = matches!(&state.kind, Kind::Task(task) if task.resource.waits_for_token());
+                let cancelled = waits && type_of(outer_state) == StateType::Parallel;
+                let previous = if cancelled { failed } else { frame.last_event };
+                self.note_abort((outer, outer_state), &path, &frame, &state, previous);
             }
             self.remove(&path);
         }
@@ -116,11 +125,11 @@ impl Run<'_> {
 
     fn note_abort(
         &mut self,
-        outer: &ThreadPath,
-        outer_state: &State,
+        (outer, outer_state): (&ThreadPath, &State),
         path: &ThreadPath,
         frame: &Frame<Payload>,
         state: &State,
+        previous: u64,
     ) {
         match frame.phase {
             Phase::Waiting { .. }
@@ -128,7 +137,7 @@ impl Run<'_> {
             | Phase::Task(_)
             | Phase::Parallel { .. }
             | Phase::Map(_) => {
-                self.emit(frame.last_event, Detail::StateAborted { state: type_of(state) });
+                self.emit(previous, Detail::StateAborted { state: type_of(state) });
             }
             Phase::Ready => {}
             Phase::Finished { .. } => return,
@@ -156,8 +165,16 @@ impl Run<'_> {
         }
     }
 
-    /// The outputs of all threads inside a state, in order; they end with it.
-    pub fn join(&mut self, outer: &ThreadPath) -> Payload {
+    /// Leaves a state with the outputs of all threads inside it, in order; they end with it.
+    pub fn join(&mut self, outer: &ThreadPath, state: &State, then: Transition) -> Outcome {
+        let result = self.joined(outer);
+        if result.depth() > DEEPEST {
+            return Outcome::Raise(Raised::by_name(too_deep(&state.name)));
+        }
+        Outcome::Leave { result, then }
+    }
+
+    fn joined(&mut self, outer: &ThreadPath) -> Payload {
         let inside = self.snapshot.inside(outer);
         let outputs: Vec<Payload> = inside
             .iter()

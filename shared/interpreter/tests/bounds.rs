@@ -3,6 +3,7 @@
 mod execution;
 
 use asl::{MachineType, StateMachine};
+use expressions::json::DEEPEST;
 use interpreter::{
     Answer, Detail, Event, Failure, Limits, Moment, Payload, Snapshot, Step, Stimulus, Timestamp, Wait, step,
 };
@@ -19,31 +20,110 @@ fn tell(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus) -> Step 
 const ONE_TASK: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Task","End":true,
     "Resource":"arn:aws:lambda:us-east-1:123456789012:function:a"}}}"#;
 
-/// The last event of an execution whose only task answers with that many nested arrays.
-fn end_with(depth: usize) -> Option<Event<Payload>> {
-    let machine = asl::parse(ONE_TASK, MachineType::Standard).machine?;
+fn nested(levels: usize) -> String {
+    format!("{}{}", "[".repeat(levels), "]".repeat(levels))
+}
+
+/// The last event of an execution whose only task answers with that text.
+fn end_with(definition: &str, output: String) -> Option<Event<Payload>> {
+    let machine = asl::parse(definition, MachineType::Standard).machine?;
     let started = tell(&machine, begin(&machine, "{}".into(), Limits::STANDARD), Stimulus::Started).snapshot;
     let wait = started.unclaimed().next()?;
     let claim =
         Stimulus::TaskClaimed { wait: wait.clone(), owner: "me".into(), begins: Timestamp(0), lease: Timestamp(1_000) };
     let claimed = tell(&machine, started, claim).snapshot;
-    let output = Payload::from_json_text(format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
+    let output = Payload::from_json_text(output);
     let returned = Stimulus::TaskReturned { wait, answer: Answer::Succeeded { output } };
-    tell(&machine, claimed, returned).events.into_iter().last()
+    let mut step = tell(&machine, claimed, returned);
+    while step.snapshot.ready().next().is_some() {
+        step = tell(&machine, step.snapshot, Stimulus::Tick);
+    }
+    step.events.into_iter().last()
+}
+
+/// A task whose Catcher for the error hands on nothing else.
+fn caught(error: &str) -> String {
+    format!(
+        r#"{{"StartAt":"A","States":{{"A":{{"Type":"Task","End":true,"ResultPath":"$.r",
+        "Resource":"arn:aws:lambda:us-east-1:123456789012:function:a",
+        "Catch":[{{"ErrorEquals":["{error}"],"Next":"C"}}]}},"C":{{"Type":"Pass","End":true}}}}}}"#
+    )
+}
+
+fn output_of(end: Option<Event<Payload>>) -> serde_json::Value {
+    match end.map(|event| event.detail) {
+        Some(Detail::ExecutionSucceeded { output }) => output.value().clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
-fn a_result_of_128_levels_is_taken() {
-    let end = end_with(128).map(|event| event.detail);
+fn a_result_of_the_deepest_nesting_is_taken() {
+    let end = end_with(ONE_TASK, nested(DEEPEST)).map(|event| event.detail);
     assert!(matches!(end, Some(Detail::ExecutionSucceeded { .. })), "{end:?}");
 }
 
 #[test]
-fn a_deeper_result_fails_the_task() {
-    let Some(Detail::ExecutionFailed(failure)) = end_with(129).map(|event| event.detail) else {
+fn a_deeper_result_fails_the_task_and_can_be_caught() {
+    let cause = format!(
+        "The state/task 'arn:aws:lambda:us-east-1:123456789012:function:a' returned a result nesting deeper than {DEEPEST} \
+         levels."
+    );
+    let Some(Detail::ExecutionFailed(failure)) = end_with(ONE_TASK, nested(DEEPEST + 1)).map(|event| event.detail)
+    else {
         panic!("the execution did not fail");
     };
-    assert_eq!(failure, Failure::new("States.Runtime", "The result nests deeper than 128 levels."));
+    assert_eq!(failure, Failure::new("States.DataLimitExceeded", &*cause));
+    let end = end_with(&caught("States.DataLimitExceeded"), nested(DEEPEST + 1));
+    assert_eq!(output_of(end), serde_json::json!({ "Error": "States.DataLimitExceeded", "Cause": cause }));
+}
+
+#[test]
+fn a_result_that_is_no_json_fails_the_task_and_can_be_caught() {
+    for text in ["", "{", "nul", "[1,]", "01", "{\"a\":1} 2", "\"a", "\u{7f}"] {
+        let end = output_of(end_with(&caught("Lambda.SdkClientException"), text.to_owned()));
+        let cause = end["Cause"].as_str().unwrap_or_default();
+        assert!(cause.starts_with("The result is no JSON: "), "{text}: {end}");
+    }
+}
+
+#[test]
+fn results_of_threads_that_together_nest_too_deep_can_be_caught() {
+    let definition = format!(
+        r#"{{"StartAt":"P","States":{{"P":{{"Type":"Parallel","End":true,"ResultPath":"$.r",
+        "Catch":[{{"ErrorEquals":["States.DataLimitExceeded"],"Next":"C"}}],"Branches":[{ONE_TASK}]}},
+        "C":{{"Type":"Pass","Result":"caught","End":true}}}}}}"#
+    );
+    assert_eq!(output_of(end_with(&definition, nested(DEEPEST))), "caught");
+}
+
+/// Assigns the result of a task to one variable after the other.
+fn assigning(variables: usize) -> String {
+    let next = |number: usize| match number < variables {
+        true => format!(r#""Next":"Assign{}""#, number + 1),
+        false => r#""End":true"#.to_owned(),
+    };
+    let states: Vec<String> = (1..=variables)
+        .map(|number| {
+            let assign = format!(r#""Assign":{{"v{number}.$":"$"}}"#);
+            format!(r#""Assign{number}":{{"Type":"Pass",{assign},{}}}"#, next(number))
+        })
+        .collect();
+    let first = ONE_TASK.trim_end_matches("}}}").replace(r#""End":true"#, r#""Next":"Assign1""#);
+    format!("{first}}},{}}}}}", states.join(","))
+}
+
+#[test]
+fn all_variables_of_an_execution_share_ten_mebibytes() {
+    let text = format!("\"{}\"", "x".repeat(262_142));
+    let kept = end_with(&assigning(40), text.clone()).map(|event| event.detail);
+    assert!(matches!(kept, Some(Detail::ExecutionSucceeded { .. })), "{:?}", kept.map(|_| "failed"));
+    let Some(Detail::ExecutionFailed(failure)) = end_with(&assigning(41), text).map(|event| event.detail) else {
+        panic!("41 variables were kept")
+    };
+    let cause = "Execution total variable size limit exceeded. State 'Assign41' assigned variables that exceed the total \
+                 execution limit by 262144 bytes.";
+    assert_eq!(failure, Failure::new("States.DataLimitExceeded", cause));
 }
 
 #[test]

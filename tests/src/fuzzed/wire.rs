@@ -59,6 +59,7 @@ impl Desk {
             commit_bytes: Settings::COMMIT_BYTES,
             events: interpreter::Limits::STANDARD.events,
             wait_millionths: Limits::STANDARD.wait_millionths,
+            retry_millionths: Limits::STANDARD.retry_millionths,
         };
         let desk = Desk { service: Service::new(Engine::new(world, settings)), disk };
         desk.furnish().await;

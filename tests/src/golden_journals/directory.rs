@@ -180,6 +180,7 @@ impl Reopened {
             commit_bytes: Settings::COMMIT_BYTES,
             events: Limits::STANDARD.events,
             wait_millionths: Limits::STANDARD.wait_millionths,
+            retry_millionths: Limits::STANDARD.retry_millionths,
         };
         let world = Ports {
             journal: directory.clone(),

@@ -227,6 +227,7 @@ fn settings(deployment: Deployment, room: Room) -> Settings {
         commit_bytes: room.commit_bytes,
         events: Limits::STANDARD.events,
         wait_millionths: Limits::STANDARD.wait_millionths,
+        retry_millionths: Limits::STANDARD.retry_millionths,
     }
 }
 

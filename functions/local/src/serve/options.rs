@@ -12,6 +12,8 @@ const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
 /// The largest factor on Waits. Who waits longer than that has mistaken it for something else.
 const MOST_SCALE: f64 = 1000.0;
+/// A factor of 1, in millionths.
+const TIME_UNIT: u64 = 1_000_000;
 /// Fewer leave no room to fail in; of more, histories outgrow what their journal can number.
 const MOST_EVENTS: std::ops::RangeInclusive<u64> = 100..=10_000_000;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -68,8 +70,11 @@ pub struct Options {
     #[arg(long, env = "AWS_DEFAULT_REGION", value_parser = region)]
     pub region: Option<String>,
     /// Factor on how long Wait states wait, for executions that start from now on: 0 is not at all
-    #[arg(long, value_name = "FACTOR", default_value = "1", env = "WAIT_TIME_SCALE", value_parser = wait_time_scale)]
+    #[arg(long, value_name = "FACTOR", default_value = "1", env = "WAIT_TIME_SCALE", value_parser = time_scale)]
     pub wait_time_scale: u64,
+    /// Factor on how long Retriers wait between attempts, for executions that start from now on: 0 is not at all
+    #[arg(long, value_name = "FACTOR", default_value = "1", env = "RETRY_TIME_SCALE", value_parser = time_scale)]
+    pub retry_time_scale: u64,
     /// File of mocks (MockConfigFile.json) for executions started with stateMachineArn#TestCase
     #[arg(long, value_name = "FILE", env = "SFN_MOCK_CONFIG")]
     pub mock_config: Option<PathBuf>,
@@ -103,6 +108,22 @@ impl Options {
             Promise::Relaxed => Durability::Normal,
         };
         embedded::Options { durability, retention: DAY * self.retention_days }
+    }
+
+    /// A line for each time scale that is not 1: what it scales, and what it does not.
+    pub fn scales(&self) -> impl Iterator<Item = String> {
+        let waits = (self.wait_time_scale, "--wait-time-scale", "Wait states wait", "retries, timeouts or heartbeats");
+        let retries = (
+            self.retry_time_scale,
+            "--retry-time-scale",
+            "Retriers wait between attempts",
+            "Wait states, timeouts or heartbeats",
+        );
+        let scaled = [waits, retries].into_iter().filter(|(millionths, ..)| *millionths != TIME_UNIT);
+        scaled.map(|(millionths, flag, what, not)| {
+            let scale = millionths as f64 / TIME_UNIT as f64;
+            format!("{flag} {scale}: {what} {scale} times as long; it does not scale {not}")
+        })
     }
 
     /// The own endpoints of the services that tasks call.
@@ -146,10 +167,10 @@ fn account(text: &str) -> Result<String, String> {
 }
 
 /// A factor in millionths: what is stored with an execution compares exactly.
-fn wait_time_scale(text: &str) -> Result<u64, String> {
+fn time_scale(text: &str) -> Result<u64, String> {
     let scale: Option<f64> = text.parse().ok().filter(|scale| (0.0..=MOST_SCALE).contains(scale));
     let scale = scale.ok_or_else(|| format!("a factor is a number from 0 to {MOST_SCALE}"))?;
-    Ok((scale * 1_000_000.0).round() as u64)
+    Ok((scale * TIME_UNIT as f64).round() as u64)
 }
 
 fn region(text: &str) -> Result<String, String> {
@@ -179,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn a_factor_on_waits_is_kept_in_millionths() {
+    fn a_factor_on_times_is_kept_in_millionths() {
         let cases = [("1", 1_000_000), ("0", 0), ("0.5", 500_000), ("2", 2_000_000), ("1e-6", 1)];
         for (text, expected) in cases {
-            assert_eq!(wait_time_scale(text), Ok(expected), "{text}");
+            assert_eq!(time_scale(text), Ok(expected), "{text}");
         }
         for text in ["", "fast", "-1", "NaN", "inf", "1001"] {
-            assert!(wait_time_scale(text).is_err(), "{text}");
+            assert!(time_scale(text).is_err(), "{text}");
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Number, Value};
 use super::pattern;
 use crate::error::{EvaluationError, Invalid};
 use crate::number;
-use crate::path::Path;
+use crate::path::{Path, Root};
 use crate::scope::Scope;
 use crate::time::parse_timestamp;
 
@@ -136,7 +136,8 @@ impl Comparison {
         if self.test == Test::Is(Nature::Present) {
             return Ok(self.operand == Operand::Literal(Value::Bool(variable.is_present(scope))));
         }
-        let left = read(variable, scope)?;
+        // AWS: unverified that IsNull, like IsPresent, may be asked about a document that is null.
+        let left = if self.test == Test::Is(Nature::Null) { found(variable, scope)? } else { read(variable, scope)? };
         let right = match &self.operand {
             Operand::Literal(value) => Cow::Borrowed(value),
             Operand::Path(path) => read(path, scope)?,
@@ -152,7 +153,15 @@ impl Comparison {
     }
 }
 
+/// The value at a path of a document that is not null.
 fn read<'v>(path: &Path, scope: &'v Scope<'v>) -> Result<Cow<'v, Value>, EvaluationError> {
+    if *path.root() == Root::Input && scope.input.is_null() {
+        return Err(EvaluationError::null_input());
+    }
+    found(path, scope)
+}
+
+fn found<'v>(path: &Path, scope: &'v Scope<'v>) -> Result<Cow<'v, Value>, EvaluationError> {
     // AWS: this text for a path that leads nowhere is known from reports; it is the same for the operand's path.
     path.read_present(scope).ok_or_else(|| {
         EvaluationError::runtime(format!(

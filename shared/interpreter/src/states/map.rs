@@ -22,7 +22,7 @@ pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &M
     run.emit_on(path, Detail::MapStateStarted { length: u64::from(total) });
     or_raise!(run.evaluate(path, EvaluationInputs::of(input.value()), |look| check_tolerance(look, map)));
     if total == 0 {
-        return leave(run, path, map);
+        return leave(run, path, state, map);
     }
     let at_once = at_once(run, limit);
     let iterations = Iterations { input, items, total, next: 0, done: 0, held: 0, at_once };
@@ -50,16 +50,16 @@ pub(crate) fn iteration_done(
         }
     });
     if all_done {
-        return leave(run, path, map);
+        return leave(run, path, state, map);
     }
     // AWS: the next iteration follows the last state event of the one whose place it takes.
     start_iterations(run, path, state, map, last)
 }
 
 /// AWS: MapStateSucceeded and MapStateExited both follow the iteration that ended last.
-fn leave(run: &mut Run<'_>, path: &ThreadPath, map: &Map) -> Outcome {
+fn leave(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &Map) -> Outcome {
     run.emit(run.last_event(path), Detail::MapStateSucceeded);
-    Outcome::Leave { result: run.join(path), then: map.transition }
+    run.join(path, state, map.transition)
 }
 
 /// Starts as many iterations as may run now.
@@ -139,7 +139,8 @@ fn items_at(look: &Evaluation<'_>, selection: &Selection, input: &Payload) -> Re
     if items.value().is_array() {
         return Ok(items);
     }
-    Err(EvaluationFailure::runtime(format!("Reference path \"{text}\" must point to array.")))
+    // AWS: no state is named (captured in 2026).
+    Err(EvaluationFailure::bare_runtime(format!("Reference path \"{text}\" must point to array.")))
 }
 
 fn item_input(
@@ -202,8 +203,9 @@ fn percentage(look: &Evaluation<'_>, source: &ValueSource<f64>) -> Result<(), Ev
 }
 
 fn refers_to(field: &str, value: &Value, kind: &str, path: &str) -> EvaluationFailure {
-    let value = expressions::json::to_text(value);
+    // AWS: any value stands in quotes, once (recorded for a text and an object).
+    let value = numbers::shown(value);
     EvaluationFailure::runtime(format!(
-        "The {field}Path field refers to value {value} which is not a valid {kind}: {path}"
+        "The {field}Path field refers to value \"{value}\" which is not a valid {kind}: {path}"
     ))
 }

@@ -17,7 +17,13 @@ pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, paralle
 }
 
 /// A branch ended; `last` is its last event.
-pub(crate) fn branch_done(run: &mut Run<'_>, path: &ThreadPath, parallel: &Parallel, last: u64) -> Outcome {
+pub(crate) fn branch_done(
+    run: &mut Run<'_>,
+    path: &ThreadPath,
+    state: &State,
+    parallel: &Parallel,
+    last: u64,
+) -> Outcome {
     let Some(&Phase::Parallel { open, held }) = run.snapshot.frame(path).map(|frame| &frame.phase) else {
         return Outcome::Done;
     };
@@ -28,5 +34,5 @@ pub(crate) fn branch_done(run: &mut Run<'_>, path: &ThreadPath, parallel: &Paral
         return Outcome::Wait(Phase::Parallel { open: left, held });
     }
     run.emit(last, Detail::ParallelStateSucceeded);
-    Outcome::Leave { result: run.join(path), then: parallel.transition }
+    run.join(path, state, parallel.transition)
 }

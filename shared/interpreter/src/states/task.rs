@@ -1,13 +1,14 @@
 //! Task: one attempt at a time, made outside; here is what is recorded of it and what an answer leads to.
 
 use asl::{Integration, MOST_SECONDS, Pattern, Resource, State, Task, ValueSource};
+use expressions::json::DEEPEST;
 use expressions::{Path, Scope};
 use serde_json::Value;
 
 use super::or_raise;
 use crate::data::{arguments_field, read};
 use crate::evaluation::{Evaluation, EvaluationInputs, TypeMismatch};
-use crate::failure::{DATA_LIMIT_EXCEEDED, EvaluationFailure, Handling, RUNTIME, Raised, TIMEOUT, too_large};
+use crate::failure::{DATA_LIMIT_EXCEEDED, EvaluationFailure, Handling, Raised, TIMEOUT, too_deep, too_large};
 use crate::run::{Outcome, Run};
 use crate::{
     Answer, Attempt, Call, Detail, Failure, Payload, Phase, TaskResource, ThreadPath, Timestamp, Wait, numbers,
@@ -117,8 +118,7 @@ pub(crate) fn lost(run: &mut Run<'_>, wait: &Wait, task: &Task, attempt: &Attemp
     if let Some(parked) = attempt.parked.clone() {
         return settle(run, &wait.path, task, parked);
     }
-    let error = format!("{}.SdkClientException", service_name(&task.resource));
-    settle(run, &wait.path, task, Answer::Failed(Failure::new(error, LOST)))
+    settle(run, &wait.path, task, Answer::Failed(client_failure(&task.resource, LOST)))
 }
 
 /// Something of the attempt is due: its timeout, its heartbeat, or the end of a lease without an answer.
@@ -172,12 +172,15 @@ fn settle(run: &mut Run<'_>, path: &ThreadPath, task: &Task, answer: Answer<Payl
 
 /// Why a result cannot be taken, if it cannot.
 fn unfit(run: &Run<'_>, resource: &Resource, output: &Payload) -> Option<Failure> {
-    let limits = &run.snapshot.execution.limits;
-    if output.bytes() > limits.payload_bytes {
+    if output.bytes() > run.snapshot.execution.limits.payload_bytes {
         return Some(Failure::new(DATA_LIMIT_EXCEEDED, too_large(size_name(resource))));
     }
-    let nests = output.depth() > limits.nesting;
-    nests.then(|| Failure::new(RUNTIME, format!("The result nests deeper than {} levels.", limits.nesting)))
+    if output.depth() > DEEPEST {
+        return Some(too_deep(size_name(resource)));
+    }
+    // AWS: unverified: the name is that of a call whose answer its client cannot read.
+    let unreadable = output.parsed().err()?;
+    Some(client_failure(resource, format!("The result is no JSON: {unreadable}")))
 }
 
 fn change_attempt(run: &mut Run<'_>, wait: &Wait, change: impl FnOnce(&mut Attempt<Payload>)) {
@@ -280,6 +283,11 @@ fn size_name(resource: &Resource) -> &str {
         Resource::Lambda { arn } | Resource::Activity { arn } => arn,
         Resource::Integration(on) => &on.service,
     }
+}
+
+/// A failure on this side of a service's API.
+fn client_failure(resource: &Resource, cause: impl Into<String>) -> Failure {
+    Failure::new(format!("{}.SdkClientException", service_name(resource)), cause)
 }
 
 /// The first part of a service's own error names.

@@ -44,6 +44,7 @@ enum What {
     /// About a wait that never was.
     Nonsense(Vec<u32>, u64),
     Stop,
+    Delete,
 }
 
 pub fn actions() -> impl Strategy<Value = Vec<Action>> {
@@ -60,7 +61,7 @@ pub fn actions() -> impl Strategy<Value = Vec<Action>> {
         1 => Just(What::Start),
         2 => (prop::collection::vec(0u32..4, 0..3), 0u64..20).prop_map(|(path, attempt_id)| What::Nonsense(path, attempt_id)),
     ];
-    let what = prop_oneof![60 => what, 1 => Just(What::Stop)];
+    let what = prop_oneof![60 => what, 1 => Just(What::Stop), 1 => Just(What::Delete)];
     let after = prop_oneof![4 => Just(0u32), 2 => 0u32..2_000, 1 => 0u32..100_000];
     let action =
         (what, any::<prop::sample::Index>(), after).prop_map(|(what, about, after)| Action { what, about, after });
@@ -158,6 +159,7 @@ impl Action {
                 Stimulus::TaskAnswered { wait, answer: succeeded() }
             }
             What::Stop => Stimulus::StopRequested(Failure::default()),
+            What::Delete => Stimulus::MachineDeleted,
         }
     }
 }

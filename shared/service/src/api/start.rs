@@ -101,7 +101,9 @@ impl Service {
             WorkflowType::Standard => Limits { events: self.engine.settings().events, ..Limits::STANDARD },
             WorkflowType::Express => Limits::EXPRESS,
         };
-        let limits = Limits { wait_millionths: self.engine.settings().wait_millionths, ..limits };
+        let settings = self.engine.settings();
+        let (wait_millionths, retry_millionths) = (settings.wait_millionths, settings.retry_millionths);
+        let limits = Limits { wait_millionths, retry_millionths, ..limits };
         let execution = Execution {
             arn,
             name: order.name.clone(),
