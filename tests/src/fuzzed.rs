@@ -1,9 +1,9 @@
 //! What nobody should send, as functions of bytes: each takes any bytes at all, feeds them to one of the product's readers
 //! of what comes from outside, and panics where a promise is broken.
 //!
-//! The coverage-guided targets under `tests/fuzz` and the property tests of `tests/tests/any_bytes.rs` are made of the same
+//! The coverage-guided targets under `tests/fuzz` and the property tests of `tests/tests/suite/any_bytes.rs` are made of the same
 //! [`TARGETS`] and begin with the same seeds, so whatever one finds the other can hold on to. Where a target needs two
-//! texts, a zero byte parts them. Absent: HTTP itself, whose reader is hyper; `tests/tests/hostile` has what is hostile
+//! texts, a zero byte parts them. Absent: HTTP itself, whose reader is hyper; `tests/tests/suite/hostile` has what is hostile
 //! about connections.
 
 mod definitions;

@@ -111,7 +111,7 @@ pub fn have_a_golden(today: &Shapes, golden: &Shapes) -> Result<()> {
     ensure!(
         missing.is_empty(),
         "no golden journal holds {missing:?}: write one by STEPWELL_GOLDEN=<next number> cargo test --workspace --locked \
-         --test golden_journals of_today, and keep the others"
+         --test suite of_today, and keep the others"
     );
     Ok(())
 }

@@ -201,7 +201,7 @@ fn build(profile: &Path) -> Result<()> {
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         // The whole workspace, and a test, for which cargo chooses the features of dependencies as in the tests' own build:
         // others would build them again.
-        .args(["build", "--quiet", "--workspace", "--bins", "--test", "house_rules", "--profile", name])
+        .args(["build", "--quiet", "--workspace", "--bins", "--test", "suite", "--profile", name])
         .arg("--target-dir")
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -1,7 +1,7 @@
 //! A server that was killed, files that are not what it left, and the server started again: it has all that it
 //! acknowledged, or it does not start, or it says of which execution something is damaged; each in words that help.
 //!
-//! What is found of any damage is `shared/embedded/tests/damage.rs`; this is what becomes of it in the process: its exit
+//! What is found of any damage is `shared/embedded/tests/suite/damage.rs`; this is what becomes of it in the process: its exit
 //! code, what it prints, what its clients are answered. `STEPWELL_SERVED_DAMAGES` says how many random ones there are
 //! (12; 400 in the long mode), `STEPWELL_SEED` repeats those of a run that failed.
 

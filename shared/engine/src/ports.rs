@@ -1,7 +1,7 @@
 //! What the engine needs from the world, as promises.
 //!
 //! Every adapter (one process and a directory, DynamoDB and SQS, the simulation of the tests) implements these traits
-//! and is held to them by one contract suite (`tests/tests/port_contracts.rs`). Bodies are opaque to adapters: what is
+//! and is held to them by one contract suite (`tests/tests/suite/port_contracts.rs`). Bodies are opaque to adapters: what is
 //! stored has one shape, in [`crate::entry`].
 
 use std::collections::{BTreeMap, BTreeSet};

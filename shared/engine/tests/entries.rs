@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails that way")]
 
 #[cfg(test)]
-#[path = "../../interpreter/tests/any_machine/machines.rs"]
+#[path = "../../interpreter/tests/suite/any_machine/machines.rs"]
 mod machines;
 #[cfg(test)]
-#[path = "../../interpreter/tests/any_machine/world.rs"]
+#[path = "../../interpreter/tests/suite/any_machine/world.rs"]
 mod world;
 
 use std::collections::BTreeSet;

@@ -3,7 +3,7 @@
 //! The pairs say what a state costs in JSONata next to the JSONPath state of the same meaning, both measured in one run
 //! (the bar is three times). Deliberately absent: storage and the wire, which cost more than all of this.
 
-#[path = "../tests/execution/mod.rs"]
+#[path = "../tests/suite/execution.rs"]
 mod execution;
 
 use std::hint::black_box;

@@ -1,6 +1,6 @@
 //! What a queue over SQS is held to: that what is sent arrives, when, how often, and what becomes of what is not dealt with.
 //!
-//! What is sent, and how patiently, is tested by its shape (`shared/aws/tests/queue.rs`). Here a queue is made as an
+//! What is sent, and how patiently, is tested by its shape (`shared/aws/tests/suite/queue.rs`). Here a queue is made as an
 //! installation makes it, and messages go through an SQS; `tests/emulators.rs` has which.
 
 use std::collections::BTreeSet;

@@ -13,7 +13,7 @@ mod broken;
 #[cfg(test)]
 mod drawn;
 #[cfg(test)]
-#[path = "../../../shared/interpreter/tests/any_machine/machines.rs"]
+#[path = "../../../shared/interpreter/tests/suite/any_machine/machines.rs"]
 mod machines;
 #[cfg(test)]
 mod one_process;

@@ -1,0 +1,8 @@
+//! The tests of this crate, one binary: targets over the wire.
+//!
+//! The modules say `cfg(test)` so that the lints know them as tests.
+
+#[cfg(test)]
+mod lambda_target;
+#[cfg(test)]
+mod services;

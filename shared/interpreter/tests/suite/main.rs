@@ -1,0 +1,10 @@
+//! The tests of this crate, one binary: bounds, and properties of random machines.
+//!
+//! The modules say `cfg(test)` so that the lints know them as tests.
+
+#[cfg(test)]
+mod any_machine;
+#[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod execution;

@@ -1,0 +1,38 @@
+//! The tests over several crates that may run beside each other, one binary. What needs the machine for itself is a binary of its own.
+//!
+//! The modules say `cfg(test)` so that the lints know them as tests.
+
+#[cfg(test)]
+mod any_bytes;
+#[cfg(test)]
+mod cost_sheet;
+#[cfg(test)]
+mod costs;
+#[cfg(test)]
+mod emulators;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod golden_journals;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod house_rules;
+#[cfg(test)]
+mod parity;
+#[cfg(test)]
+mod port_contracts;
+#[cfg(test)]
+mod service_tasks;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod simulation_fleet;
+#[cfg(test)]
+mod step_functions_local;
+#[cfg(test)]
+mod stock_clients;
+#[cfg(test)]
+mod template;
+#[cfg(test)]
+mod workflows;
