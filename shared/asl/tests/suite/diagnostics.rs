@@ -3,6 +3,8 @@
 //!
 //! `REWRITE=1 cargo test -p asl` writes what the crate says now into the files; read the difference.
 
+#![allow(clippy::disallowed_methods, reason = "cases are files")]
+
 use std::path::{Path, PathBuf};
 
 use asl::{Diagnostic, MachineType, Severity, invalid_definition_message, parse};

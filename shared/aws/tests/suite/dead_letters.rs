@@ -24,7 +24,6 @@ impl Tasks for Defective {
         TaskAnswer::Failed { error: "NotExpected".to_owned(), cause: Some(call.state) }
     }
 
-    #[expect(clippy::panic, reason = "the defect that the test is about")]
     async fn limit(&self, _call: &TaskCall) -> Duration {
         panic!("a defect of the test's own making")
     }
