@@ -23,6 +23,8 @@ mod parity;
 #[cfg(test)]
 mod port_contracts;
 #[cfg(test)]
+mod service_table;
+#[cfg(test)]
 mod service_tasks;
 #[cfg(test)]
 mod simulation;

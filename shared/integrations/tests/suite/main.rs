@@ -5,4 +5,6 @@
 #[cfg(test)]
 mod lambda_target;
 #[cfg(test)]
+mod sdk_calls;
+#[cfg(test)]
 mod services;

@@ -1,8 +1,6 @@
 //! Calls through the SDK, over the wire: what is refused before anything is sent, and what makes one call differ from the
 //! vectors of its protocol.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this file is tests and what they share")]
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
