@@ -166,7 +166,7 @@ pub struct Functions {
 impl Functions {
     fn reply(&self, call: &TaskCall, arguments: &Value) -> Option<Reply> {
         let Some(replies) = self.script.replies.get(machine_of(&call.execution)) else {
-            return self.script.whims.as_ref().map(|whims| whims.reply(waits_for_token(&call.resource)));
+            return self.script.whims.as_ref().map(|whims| whims.reply(call.resource.waits_for_token()));
         };
         let replies = replies.get(&call.state)?;
         let attempt = argument(arguments, "try").and_then(Value::as_u64).unwrap_or(0);
@@ -239,10 +239,6 @@ impl CallMade {
         let (execution, state, arguments) = (call.execution.clone(), call.state.clone(), call.arguments.clone());
         CallMade { execution, state, arguments }
     }
-}
-
-fn waits_for_token(resource: &asl::Resource) -> bool {
-    matches!(resource, asl::Resource::Integration(on) if on.pattern == asl::Pattern::WaitForTaskToken)
 }
 
 /// What was said, as the interpreter hears it.

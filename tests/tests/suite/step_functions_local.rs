@@ -273,6 +273,24 @@ async fn scaled_waits_take_their_share_of_the_time() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn scaled_retries_take_their_share_of_the_time() -> Result<()> {
+    let directory = TempDir::new()?;
+    let data = directory.path().join("data");
+    let workflow = json!({ "StartAt": "P", "States": { "P": { "Type": "Parallel", "End": true,
+        "Branches": [{ "StartAt": "F", "States": { "F": { "Type": "Fail", "Error": "Own" } } }],
+        "Retry": [{ "ErrorEquals": ["Own"], "IntervalSeconds": 3000, "BackoffRate": 1, "MaxAttempts": 2 }] } } });
+    let server = Server::start(&data, &["--retry-time-scale", "0.0001"]).await?;
+    let machine = server.client().create("scaled", &workflow).await?;
+    let execution = server.client().start(&machine, "run", &json!({})).await?;
+    let history = finished_history(server.client(), &execution).await?;
+    assert!((0.6..10.0).contains(&took(&history)?), "{history:#?}");
+    let log = server.log_text();
+    assert!(log.contains("--retry-time-scale 0.0001: Retriers wait"), "{log}");
+    assert!(!log.contains("--wait-time-scale"), "{log}");
+    Ok(())
+}
+
 async fn finished_history(client: &Client, execution: &str) -> Result<Vec<Value>> {
     client.finished(execution, PATIENCE).await?;
     client.history(execution).await

@@ -211,6 +211,30 @@ mod tests {
     }
 
     #[test]
+    fn what_a_time_scale_scales_is_said_for_those_that_are_not_one() {
+        #[derive(clap::Parser)]
+        struct Serve {
+            #[command(flatten)]
+            options: Options,
+        }
+        let said = |flags: &[&str]| -> Vec<String> {
+            let parsed = <Serve as clap::Parser>::try_parse_from([&["serve"], flags].concat());
+            parsed.map(|serve| serve.options.scales().collect()).unwrap_or_default()
+        };
+        assert!(said(&["--wait-time-scale", "1", "--retry-time-scale", "1"]).is_empty());
+        let both = said(&["--wait-time-scale", "0", "--retry-time-scale", "0.25"]);
+        assert_eq!(
+            both,
+            [
+                "--wait-time-scale 0: Wait states wait 0 times as long; it does not scale retries, timeouts or heartbeats",
+                "--retry-time-scale 0.25: Retriers wait between attempts 0.25 times as long; it does not scale Wait states, \
+                 timeouts or heartbeats",
+            ]
+        );
+        assert!(said(&["--retry-time-scale", "-1"]).is_empty());
+    }
+
+    #[test]
     fn accounts_and_regions_that_would_break_an_arn_are_refused() {
         assert!(account("000000000000").is_ok() && account("12345").is_err() && account("12345678901x").is_err());
         assert!(region("us-east-1").is_ok() && region("us:east").is_err() && region("").is_err());

@@ -65,6 +65,7 @@ pub(crate) fn released(run: &mut Run<'_>, wait: &Wait) {
 
 /// The call returned.
 pub(crate) fn returned(run: &mut Run<'_>, wait: &Wait, task: &Task, answer: Answer<Payload>) -> Outcome {
+    let answer = readable(&task.resource, answer);
     let Resource::Integration(on @ Integration { pattern: Pattern::WaitForTaskToken, .. }) = &task.resource else {
         return settle(run, &wait.path, task, answer);
     };
@@ -93,6 +94,7 @@ pub(crate) fn answered(
     if !task.resource.waits_for_token() || attempt.parked.is_some() {
         return Outcome::Done;
     }
+    let answer = readable(&task.resource, answer);
     match attempt.call {
         Call::Returned => settle(run, &wait.path, task, answer),
         Call::Unclaimed | Call::Claimed { .. } => {
@@ -153,13 +155,11 @@ fn timed_out(run: &mut Run<'_>, path: &ThreadPath, task: &Task, handling: Handli
 /// Records the attempt's result and goes on with it.
 fn settle(run: &mut Run<'_>, path: &ThreadPath, task: &Task, answer: Answer<Payload>) -> Outcome {
     let failure = match answer {
-        Answer::Succeeded { output } => match unfit(run, &task.resource, &output) {
-            None => {
-                run.emit_on(path, succeeded(&task.resource, output.clone()));
-                return Outcome::Leave { result: output, then: task.transition };
-            }
-            Some(failure) => failure,
-        },
+        Answer::Succeeded { output } if output.bytes() <= run.snapshot.execution.limits.payload_bytes => {
+            run.emit_on(path, succeeded(&task.resource, output.clone()));
+            return Outcome::Leave { result: output, then: task.transition };
+        }
+        Answer::Succeeded { .. } => Failure::new(DATA_LIMIT_EXCEEDED, too_large(size_name(&task.resource))),
         Answer::Failed(failure) => failure,
     };
     let detail = match &task.resource {
@@ -170,17 +170,17 @@ fn settle(run: &mut Run<'_>, path: &ThreadPath, task: &Task, answer: Answer<Payl
     Outcome::Raise(Raised::by_name(failure))
 }
 
-/// Why a result cannot be taken, if it cannot.
-fn unfit(run: &Run<'_>, resource: &Resource, output: &Payload) -> Option<Failure> {
-    if output.bytes() > run.snapshot.execution.limits.payload_bytes {
-        return Some(Failure::new(DATA_LIMIT_EXCEEDED, too_large(size_name(resource))));
-    }
+/// The answer, or a failure in place of an output that no later state could read.
+fn readable(resource: &Resource, answer: Answer<Payload>) -> Answer<Payload> {
+    let Answer::Succeeded { output } = &answer else { return answer };
     if output.depth() > DEEPEST {
-        return Some(too_deep(size_name(resource)));
+        return Answer::Failed(too_deep(size_name(resource)));
     }
-    // AWS: unverified: the name is that of a call whose answer its client cannot read.
-    let unreadable = output.parsed().err()?;
-    Some(client_failure(resource, format!("The result is no JSON: {unreadable}")))
+    match output.parsed() {
+        Ok(_) => answer,
+        // AWS: unverified: the name is that of a call whose answer its client cannot read.
+        Err(unreadable) => Answer::Failed(client_failure(resource, format!("The result is no JSON: {unreadable}"))),
+    }
 }
 
 fn change_attempt(run: &mut Run<'_>, wait: &Wait, change: impl FnOnce(&mut Attempt<Payload>)) {
