@@ -3,7 +3,7 @@
     generate.py            writes services.bin beside this file, and the clients' names for `asl`
     generate.py --check    fails where they are not what it would write
 
-It makes itself an environment with the pinned packages under `target/service-table`. The format is read by
+Runs in the environment that `environment.py` makes. The format is read by
 `../src/table.rs`. Numbers are LEB128, texts UTF-8 with their length before them:
 
     file       MAGIC, partitions, index of services by name, blocks
@@ -17,34 +17,24 @@ Left out: services that speak CBOR alone or take other signatures than Signature
 
 import gzip
 import json
-import os
 import pathlib
-import subprocess
 import sys
+
+import environment
+
+if __name__ == "__main__":
+    environment.enter(__file__)
+
+import botocore
+import lz4.block
+
+import endpoints
+import names
 
 HERE = pathlib.Path(__file__).resolve().parent
 TABLE = HERE / "services.bin"
 # The names that begin errors, which the interpreter has to know, too: those that a single capital does not make.
 CLIENTS = HERE.parents[1] / "asl" / "src" / "sdk_clients.txt"
-ENVIRONMENT = HERE.parents[2] / "target" / "service-table"
-# The botocore of boto3 in tests/python/requirements.txt.
-PACKAGES = ["botocore==1.43.102", "lz4==4.4.4"]
-
-if __name__ == "__main__" and pathlib.Path(sys.prefix) != ENVIRONMENT:
-    stamp = ENVIRONMENT / "packages.txt"
-    if not stamp.exists() or stamp.read_text() != "\n".join(PACKAGES):
-        subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-        pip = [ENVIRONMENT / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run(pip + PACKAGES, check=True)
-        stamp.write_text("\n".join(PACKAGES))
-    sys.exit(subprocess.run([ENVIRONMENT / "bin" / "python", "-B", __file__, *sys.argv[1:]]).returncode)
-
-import botocore
-import lz4.block
-
-sys.path.insert(0, str(HERE))
-import endpoints
-import names
 
 MAGIC = b"stepwell services 1\n"
 DATA = pathlib.Path(botocore.__file__).parent / "data"
