@@ -149,23 +149,25 @@ class Service:
             self.member(name, member, name in shape.get("required", []), out)
 
     def member(self, name, member, required, out):
-        # A shape may name itself for the wire.
-        wire = member.get("locationName", self.model["shapes"][member["shape"]].get("locationName"))
+        # A shape may name itself for the wire, and its namespace.
+        shape = self.model["shapes"][member["shape"]]
+        wire = member.get("locationName", shape.get("locationName"))
+        space = member.get("xmlNamespace") or shape.get("xmlNamespace")
         if self.protocol in ("query", "ec2"):
             wire = member.get("queryName") or wire
         wire = None if wire == name else wire
         shown = None if names.member(name) == names.capitalized(name) else names.member(name)
         traits = [member.get("flattened"), member.get("xmlAttribute"), member.get("idempotencyToken"),
                   member.get("jsonvalue"), member.get("hostLabel"), required, member.get("streaming"),
-                  member.get("xmlNamespace"), wire is not None, shown is not None]
+                  space, wire is not None, shown is not None]
         flags = LOCATIONS.index(member.get("location")) | STAMPS.index(member.get("timestampFormat")) << 3
         out.number(flags | sum(bool(trait) << bit for bit, trait in enumerate(traits, 5)))
         out.number(self.string(name))
         for own in (wire, shown):
             if own is not None:
                 out.number(self.string(own))
-        if member.get("xmlNamespace"):
-            for part in namespace(member["xmlNamespace"]):
+        if space:
+            for part in namespace(space):
                 out.number(self.string(part))
         out.number(self.shape(member["shape"]))
 
