@@ -3,7 +3,7 @@
     generate.py            writes services.bin beside this file, and the clients' names for `asl`
     generate.py --check    fails where they are not what it would write
 
-It makes itself an environment with the pinned packages under `target/service-table`. The format is read by
+Runs in the environment that `environment.py` makes. The format is read by
 `../src/table.rs`. Numbers are LEB128, texts UTF-8 with their length before them:
 
     file       MAGIC, partitions, index of services by name, blocks
@@ -17,34 +17,24 @@ Left out: services that speak CBOR alone or take other signatures than Signature
 
 import gzip
 import json
-import os
 import pathlib
-import subprocess
 import sys
+
+import environment
+
+if __name__ == "__main__":
+    environment.enter(__file__)
+
+import botocore
+import lz4.block
+
+import endpoints
+import names
 
 HERE = pathlib.Path(__file__).resolve().parent
 TABLE = HERE / "services.bin"
 # The names that begin errors, which the interpreter has to know, too: those that a single capital does not make.
 CLIENTS = HERE.parents[1] / "asl" / "src" / "sdk_clients.txt"
-ENVIRONMENT = HERE.parents[2] / "target" / "service-table"
-# The botocore of boto3 in tests/python/requirements.txt.
-PACKAGES = ["botocore==1.43.102", "lz4==4.4.4"]
-
-if __name__ == "__main__" and pathlib.Path(sys.prefix) != ENVIRONMENT:
-    stamp = ENVIRONMENT / "packages.txt"
-    if not stamp.exists() or stamp.read_text() != "\n".join(PACKAGES):
-        subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-        pip = [ENVIRONMENT / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run(pip + PACKAGES, check=True)
-        stamp.write_text("\n".join(PACKAGES))
-    sys.exit(subprocess.run([ENVIRONMENT / "bin" / "python", "-B", __file__, *sys.argv[1:]]).returncode)
-
-import botocore
-import lz4.block
-
-sys.path.insert(0, str(HERE))
-import endpoints
-import names
 
 MAGIC = b"stepwell services 1\n"
 DATA = pathlib.Path(botocore.__file__).parent / "data"
@@ -159,23 +149,25 @@ class Service:
             self.member(name, member, name in shape.get("required", []), out)
 
     def member(self, name, member, required, out):
-        # A shape may name itself for the wire.
-        wire = member.get("locationName", self.model["shapes"][member["shape"]].get("locationName"))
+        # A shape may name itself for the wire, and its namespace.
+        shape = self.model["shapes"][member["shape"]]
+        wire = member.get("locationName", shape.get("locationName"))
+        space = member.get("xmlNamespace") or shape.get("xmlNamespace")
         if self.protocol in ("query", "ec2"):
             wire = member.get("queryName") or wire
         wire = None if wire == name else wire
         shown = None if names.member(name) == names.capitalized(name) else names.member(name)
         traits = [member.get("flattened"), member.get("xmlAttribute"), member.get("idempotencyToken"),
                   member.get("jsonvalue"), member.get("hostLabel"), required, member.get("streaming"),
-                  member.get("xmlNamespace"), wire is not None, shown is not None]
+                  space, wire is not None, shown is not None]
         flags = LOCATIONS.index(member.get("location")) | STAMPS.index(member.get("timestampFormat")) << 3
         out.number(flags | sum(bool(trait) << bit for bit, trait in enumerate(traits, 5)))
         out.number(self.string(name))
         for own in (wire, shown):
             if own is not None:
                 out.number(self.string(own))
-        if member.get("xmlNamespace"):
-            for part in namespace(member["xmlNamespace"]):
+        if space:
+            for part in namespace(space):
                 out.number(self.string(part))
         out.number(self.shape(member["shape"]))
 

@@ -5,7 +5,7 @@
 Prints a line of JSON for each: {"kind": "request" | "answer" | "error", "protocol", "service", "action", ...}. A request has
 the input in the names and forms of Step Functions; an answer and an error have status, headers and body, and what Step
 Functions shows of them. Input values are random for the seed. botocore is the oracle: the bytes of answers are written here,
-and read by its parser. PER_PROTOCOL 0 is every operation. Needs botocore of generate.py's version.
+and read by its parser. PER_PROTOCOL 0 is every operation. Runs in the environment that `environment.py` makes.
 """
 
 import base64
@@ -16,6 +16,11 @@ import re
 import sys
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
+
+import environment
+
+if __name__ == "__main__":
+    environment.enter(__file__)
 
 from botocore.model import ServiceModel
 from botocore.parsers import create_parser

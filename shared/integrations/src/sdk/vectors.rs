@@ -1,12 +1,15 @@
-//! Requests, answers and errors against vectors that botocore made: `table/vectors.py` has how. Those of the repository are
-//! few; `STEPWELL_SDK_VECTORS` names a file of others.
+//! Requests, answers and errors against vectors that botocore made: `table/vectors.py` has how. The repository has some of
+//! each protocol; `STEPWELL_VECTORS` makes that many of each with another seed, and the long mode those of every operation.
 
 use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::SystemTime;
 
 use engine::ports::TaskAnswer;
 use roxmltree::{Document, Node};
 use serde::Deserialize;
 use serde_json::Value;
+use stepwell_tests::modes::count;
 
 use super::request::{Outline, request};
 use super::table::Table;
@@ -14,6 +17,19 @@ use super::{answer, service_failed};
 use crate::exchange::Answer;
 
 const VECTORS: &str = include_str!("../../tests/cases/sdk_vectors.jsonl");
+
+/// More than any protocol has.
+const EVERY_OPERATION: u64 = 1_000_000;
+
+/// Vectors of so many operations of each protocol, with a seed that no run before had.
+fn made(number: u64) -> String {
+    let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let number = if number >= EVERY_OPERATION { 0 } else { number };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/table/vectors.py");
+    let output = Command::new("python3").args(["-B", script, &number.to_string(), &seed.to_string()]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
 
 #[derive(Deserialize)]
 struct Head {
@@ -47,10 +63,13 @@ struct Said {
 
 #[test]
 fn requests_answers_and_errors_are_those_of_botocore() {
-    let given = std::env::var("STEPWELL_SDK_VECTORS").ok().map(|path| std::fs::read_to_string(path).unwrap());
+    let made = match count("STEPWELL_VECTORS", 0, EVERY_OPERATION) {
+        0 => None,
+        number => Some(made(number)),
+    };
     let (mut seen, mut wrong) = (BTreeSet::new(), Vec::new());
-    let mut count = 0;
-    for line in given.as_deref().unwrap_or(VECTORS).lines() {
+    let mut seen_lines = 0;
+    for line in made.as_deref().unwrap_or(VECTORS).lines() {
         let head: Head = serde_json::from_str(line).unwrap();
         let outcome = match head.kind.as_str() {
             "request" => check_request(&head),
@@ -60,9 +79,9 @@ fn requests_answers_and_errors_are_those_of_botocore() {
             wrong.push(format!("{} {} {}:{}: {why}", head.kind, head.protocol, head.service, head.action));
         }
         seen.insert((head.kind, head.protocol));
-        count += 1;
+        seen_lines += 1;
     }
-    assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} of {seen_lines} differ:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(seen.len(), 15, "not every protocol has every kind");
 }
 

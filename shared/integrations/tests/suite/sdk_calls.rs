@@ -43,18 +43,12 @@ async fn server(status: &str, headers: &str, body: &str) -> (String, Arc<Mutex<V
     let hears = heard.clone();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = vec![0; 64 << 10];
-            let mut length = 0;
+            let (mut request, mut part) = (Vec::new(), [0; 4096]);
             // Requests here are small: the head names the length of the body.
-            while let Ok(more) = stream.read(&mut request[length..]).await {
-                length += more;
-                let text = String::from_utf8_lossy(&request[..length]).into_owned();
-                let complete = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-                    let wanted = head.to_ascii_lowercase();
-                    let wanted = wanted.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
-                    body.len() >= wanted.map_or(0, |length| length.parse().unwrap())
-                });
-                if complete || more == 0 {
+            while let Ok(length) = stream.read(&mut part).await {
+                request.extend_from_slice(part.get(..length).unwrap());
+                let text = String::from_utf8_lossy(&request).into_owned();
+                if length == 0 || is_complete(&text) {
                     hears.lock().unwrap().push(text);
                     break;
                 }
@@ -63,6 +57,14 @@ async fn server(status: &str, headers: &str, body: &str) -> (String, Arc<Mutex<V
         }
     });
     (url, heard)
+}
+
+fn is_complete(request: &str) -> bool {
+    request.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+        let head = head.to_ascii_lowercase();
+        let wanted = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+        body.len() >= wanted.map_or(0, |length| length.parse().unwrap())
+    })
 }
 
 fn at(url: &str) -> Targets {
