@@ -100,7 +100,7 @@ fn never_ends(states: &Map<String, Value>) -> bool {
 fn check_reachable(level: Node<'_, '_>, dangling: &Dangling<'_>, findings: &mut Findings) {
     let Some(states) = levels::states_of(level.value) else { return };
     let Some(start) = level.value.get("StartAt").and_then(Value::as_str) else { return };
-    let reached = reached(states, start, |name| Some(name));
+    let reached = reached(states, start, Some);
     // Where an error hides a transition, any state may be meant.
     let is_hidden = |state: &Value| match type_of(state) {
         None => true,

@@ -1,10 +1,12 @@
 //! The eight state types: the one list of them, in the order in which AWS writes it.
 
+use serde::{Deserialize, Serialize};
+
 /// Makes the enumeration and everything that has to name each of its cases.
 macro_rules! state_types {
     ($($name:ident),*) => {
-        /// The type of a state, as its `Type` and the names of its events spell it.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        /// The type of a state, as its `Type`, the names of its events and the stored events spell it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         pub enum StateType {
             $($name),*
         }

@@ -4,7 +4,7 @@ use asl::State;
 use serde_json::{Map, Value, json};
 
 use crate::evaluation::EvaluationInputs;
-use crate::run::has_result;
+use crate::run::type_of;
 use crate::{Execution, Frame, Payload};
 
 pub(crate) fn context_object(
@@ -27,7 +27,7 @@ pub(crate) fn context_object(
     });
     let Value::Object(members) = &mut object else { return object };
     // AWS: Pass shows no RetryCount, Task shows 0. Parallel and Map: unverified.
-    if let (true, Some(Value::Object(shown))) = (has_result(state), members.get_mut("State")) {
+    if let (true, Some(Value::Object(shown))) = (type_of(state).has_result(), members.get_mut("State")) {
         shown.insert("RetryCount".into(), json!(frame.retries.iter().sum::<u64>()));
     }
     if let Some(token) = inputs.token {

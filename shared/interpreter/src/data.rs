@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::evaluation::EvaluationInputs;
 use crate::failure::{EvaluationFailure, RUNTIME, Raised, too_deep};
-use crate::run::{Run, has_result, type_of};
+use crate::run::{Run, type_of};
 use crate::{Detail, Payload, ThreadPath};
 
 /// Bytes of all variables that a thread sees: their values as JSON texts, without names.
@@ -135,8 +135,11 @@ impl Run<'_> {
         }
         let shaped = {
             let inputs = EvaluationInputs::of(result.value());
-            let inputs =
-                if has_result(state) { EvaluationInputs { result: Some(result.value()), ..inputs } } else { inputs };
+            let inputs = if type_of(state).has_result() {
+                EvaluationInputs { result: Some(result.value()), ..inputs }
+            } else {
+                inputs
+            };
             self.shape(path, exit, inputs, &result)
         };
         if let Err(raised) = shaped.and_then(|handed_on| self.hand_on(path, state, handed_on, then)) {

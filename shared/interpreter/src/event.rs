@@ -6,6 +6,7 @@
 mod declaration;
 mod members;
 
+pub use asl::StateType;
 use serde::{Deserialize, Serialize};
 
 pub use members::{Member, Wire};
@@ -21,35 +22,6 @@ pub struct Event<P> {
     pub previous: u64,
     pub at: Timestamp,
     pub detail: Detail<P>,
-}
-
-/// The types of states, as the names of their events begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StateType {
-    Task,
-    Parallel,
-    Map,
-    Pass,
-    Wait,
-    Choice,
-    Succeed,
-    Fail,
-}
-
-impl StateType {
-    /// As the names of its events begin.
-    pub fn name(self) -> &'static str {
-        match self {
-            StateType::Task => "Task",
-            StateType::Parallel => "Parallel",
-            StateType::Map => "Map",
-            StateType::Pass => "Pass",
-            StateType::Wait => "Wait",
-            StateType::Choice => "Choice",
-            StateType::Succeed => "Succeed",
-            StateType::Fail => "Fail",
-        }
-    }
 }
 
 /// Which service a Task's events are about.

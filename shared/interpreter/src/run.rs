@@ -321,22 +321,5 @@ impl<'a> Run<'a> {
 }
 
 pub(crate) fn type_of(state: &State) -> StateType {
-    match state.kind {
-        Kind::Task(_) => StateType::Task,
-        Kind::Parallel(_) => StateType::Parallel,
-        Kind::Map(_) => StateType::Map,
-        Kind::Pass(_) => StateType::Pass,
-        Kind::Wait(_) => StateType::Wait,
-        Kind::Choice(_) => StateType::Choice,
-        Kind::Succeed => StateType::Succeed,
-        Kind::Fail(_) => StateType::Fail,
-    }
-}
-
-/// Whether the state's work has a result that is not its input, and may be retried.
-pub(crate) fn has_result(state: &State) -> bool {
-    match state.kind {
-        Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_) => true,
-        Kind::Pass(_) | Kind::Wait(_) | Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => false,
-    }
+    state.kind.state_type()
 }

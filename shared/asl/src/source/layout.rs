@@ -202,9 +202,7 @@ impl Walk<'_> {
     /// A tag or an anchor: the node is still to begin.
     fn word(&mut self) {
         self.begin();
-        while self
-            .peek(0)
-            .is_some_and(|letter| !letter.is_whitespace() && !(self.depth > 0 && ",[]{}".contains(letter)))
+        while self.peek(0).is_some_and(|letter| !(letter.is_whitespace() || self.depth > 0 && ",[]{}".contains(letter)))
         {
             self.step(false);
         }

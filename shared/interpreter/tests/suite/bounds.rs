@@ -286,17 +286,17 @@ const ONE_TOKEN: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Task","End":tru
     "Parameters":{"FunctionName":"f","Payload":{"token.$":"$$.Task.Token"}}}}}"#;
 
 /// A definition that an earlier version accepted: its state `A` does not compile any more.
-fn of_an_earlier_version(field: &str) -> StateMachine {
+fn of_an_earlier_version(field: &str) -> Result<StateMachine, String> {
     let state = format!(
         r#"{{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:a",{field},
             "Catch":[{{"ErrorEquals":["States.ALL"],"Next":"Z"}}],"Next":"Z"}}"#
     );
-    asl::load(&format!(r#"{{"StartAt":"A","States":{{"A":{state},"Z":{{"Type":"Succeed"}}}}}}"#)).unwrap()
+    asl::load(&format!(r#"{{"StartAt":"A","States":{{"A":{state},"Z":{{"Type":"Succeed"}}}}}}"#))
 }
 
 #[test]
 fn a_state_that_does_not_compile_any_more_fails_the_execution_when_it_is_entered() {
-    let machine = of_an_earlier_version(r#""InputPath":"$.[""#);
+    let machine = of_an_earlier_version(r#""InputPath":"$.[""#).unwrap();
     let events = tell(&machine, begin(&machine, "{}".into(), Limits::STANDARD), Stimulus::Started).events;
     let cause = "An error occurred while executing the state 'A' (entered at the event id #2). \
                  Value must be a valid JSONPath. at /States/A/InputPath";
@@ -316,7 +316,7 @@ fn a_state_that_does_not_compile_any_more_fails_the_execution_when_its_call_retu
     let claim =
         Stimulus::TaskClaimed { wait: wait.clone(), owner: "me".into(), begins: Timestamp(0), lease: Timestamp(1_000) };
     // The new version takes over while the task is at work, and calls it as the earlier one would have.
-    let machine = of_an_earlier_version(r#""OutputPath":"$.[""#);
+    let machine = of_an_earlier_version(r#""OutputPath":"$.[""#).unwrap();
     let claimed = tell(&machine, started, claim).snapshot;
     for answer in [
         Answer::Succeeded { output: Payload::from_json_text("{}") },
