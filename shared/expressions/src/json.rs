@@ -19,6 +19,7 @@ pub use carried::{is_carried, is_number, string};
 pub use fold::copy;
 pub(crate) use fold::{Fold, SHALLOW, owned};
 pub(crate) use problem::too_deep;
+use reader::Rules;
 
 /// Deepest nesting of a document, and of any value an expression makes.
 // AWS: unverified: Jackson's own bound, which nothing seen contradicts.
@@ -52,17 +53,18 @@ impl std::error::Error for JsonError {}
 /// Whole numbers are exact, others are doubles. A number beyond both, and half of a surrogate pair, are carried as
 /// [`string`] and [`is_number`] tell.
 pub fn parse(text: &str) -> Result<Value, JsonError> {
-    reader::read(text, DEEPEST, reader::Repeated::LastWins)
+    reader::read(text, Rules { deepest: DEEPEST, repeats: true, carries: true })
 }
 
-/// The same for a definition, which may be as deep as [`DEEPEST_DEFINITION`].
+/// The same for a definition, which may be as deep as [`DEEPEST_DEFINITION`] and holds nothing that must be carried: its
+/// names and texts go where nothing knows of that.
 pub fn parse_definition(text: &str) -> Result<Value, JsonError> {
-    reader::read(text, DEEPEST_DEFINITION, reader::Repeated::LastWins)
+    reader::read(text, Rules { deepest: DEEPEST_DEFINITION, repeats: true, carries: false })
 }
 
 /// The same, but a key given twice is refused.
 pub(crate) fn parse_unique(text: &str) -> Result<Value, JsonError> {
-    reader::read(text, DEEPEST, reader::Repeated::Refused)
+    reader::read(text, Rules { deepest: DEEPEST, repeats: false, carries: true })
 }
 
 /// Writes JSON without spaces.

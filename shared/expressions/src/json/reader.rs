@@ -13,15 +13,18 @@ struct Reader<'t> {
     text: &'t str,
     cursor: Cursor<'t>,
     open: Vec<Open>,
-    deepest: usize,
-    repeated: Repeated,
+    rules: Rules,
 }
 
-/// What becomes of a key that is given twice.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeated {
-    LastWins,
-    Refused,
+/// What differs between the texts that are read.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    /// How deep arrays and objects may nest.
+    pub deepest: usize,
+    /// Whether a key may be given twice; the last value wins.
+    pub repeats: bool,
+    /// Whether halves of surrogate pairs and numbers beyond doubles are carried or refused.
+    pub carries: bool,
 }
 
 /// A container that is not complete, and where it starts.
@@ -30,8 +33,8 @@ enum Open {
     Object { members: Map<String, Value>, name: String, start: usize },
 }
 
-pub(super) fn read(text: &str, deepest: usize, repeated: Repeated) -> Result<Value, JsonError> {
-    let mut reader = Reader { text, cursor: Cursor::new(text), open: Vec::new(), deepest, repeated };
+pub(super) fn read(text: &str, rules: Rules) -> Result<Value, JsonError> {
+    let mut reader = Reader { text, cursor: Cursor::new(text), open: Vec::new(), rules };
     reader.skip_spaces();
     if reader.cursor.is_at_end() {
         return Err(reader.error(problem::NO_CONTENT));
@@ -99,8 +102,8 @@ impl Reader<'_> {
 
     /// Takes the bracket; answers where it stands.
     fn open(&mut self) -> Result<usize, JsonError> {
-        if self.open.len() >= self.deepest {
-            return Err(self.error(problem::too_deep(self.open.len() + 1, self.deepest)));
+        if self.open.len() >= self.rules.deepest {
+            return Err(self.error(problem::too_deep(self.open.len() + 1, self.rules.deepest)));
         }
         let start = self.cursor.position();
         self.cursor.next();
@@ -130,7 +133,7 @@ impl Reader<'_> {
             }
             Some(Open::Object { members, name, start }) => {
                 let before = members.insert(std::mem::take(name), value);
-                if before.is_some() && self.repeated == Repeated::Refused {
+                if before.is_some() && !self.rules.repeats {
                     return Err(self.error("Duplicate field"));
                 }
                 if ends == Some('}') {
@@ -216,13 +219,23 @@ impl Reader<'_> {
                 push(character, text);
                 return Ok(());
             }
-            carried::push_surrogate(unit, text);
+            self.carry(unit, text)?;
             unit = next;
         }
         match char::from_u32(u32::from(unit)) {
             Some(character) => push(character, text),
-            None => carried::push_surrogate(unit, text),
+            None => self.carry(unit, text)?,
         }
+        Ok(())
+    }
+
+    fn carry(&self, unit: u16, text: &mut String) -> Result<(), JsonError> {
+        if !self.rules.carries {
+            return Err(
+                self.error(format!("Broken surrogate pair: first char 0x{unit:x}, second is missing or illegal"))
+            );
+        }
+        carried::push_surrogate(unit, text);
         Ok(())
     }
 
@@ -266,10 +279,14 @@ impl Reader<'_> {
             return Err(self.error(problem::unexpected_character(c, "Expected space separating root-level values")));
         }
         let whole = if is_whole { i64::from_str(text).map(Number::from).ok() } else { None };
-        let number = whole
-            .or_else(|| u64::from_str(text).ok().filter(|_| is_whole).map(Number::from))
-            .or_else(|| f64::from_str(text).ok().filter(|_| !is_whole).and_then(Number::from_f64));
-        Ok(number.map_or_else(|| carried::from_number(text), Value::Number))
+        let number = whole.or_else(|| u64::from_str(text).ok().filter(|_| is_whole).map(Number::from)).or_else(|| {
+            f64::from_str(text).ok().filter(|_| !is_whole || !self.rules.carries).and_then(Number::from_f64)
+        });
+        match number {
+            Some(number) => Ok(Value::Number(number)),
+            None if self.rules.carries => Ok(carried::from_number(text)),
+            None => Err(self.error(format!("Numeric value ({}) out of range of double", shortened(text)))),
+        }
     }
 
     /// One digit or more.

@@ -131,6 +131,9 @@ fn parse_bracket(text: &str, filter: ParseFilter) -> Result<Step, Invalid> {
     }
     let told_by = |c: char| matches!(c, '?' | '\'' | '0'..='9' | ':' | '-' | '@');
     let Some(start) = inside.find(told_by) else {
+        if !text.ends_with(']') {
+            return Err(unclosed());
+        }
         return Err(Invalid::new(format!("Could not analyze path component: {text}")));
     };
     let rest = inside.get(start..).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! JSON texts as Jackson reads them, and timestamps.
 
 use crate::world;
-use expressions::json::{copy, depth, is_carried, is_number, parse, string, to_text};
+use expressions::json::{copy, depth, is_carried, is_number, parse, parse_definition, string, to_text};
 use expressions::time::parse_timestamp;
 use serde_json::{Value, json};
 
@@ -63,6 +63,17 @@ fn unpaired_surrogates_and_vast_numbers_are_written_as_they_came() {
     assert_eq!(parse(r#""\ud83d\ude00""#), Ok(Value::from("😀")));
     assert_eq!(to_text(&parse(r#""\ud83d\ud83d\ude00""#).unwrap()), r#""\ud83d😀""#);
     assert_eq!(to_text(&parse(r#""\ud83dx""#).unwrap()), r#""\ud83dx""#);
+}
+
+#[test]
+fn a_definition_holds_nothing_that_is_carried() {
+    let refused = |text: &str| parse_definition(text).unwrap_err().message;
+    for text in [r#""\ud800""#, r#"["\udc00"]"#, r#""\ud800\ud800""#, r#"{"\udfff":1}"#] {
+        assert!(refused(text).starts_with("Broken surrogate pair: first char 0xd"), "{text}");
+    }
+    assert_eq!(refused("1e999"), "Numeric value (1e999) out of range of double");
+    assert!(refused(&"[".repeat(200)).starts_with("Document nesting depth (129) exceeds the maximum allowed (128"));
+    assert_eq!(parse_definition("12345678901234567890123"), Ok(json!(12345678901234567890123.0)));
 }
 
 #[test]
