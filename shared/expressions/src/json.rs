@@ -15,7 +15,7 @@ use std::fmt;
 use serde_json::Value;
 
 pub(crate) use carried::{compare_texts, is_marked, number};
-pub use carried::{is_carried, is_number, string};
+pub use carried::{is_carried, is_number, plain_text, string};
 pub use fold::copy;
 pub(crate) use fold::{Fold, SHALLOW, owned};
 pub(crate) use problem::too_deep;

@@ -15,6 +15,7 @@
 //! that came from outside asks [`string`] or [`is_number`] first. Equality and hashing need not know: equal texts are
 //! marked equally.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::Value;
@@ -27,6 +28,22 @@ const SHIFT: u32 = 0x10_0000;
 /// The string a value is; `None` for everything else, numbers that are carried as a string included.
 pub fn string(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| number(text).is_none())
+}
+
+/// A string as a text of Unicode, for what takes nothing else (an error's name, a log line): half of a surrogate pair
+/// becomes U+FFFD, and a number its text.
+pub fn plain_text(text: &str) -> Cow<'_, str> {
+    if !is_marked(text) {
+        return Cow::Borrowed(text);
+    }
+    if let Some(number) = number(text) {
+        return Cow::Borrowed(number);
+    }
+    let plain = parts(text).map(|part| match part {
+        Part::Plain(plain) => plain,
+        Part::Surrogate(_) => "\u{fffd}",
+    });
+    Cow::Owned(plain.collect())
 }
 
 /// Whether a value is a number, however large.

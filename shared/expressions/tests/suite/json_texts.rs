@@ -1,7 +1,7 @@
 //! JSON texts as Jackson reads them, and timestamps.
 
 use crate::world;
-use expressions::json::{copy, depth, is_carried, is_number, parse, parse_definition, string, to_text};
+use expressions::json::{copy, depth, is_carried, is_number, parse, parse_definition, plain_text, string, to_text};
 use expressions::time::parse_timestamp;
 use serde_json::{Value, json};
 
@@ -104,6 +104,9 @@ fn kinds_are_told_of_what_is_carried() {
         assert_eq!((is_number(&value), string(&value)), (is_numeric, wanted), "{text}");
     }
     assert!(!is_carried(&json!({"a": ["text", 1.5, null]})));
+    for (text, plain) in [("\"a\\ud83d\"", "a\u{fffd}"), ("1e309", "1e309"), ("\"\u{10fffe}\"", "\u{10fffe}"), ("\"é\"", "é")] {
+        assert_eq!(plain_text(parse(text).unwrap().as_str().unwrap()), plain);
+    }
 }
 
 #[test]
