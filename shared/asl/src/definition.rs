@@ -79,7 +79,7 @@ fn read_document(text: &str) -> Result<Value, Diagnostic> {
     if text.trim().is_empty() {
         return Err(not_an_object());
     }
-    match json::parse(text) {
+    match json::parse_definition(text) {
         Ok(value) if value.is_object() => Ok(value),
         Ok(_) => Err(not_an_object()),
         Err(error) => {

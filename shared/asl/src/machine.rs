@@ -218,7 +218,7 @@ pub struct Wait {
 #[derive(Debug, Clone, PartialEq)]
 pub enum WaitUntil {
     Seconds(ValueSource<u64>),
-    Timestamp(ValueSource<jiff::Timestamp>),
+    Timestamp(ValueSource<expressions::time::Instant>),
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -67,6 +67,15 @@ impl<'t> Cursor<'t> {
         self.since(start)
     }
 
+    /// The same over bytes, all that are not ASCII belonging.
+    pub(crate) fn take_bytes_while(&mut self, belongs: impl Fn(u8) -> bool) -> &'t str {
+        let rest = self.rest();
+        let end = rest.bytes().position(|byte| !belongs(byte)).unwrap_or(rest.len());
+        let (taken, _) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        self.position += taken.len();
+        taken
+    }
+
     pub(crate) fn skip_spaces(&mut self) {
         self.take_while(|c| c.is_ascii_whitespace());
     }

@@ -3,8 +3,6 @@
 //! The text of an error names the field the expression stands in, so evaluation takes it. Deliberately absent:
 //! fields that take only a path; they hold a [`Path`] themselves and word their own errors.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use crate::error::{EvaluationError, Invalid};
@@ -70,7 +68,7 @@ pub(crate) fn read(path: &Path, scope: &Scope) -> Result<Result<Value, PathError
     }
     match path.read(scope) {
         Err(PathError::TooMuch) => Err(EvaluationError::runtime(PathError::TooMuch.to_string())),
-        result => Ok(result.map(Cow::into_owned)),
+        result => Ok(result.map(json::owned)),
     }
 }
 

@@ -1,20 +1,31 @@
 //! JSON as AWS's Java front end reads and writes it.
 //!
 //! serde_json decides what JSON is just as well, but its complaints are not Jackson's, and those reach the user
-//! in the message of `InvalidExecutionInput`. Deliberately absent: writing with spaces, and source positions of
-//! values (the definition's reader has its own).
+//! in the message of `InvalidExecutionInput`. Nothing here recurses. Deliberately absent: writing with spaces, and source
+//! positions of values (the definition's reader has its own).
 
+mod carried;
+mod fold;
 mod problem;
 mod reader;
+mod writer;
 
 use std::fmt;
 
 use serde_json::Value;
 
+pub(crate) use carried::{compare_texts, is_marked, number};
+pub use carried::{is_carried, is_number, plain_text, string};
+pub use fold::copy;
+pub(crate) use fold::{Fold, SHALLOW, owned};
 pub(crate) use problem::too_deep;
+use reader::Rules;
 
 /// Deepest nesting of a document, and of any value an expression makes.
-pub const DEEPEST: usize = 128;
+// AWS: unverified: Jackson's own bound, which nothing seen contradicts.
+pub const DEEPEST: usize = 1_000;
+/// Deepest nesting of a definition, which is followed by recursion.
+pub const DEEPEST_DEFINITION: usize = 128;
 /// About the bytes of all values that one template, or the arguments of one call, may hold at a time. A payload has
 /// 262,144 bytes; only what repeats its input many times over comes near.
 pub(crate) const MOST_WEIGHT: usize = 4 << 20;
@@ -39,15 +50,29 @@ impl std::error::Error for JsonError {}
 
 /// Reads one JSON value. Of a key given twice the last value wins, at the place of the first.
 ///
-/// Whole numbers are exact up to 64 bits, all others are doubles.
+/// Whole numbers are exact, others are doubles. A number beyond both, and half of a surrogate pair, are carried as
+/// [`string`] and [`is_number`] tell.
 pub fn parse(text: &str) -> Result<Value, JsonError> {
-    reader::read(text)
+    reader::read(text, Rules { deepest: DEEPEST, repeats: true, carries: true })
+}
+
+/// The same for a definition, which may be as deep as [`DEEPEST_DEFINITION`] and holds nothing that must be carried: its
+/// names and texts go where nothing knows of that.
+pub fn parse_definition(text: &str) -> Result<Value, JsonError> {
+    reader::read(text, Rules { deepest: DEEPEST_DEFINITION, repeats: true, carries: false })
+}
+
+/// The same, but a key given twice is refused.
+pub(crate) fn parse_unique(text: &str) -> Result<Value, JsonError> {
+    reader::read(text, Rules { deepest: DEEPEST, repeats: false, carries: true })
 }
 
 /// Writes JSON without spaces.
 // AWS: unverified: doubles outside of 1e-3 to 1e7 may be printed as Java prints them (1.0E10).
 pub fn to_text(value: &Value) -> String {
-    value.to_string()
+    let mut text = String::new();
+    writer::write(value, &mut text);
+    text
 }
 
 /// About how many bytes a value has as text; counting ends at `most`, so that looking at it costs no more than that.

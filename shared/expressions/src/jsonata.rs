@@ -3,6 +3,7 @@
 //! An adapter around the `jsonata-core` engine, which follows the reference implementation. AWS's own rules live here:
 //! the data an expression may see, the functions AWS added or took away, its bounds, and its words.
 
+mod carried;
 mod convert;
 mod engine;
 mod expression;

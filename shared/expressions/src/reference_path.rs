@@ -49,7 +49,7 @@ impl ReferencePath {
             });
         }
         if steps.len() + json::depth(&result) > json::DEEPEST {
-            return Err(EvaluationError::runtime(json::too_deep(json::DEEPEST + 1)));
+            return Err(EvaluationError::runtime(json::too_deep(json::DEEPEST + 1, json::DEEPEST)));
         }
         let result = Cell::new(result);
         if let Some(place) = place(&mut document, steps) {
@@ -86,7 +86,7 @@ pub(crate) fn unable_to_apply(steps: &[Step], at: usize, document: &Value) -> St
         Some(Step::Index(index)) => format!("[{index}]"),
         _ => String::new(),
     };
-    format!("Unable to apply step \"{step}\" to input {document}")
+    format!("Unable to apply step \"{step}\" to input {}", json::to_text(document))
 }
 
 /// The place to write to, with the objects on the way made; nothing where the steps do not fit.

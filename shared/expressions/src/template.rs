@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::error::EvaluationError;
 use crate::expression::Expression;
+use crate::java_order::hash_ordered;
 use crate::json;
 use crate::scope::Scope;
 
@@ -34,19 +35,28 @@ enum Node {
     /// Nothing to evaluate below.
     Constant(Value),
     Array(Vec<Node>),
-    Object(Vec<(String, Node)>),
+    /// In the order in which it is rendered.
+    Object(Vec<Field>),
     /// The key as written, for error texts.
     Expression(String, Expression),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Field {
+    /// Where it stands in the definition.
+    at: usize,
+    name: String,
+    node: Node,
 }
 
 impl Template {
     pub fn compile(value: &Value) -> Result<Template, Vec<TemplateFinding>> {
         let depth = json::depth(value);
-        if depth > json::DEEPEST {
+        if depth > json::DEEPEST_DEFINITION {
             return Err(vec![TemplateFinding {
                 pointer: String::new(),
                 field: None,
-                message: json::too_deep(depth),
+                message: json::too_deep(depth, json::DEEPEST_DEFINITION),
                 reason: None,
             }]);
         }
@@ -61,7 +71,7 @@ impl Template {
         // Values that grow deeper with every round of a loop would one day not be readable any more.
         let depth = json::depth(&value);
         if depth > json::DEEPEST {
-            return Err(EvaluationError::runtime(json::too_deep(depth)));
+            return Err(EvaluationError::runtime(json::too_deep(depth, json::DEEPEST)));
         }
         Ok(value)
     }
@@ -97,8 +107,9 @@ fn compile_object(
     findings: &mut Vec<TemplateFinding>,
 ) -> Node {
     let mut fields = Vec::with_capacity(object.len());
+    let mut evaluated = Vec::new();
     let mut names = BTreeSet::new();
-    for (key, value) in object {
+    for (at, (key, value)) in object.iter().enumerate() {
         let name = key.strip_suffix(".$").unwrap_or(key);
         if !names.insert(name) {
             // AWS: unverified wording; that the field is refused is documented.
@@ -106,21 +117,29 @@ fn compile_object(
             let field = Some(name.to_owned());
             findings.push(TemplateFinding { pointer: pointer.clone(), field, message, reason: None });
         }
-        let node = if name.len() == key.len() {
-            below(pointer, key, |pointer| compile(value, pointer, findings))
-        } else {
-            match expression(key, value) {
-                Ok(expression) => Node::Expression(key.clone(), expression),
-                Err((message, reason)) => {
-                    let field = Some(key.clone());
-                    findings.push(TemplateFinding { pointer: pointer.clone(), field, message, reason });
-                    continue;
-                }
+        if name.len() == key.len() {
+            let node = below(pointer, key, |pointer| compile(value, pointer, findings));
+            fields.push(Field { at, name: name.to_owned(), node });
+            continue;
+        }
+        match expression(key, value) {
+            Ok(expression) => {
+                let node = Node::Expression(key.clone(), expression);
+                evaluated.push(Field { at, name: name.to_owned(), node });
             }
-        };
-        fields.push((name.to_owned(), node));
+            Err((message, reason)) => {
+                let field = Some(key.clone());
+                findings.push(TemplateFinding { pointer: pointer.clone(), field, message, reason });
+            }
+        }
     }
-    if fields.iter().all(|(_, node)| is_constant(node)) { Node::Constant(value.clone()) } else { Node::Object(fields) }
+    // AWS: what is evaluated comes last, in the order of a Java map (recorded), at every level.
+    fields.extend(hash_ordered(evaluated, |field| &field.name));
+    if fields.iter().all(|field| is_constant(&field.node)) {
+        Node::Constant(value.clone())
+    } else {
+        Node::Object(fields)
+    }
 }
 
 /// The expression behind a key, or what AWS says of the value and why.
@@ -163,13 +182,13 @@ fn is_constant(node: &Node) -> bool {
 fn render(node: &Node, scope: &Scope, room: &mut usize) -> Result<Value, EvaluationError> {
     match node {
         // Constants are no larger than the definition.
-        Node::Constant(value) => Ok(value.clone()),
+        Node::Constant(value) => Ok(json::copy(value)),
         Node::Array(nodes) => {
             nodes.iter().map(|node| render(node, scope, room)).collect::<Result<_, _>>().map(Value::Array)
         }
         Node::Object(fields) => {
             let mut object = Map::with_capacity(fields.len());
-            for (name, node) in fields {
+            for Field { name, node, .. } in fields {
                 object.insert(name.clone(), render(node, scope, room)?);
             }
             Ok(Value::Object(object))
@@ -186,7 +205,11 @@ fn collect_variables<'t>(node: &'t Node, names: &mut Vec<&'t str>) {
     match node {
         Node::Constant(_) => {}
         Node::Array(nodes) => nodes.iter().for_each(|node| collect_variables(node, names)),
-        Node::Object(fields) => fields.iter().for_each(|(_, node)| collect_variables(node, names)),
+        Node::Object(fields) => {
+            let mut fields: Vec<&Field> = fields.iter().collect();
+            fields.sort_by_key(|field| field.at);
+            fields.into_iter().for_each(|field| collect_variables(&field.node, names));
+        }
         Node::Expression(_, expression) => names.extend(expression.variables()),
     }
 }

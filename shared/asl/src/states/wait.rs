@@ -1,8 +1,7 @@
 //! Wait: for a number of seconds or until a time, both given or taken from the input.
 
 use expressions::jsonata::Sees;
-use expressions::time::parse_timestamp;
-use jiff::Timestamp;
+use expressions::time::{Instant, parse_timestamp};
 
 use crate::cursor::{Between, MOST_SECONDS, Object, Roots};
 use crate::diagnostics::Findings;
@@ -32,7 +31,7 @@ fn until(object: &Object<'_, '_>, findings: &mut Findings) -> Option<WaitUntil> 
     seconds.map(WaitUntil::Seconds).or(timestamp.map(WaitUntil::Timestamp))
 }
 
-fn timestamp(object: &Object<'_, '_>, findings: &mut Findings) -> Option<ValueSource<Timestamp>> {
+fn timestamp(object: &Object<'_, '_>, findings: &mut Findings) -> Option<ValueSource<Instant>> {
     if let Some(node) = object.get("TimestampPath").filter(|node| node.language == QueryLanguage::JsonPath) {
         return node.reference_path(Roots::Any, findings).map(ValueSource::Path);
     }

@@ -94,7 +94,9 @@ fn takes_the_resource_of_a_task_apart() {
 fn reads_times_and_texts() {
     let wait = state(&json!({"Type": "Wait", "Timestamp": "1970-01-01T01:00:05+01:00", "End": true}));
     let Kind::Wait(wait) = wait.kind else { panic!() };
-    assert!(matches!(wait.until, WaitUntil::Timestamp(ValueSource::Literal(time)) if time.as_second() == 5));
+    assert!(
+        matches!(wait.until, WaitUntil::Timestamp(ValueSource::Literal(time)) if time.floor_milliseconds() == 5_000)
+    );
     let fail = state(&json!({"Type": "Fail", "Error": "E", "CausePath": "$.c"}));
     let Kind::Fail(fail) = fail.kind else { panic!() };
     assert_eq!(fail.error, Some(Text::Literal("E".to_owned())));

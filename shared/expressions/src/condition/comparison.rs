@@ -6,11 +6,12 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use super::pattern;
 use crate::error::{EvaluationError, Invalid};
-use crate::number;
+use crate::json;
+use crate::number::Numeric;
 use crate::path::{Path, Root};
 use crate::scope::Scope;
 use crate::time::parse_timestamp;
@@ -144,8 +145,8 @@ impl Comparison {
         };
         Ok(match self.test {
             Test::Compare(of, order) => of.compare(&left, &right).is_some_and(|found| order.allows(found)),
-            Test::StringMatches => match (&*left, &*right) {
-                (Value::String(text), Value::String(wanted)) => pattern::matches(text, wanted),
+            Test::StringMatches => match (json::string(&left), json::string(&right)) {
+                (Some(text), Some(pattern)) => pattern::matches(text, pattern)?,
                 _ => false,
             },
             Test::Is(nature) => *right == Value::Bool(nature.is_of(&left)),
@@ -204,9 +205,10 @@ impl Test {
             (Test::Compare(Type::Timestamp, _), Value::String(text)) if parse_timestamp(text).is_none() => {
                 return Err(Invalid::new("String does not match RFC3339 timestamp"));
             }
-            (Test::Compare(Type::String | Type::Timestamp, _) | Test::StringMatches, Value::String(_))
-            | (Test::Compare(Type::Numeric, _), Value::Number(_))
-            | (Test::Compare(Type::Boolean, _) | Test::Is(_), Value::Bool(_)) => {}
+            (Test::Compare(Type::Numeric, _), operand) if json::is_number(operand) => {}
+            (Test::Compare(Type::String | Type::Timestamp, _) | Test::StringMatches, operand)
+                if json::string(operand).is_some() => {}
+            (Test::Compare(Type::Boolean, _) | Test::Is(_), Value::Bool(_)) => {}
             (Test::Compare(Type::String | Type::Timestamp, _) | Test::StringMatches, _) => {
                 return Err(expected("STRING"));
             }
@@ -222,8 +224,8 @@ impl Type {
     fn compare(self, left: &Value, right: &Value) -> Option<Ordering> {
         match self {
             // AWS: strings compare code unit by code unit, as Java's.
-            Type::String => Some(left.as_str()?.encode_utf16().cmp(right.as_str()?.encode_utf16())),
-            Type::Numeric => number::compare(number(left)?, number(right)?),
+            Type::String => Some(json::compare_texts(json::string(left)?, json::string(right)?)),
+            Type::Numeric => Numeric::of(left)?.compare(Numeric::of(right)?),
             Type::Boolean => Some(left.as_bool()?.cmp(&right.as_bool()?)),
             Type::Timestamp => Some(parse_timestamp(left.as_str()?)?.cmp(&parse_timestamp(right.as_str()?)?)),
         }
@@ -258,17 +260,10 @@ impl Nature {
         match self {
             Nature::Null => value.is_null(),
             Nature::Present => true,
-            Nature::Numeric => value.is_number(),
-            Nature::String => value.is_string(),
+            Nature::Numeric => json::is_number(value),
+            Nature::String => json::string(value).is_some(),
             Nature::Boolean => value.is_boolean(),
             Nature::Timestamp => value.as_str().is_some_and(|text| parse_timestamp(text).is_some()),
         }
-    }
-}
-
-fn number(value: &Value) -> Option<&Number> {
-    match value {
-        Value::Number(number) => Some(number),
-        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }

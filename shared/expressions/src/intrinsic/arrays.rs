@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::call::{Failure, array, integer};
+use crate::json;
 
 /// Most elements `States.ArrayRange` makes.
 const LONGEST_RANGE: usize = 1000;
@@ -56,7 +57,7 @@ pub(super) fn range(values: &[Value]) -> Result<Value, Failure> {
 pub(super) fn unique(values: &[Value]) -> Result<Value, Failure> {
     let mut seen = BTreeSet::new();
     let items = array(values, 0)?;
-    Ok(items.iter().filter(|item| seen.insert(sorted(item).to_string())).cloned().collect())
+    Ok(items.iter().filter(|item| seen.insert(json::to_text(&sorted(item)))).cloned().collect())
 }
 
 /// The value with its keys in order, so that equal values print equally.

@@ -159,7 +159,27 @@ impl Function {
 // The functions below look at one argument. AWS: unverified: all wordings of wrong types.
 
 pub(super) fn string(values: &[Value], index: usize) -> Result<&str, Failure> {
-    values.get(index).and_then(Value::as_str).ok_or_else(|| wrong(values, index, "string"))
+    let text = values.get(index).and_then(json::string).ok_or_else(|| wrong(values, index, "string"))?;
+    if json::is_marked(text) { Err(UNPAIRED.to_owned()) } else { Ok(text) }
+}
+
+// AWS: unverified wording; Java computes with them.
+const UNPAIRED: &str = "A text holds an unpaired surrogate, which cannot be computed with";
+
+/// Refuses what holds half of a surrogate pair anywhere; numbers print as they came.
+pub(super) fn computable(value: &Value) -> Result<(), Failure> {
+    let mut waiting = vec![value];
+    while let Some(value) = waiting.pop() {
+        let texts = |text: &String| json::is_marked(text) && json::number(text).is_none();
+        match value {
+            Value::String(text) if texts(text) => return Err(UNPAIRED.to_owned()),
+            Value::Object(members) if members.keys().any(texts) => return Err(UNPAIRED.to_owned()),
+            Value::Array(items) => waiting.extend(items),
+            Value::Object(members) => waiting.extend(members.values()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn array(values: &[Value], index: usize) -> Result<&[Value], Failure> {
@@ -168,7 +188,9 @@ pub(super) fn array(values: &[Value], index: usize) -> Result<&[Value], Failure>
 
 pub(super) fn integer(values: &[Value], index: usize) -> Result<i64, Failure> {
     values.get(index).and_then(crate::number::rounded).ok_or_else(|| match values.get(index) {
-        Some(Value::Number(number)) => format!("Invalid argument {}: {number} is out of range", index + 1),
+        Some(value) if json::is_number(value) => {
+            format!("Invalid argument {}: {} is out of range", index + 1, json::to_text(value))
+        }
         _ => wrong(values, index, "number"),
     })
 }
@@ -178,8 +200,8 @@ pub(super) fn wrong(values: &[Value], index: usize, wanted: &str) -> Failure {
         None => "nothing",
         Some(Value::Null) => "null",
         Some(Value::Bool(_)) => "boolean",
-        Some(Value::Number(_)) => "number",
-        Some(Value::String(_)) => "string",
+        Some(value) if json::is_number(value) => "number",
+        Some(Value::Number(_) | Value::String(_)) => "string",
         Some(Value::Array(_)) => "array",
         Some(Value::Object(_)) => "object",
     };

@@ -5,7 +5,8 @@
 
 use serde_json::Value;
 
-use super::call::Failure;
+use super::call::{Failure, computable};
+use crate::json;
 
 /// Longest text made, in bytes; a payload has 262,144.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -21,15 +22,20 @@ pub(super) fn format(template: &str, values: &[Value]) -> Result<Value, Failure>
                 Some(escaped) => text.push(escaped),
                 None => text.push('\\'),
             },
-            '{' if characters.next_if_eq(&'}').is_some() => {
+            '{' if characters.next_if_eq(&'}').is_none() => {
+                // AWS: fails when it is evaluated, in a literal too (from a report).
+                return Err("Invalid template in States.Format: matching '}' not found for '{'.".to_owned());
+            }
+            '{' => {
                 // AWS: unverified wording.
                 let argument = arguments.next().ok_or("Number of arguments does not match the occurrences of {}")?;
+                computable(argument)?;
                 print(argument, &mut text);
                 if text.len() > LONGEST {
                     return Err("The result is too long".to_owned());
                 }
             }
-            // AWS: unverified: a single brace stands for itself.
+            // AWS: unverified: a closing brace stands for itself.
             other => text.push(other),
         }
     }
@@ -43,7 +49,7 @@ pub(super) fn format(template: &str, values: &[Value]) -> Result<Value, Failure>
 // AWS: strings are raw and objects look like Java's maps: `{Arg1=1, Arg2=[]}`.
 fn print(value: &Value, out: &mut String) {
     match value {
-        Value::String(text) => out.push_str(text),
+        Value::String(text) => out.push_str(json::number(text).unwrap_or(text)),
         Value::Null | Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
         Value::Array(items) => {
             out.push('[');

@@ -1,7 +1,8 @@
 //! The functions on strings, encodings and JSON texts.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use md5::Md5;
 use serde_json::Value;
 use sha1::Sha1;
@@ -13,13 +14,22 @@ use crate::json;
 /// Longest text to encode, decode or hash, in characters.
 const LONGEST: usize = 10_000;
 
+/// As Java decodes: padding may be absent, and what the last character has too many bits of is not looked at.
+// AWS: unverified; the documentation says no more than Base64.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
 pub(super) fn encode(values: &[Value]) -> Result<Value, Failure> {
     Ok(Value::String(STANDARD.encode(bounded(values)?)))
 }
 
 pub(super) fn decode(values: &[Value]) -> Result<Value, Failure> {
     // AWS: unverified wording; so is what happens to bytes that are not UTF-8, which Java replaces.
-    let bytes = STANDARD.decode(bounded(values)?).map_err(|_| "The input is not valid Base64".to_owned())?;
+    let bytes = LENIENT.decode(bounded(values)?).map_err(|_| "The input is not valid Base64".to_owned())?;
     Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()))
 }
 

@@ -47,11 +47,10 @@ pub(super) fn unclosed(container: &str, line: usize, column: usize) -> String {
 }
 
 // AWS: unverified: Jackson's words with the bound of this implementation.
-pub(crate) fn too_deep(depth: usize) -> String {
+pub(crate) fn too_deep(depth: usize, most: usize) -> String {
     format!(
-        "Document nesting depth ({depth}) exceeds the maximum allowed ({}, from \
-         `StreamReadConstraints.getMaxNestingDepth()`)",
-        super::DEEPEST
+        "Document nesting depth ({depth}) exceeds the maximum allowed ({most}, from \
+         `StreamReadConstraints.getMaxNestingDepth()`)"
     )
 }
 

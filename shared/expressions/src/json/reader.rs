@@ -1,22 +1,40 @@
 //! From text to value, complaining as Jackson does.
 //!
-//! Recursive descent; the nesting is bounded before it is followed.
+//! Without recursion: the containers that are open stand in a list.
 
 use std::str::FromStr;
 
 use serde_json::{Map, Number, Value};
 
-use super::{DEEPEST, JsonError, problem};
+use super::{JsonError, carried, problem};
 use crate::cursor::Cursor;
 
 struct Reader<'t> {
     text: &'t str,
     cursor: Cursor<'t>,
-    depth: usize,
+    open: Vec<Open>,
+    rules: Rules,
 }
 
-pub(super) fn read(text: &str) -> Result<Value, JsonError> {
-    let mut reader = Reader { text, cursor: Cursor::new(text), depth: 0 };
+/// What differs between the texts that are read.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    /// How deep arrays and objects may nest.
+    pub deepest: usize,
+    /// Whether a key may be given twice; the last value wins.
+    pub repeats: bool,
+    /// Whether halves of surrogate pairs and numbers beyond doubles are carried or refused.
+    pub carries: bool,
+}
+
+/// A container that is not complete, and where it starts.
+enum Open {
+    Array { items: Vec<Value>, start: usize },
+    Object { members: Map<String, Value>, name: String, start: usize },
+}
+
+pub(super) fn read(text: &str, rules: Rules) -> Result<Value, JsonError> {
+    let mut reader = Reader { text, cursor: Cursor::new(text), open: Vec::new(), rules };
     reader.skip_spaces();
     if reader.cursor.is_at_end() {
         return Err(reader.error(problem::NO_CONTENT));
@@ -36,82 +54,126 @@ pub(super) fn read(text: &str) -> Result<Value, JsonError> {
 
 impl Reader<'_> {
     fn value(&mut self) -> Result<Value, JsonError> {
+        self.open.clear();
+        loop {
+            let mut complete = self.begin()?;
+            while let Some(value) = complete {
+                if self.open.is_empty() {
+                    return Ok(value);
+                }
+                complete = self.put(value)?;
+            }
+        }
+    }
+
+    /// Reads a scalar or an empty container, or opens a container and stops before the first value in it.
+    fn begin(&mut self) -> Result<Option<Value>, JsonError> {
         match self.cursor.peek() {
-            Some('{') => self.nested(Self::object),
-            Some('[') => self.nested(Self::array),
+            Some('{') => {
+                let start = self.open()?;
+                if self.cursor.eat('}') {
+                    return Ok(Some(Value::Object(Map::new())));
+                }
+                let name = self.name(start)?;
+                self.open.push(Open::Object { members: Map::new(), name, start });
+                Ok(None)
+            }
+            Some('[') => {
+                let start = self.open()?;
+                if self.cursor.eat(']') {
+                    return Ok(Some(Value::Array(Vec::new())));
+                }
+                if self.cursor.is_at_end() {
+                    return Err(self.unclosed("Array", start));
+                }
+                self.open.push(Open::Array { items: Vec::new(), start });
+                Ok(None)
+            }
             Some('"') => {
                 self.cursor.next();
-                self.string(problem::UNCLOSED_STRING).map(Value::String)
+                self.string(problem::UNCLOSED_STRING).map(|text| Some(Value::String(text)))
             }
-            Some('-' | '0'..='9') => self.number().map(Value::Number),
-            Some(c) if c.is_alphabetic() || matches!(c, '_' | '$') => self.token(),
+            Some('-' | '0'..='9') => self.number().map(Some),
+            Some(c) if c.is_alphabetic() || matches!(c, '_' | '$') => self.token().map(Some),
             Some(found) => Err(self.error(problem::unexpected_character(found, problem::VALUE))),
             None => Err(self.error("Unexpected end-of-input: expected a value")),
         }
     }
 
-    fn nested(&mut self, read: fn(&mut Self) -> Result<Value, JsonError>) -> Result<Value, JsonError> {
-        self.depth += 1;
-        if self.depth > DEEPEST {
-            return Err(self.error(problem::too_deep(self.depth)));
+    /// Takes the bracket; answers where it stands.
+    fn open(&mut self) -> Result<usize, JsonError> {
+        if self.open.len() >= self.rules.deepest {
+            return Err(self.error(problem::too_deep(self.open.len() + 1, self.rules.deepest)));
         }
-        let value = read(self)?;
-        self.depth -= 1;
-        Ok(value)
-    }
-
-    fn object(&mut self) -> Result<Value, JsonError> {
         let start = self.cursor.position();
         self.cursor.next();
-        let mut object = Map::new();
         self.skip_spaces();
-        if self.cursor.eat('}') {
-            return Ok(Value::Object(object));
-        }
-        loop {
-            self.skip_spaces();
-            self.expect('"', problem::FIELD_NAME, |reader| reader.unclosed("Object", start))?;
-            let name = self.string(problem::UNCLOSED_NAME)?;
-            self.skip_spaces();
-            self.expect(':', problem::COLON, |reader| reader.unclosed("Object", start))?;
-            self.skip_spaces();
-            let value = self.value()?;
-            object.insert(name, value);
-            self.skip_spaces();
-            if self.cursor.eat('}') {
-                return Ok(Value::Object(object));
-            }
-            self.expect(',', problem::OBJECT_COMMA, |reader| reader.unclosed("Object", start))?;
-        }
+        Ok(start)
     }
 
-    fn array(&mut self) -> Result<Value, JsonError> {
-        let start = self.cursor.position();
-        self.cursor.next();
-        let mut items = Vec::new();
+    /// Puts a value into the innermost container. Answers that container if it ends here, and otherwise stands before
+    /// its next value.
+    fn put(&mut self, value: Value) -> Result<Option<Value>, JsonError> {
         self.skip_spaces();
-        if self.cursor.eat(']') {
-            return Ok(Value::Array(items));
-        }
-        loop {
-            self.skip_spaces();
-            if self.cursor.is_at_end() {
-                return Err(self.unclosed("Array", start));
+        let ends = self.cursor.peek();
+        let start = match self.open.last_mut() {
+            None => return Ok(Some(value)),
+            Some(Open::Array { items, start }) => {
+                items.push(value);
+                if ends == Some(']') {
+                    self.cursor.next();
+                    let items = std::mem::take(items);
+                    self.open.pop();
+                    return Ok(Some(Value::Array(items)));
+                }
+                let start = *start;
+                self.expect(',', problem::ARRAY_COMMA, |reader| reader.unclosed("Array", start))?;
+                self.skip_spaces();
+                return if self.cursor.is_at_end() { Err(self.unclosed("Array", start)) } else { Ok(None) };
             }
-            items.push(self.value()?);
-            self.skip_spaces();
-            if self.cursor.eat(']') {
-                return Ok(Value::Array(items));
+            Some(Open::Object { members, name, start }) => {
+                let before = members.insert(std::mem::take(name), value);
+                if before.is_some() && !self.rules.repeats {
+                    return Err(self.error("Duplicate field"));
+                }
+                if ends == Some('}') {
+                    self.cursor.next();
+                    let members = std::mem::take(members);
+                    self.open.pop();
+                    return Ok(Some(Value::Object(members)));
+                }
+                *start
             }
-            self.expect(',', problem::ARRAY_COMMA, |reader| reader.unclosed("Array", start))?;
+        };
+        self.expect(',', problem::OBJECT_COMMA, |reader| reader.unclosed("Object", start))?;
+        self.skip_spaces();
+        let next = self.name(start)?;
+        if let Some(Open::Object { name, .. }) = self.open.last_mut() {
+            *name = next;
         }
+        Ok(None)
+    }
+
+    /// The name of a member, with its colon.
+    fn name(&mut self, start: usize) -> Result<String, JsonError> {
+        self.expect('"', problem::FIELD_NAME, |reader| reader.unclosed("Object", start))?;
+        let name = self.string(problem::UNCLOSED_NAME)?;
+        self.skip_spaces();
+        self.expect(':', problem::COLON, |reader| reader.unclosed("Object", start))?;
+        self.skip_spaces();
+        Ok(name)
     }
 
     /// The rest of a string, the quote being read.
     fn string(&mut self, unclosed: &str) -> Result<String, JsonError> {
         let mut text = String::new();
         loop {
-            text.push_str(self.cursor.take_while(|c| c >= ' ' && c != '"' && c != '\\'));
+            let piece = self.cursor.take_bytes_while(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+            if carried::is_marked(piece) {
+                carried::push_plain(piece, &mut text);
+            } else {
+                text.push_str(piece);
+            }
             match self.cursor.peek() {
                 Some('"') => {
                     self.cursor.next();
@@ -119,7 +181,7 @@ impl Reader<'_> {
                 }
                 Some('\\') => {
                     self.cursor.next();
-                    text.push(self.escape(unclosed)?);
+                    self.escape(unclosed, &mut text)?;
                 }
                 Some(control) => return Err(self.error(problem::unescaped(control))),
                 None => return Err(self.error(unclosed)),
@@ -127,10 +189,10 @@ impl Reader<'_> {
         }
     }
 
-    /// What an escape stands for, the backslash being read.
-    fn escape(&mut self, unclosed: &str) -> Result<char, JsonError> {
+    /// Adds what an escape stands for, the backslash being read.
+    fn escape(&mut self, unclosed: &str, text: &mut String) -> Result<(), JsonError> {
         let Some(letter) = self.cursor.peek() else { return Err(self.error(unclosed)) };
-        let meant = match letter {
+        text.push(match letter {
             '"' | '\\' | '/' => letter,
             'b' => '\u{8}',
             'f' => '\u{c}',
@@ -139,29 +201,42 @@ impl Reader<'_> {
             't' => '\t',
             'u' => {
                 self.cursor.next();
-                return self.code_point(unclosed);
+                return self.code_units(unclosed, text);
             }
             other => return Err(self.error(problem::unknown_escape(other))),
-        };
+        });
         self.cursor.next();
-        Ok(meant)
+        Ok(())
     }
 
-    /// `\uXXXX`, or two of them for a character outside of the basic plane.
-    // AWS: unverified: Java can hold half a surrogate pair; a Rust string cannot, so it is refused.
-    fn code_point(&mut self, unclosed: &str) -> Result<char, JsonError> {
-        let first = self.code_unit(unclosed)?;
-        let mut units = vec![first];
-        if (0xd800..0xdc00).contains(&first) && self.cursor.eat_text("\\u") {
-            units.push(self.code_unit(unclosed)?);
-        }
-        let mut decoded = char::decode_utf16(units);
-        match (decoded.next(), decoded.next()) {
-            (Some(Ok(c)), None) => Ok(c),
-            _ => {
-                Err(self.error(format!("Broken surrogate pair: first char 0x{first:x}, second is missing or illegal")))
+    /// `\uXXXX`, as many as make one character.
+    // AWS: unverified: what Java keeps of half a surrogate pair is the half.
+    fn code_units(&mut self, unclosed: &str, text: &mut String) -> Result<(), JsonError> {
+        let mut unit = self.code_unit(unclosed)?;
+        while (0xd800..0xdc00).contains(&unit) && self.cursor.eat_text("\\u") {
+            let next = self.code_unit(unclosed)?;
+            if let Some(Ok(character)) = char::decode_utf16([unit, next]).next() {
+                push(character, text);
+                return Ok(());
             }
+            self.carry(unit, text)?;
+            unit = next;
         }
+        match char::from_u32(u32::from(unit)) {
+            Some(character) => push(character, text),
+            None => self.carry(unit, text)?,
+        }
+        Ok(())
+    }
+
+    fn carry(&self, unit: u16, text: &mut String) -> Result<(), JsonError> {
+        if !self.rules.carries {
+            return Err(
+                self.error(format!("Broken surrogate pair: first char 0x{unit:x}, second is missing or illegal"))
+            );
+        }
+        carried::push_surrogate(unit, text);
+        Ok(())
     }
 
     fn code_unit(&mut self, unclosed: &str) -> Result<u16, JsonError> {
@@ -178,7 +253,7 @@ impl Reader<'_> {
         Ok(unit)
     }
 
-    fn number(&mut self) -> Result<Number, JsonError> {
+    fn number(&mut self) -> Result<Value, JsonError> {
         let start = self.cursor.position();
         self.cursor.eat('-');
         let whole = self.digits("expected digit (0-9) to follow minus sign, for valid numeric value")?;
@@ -200,14 +275,18 @@ impl Reader<'_> {
         }
         let text = self.cursor.since(start);
         // Within containers the caller misses its comma here.
-        if let Some(c) = self.cursor.peek().filter(|c| self.depth == 0 && !matches!(c, ' ' | '\t' | '\r' | '\n')) {
+        if let Some(c) = self.cursor.peek().filter(|c| self.open.is_empty() && !matches!(c, ' ' | '\t' | '\r' | '\n')) {
             return Err(self.error(problem::unexpected_character(c, "Expected space separating root-level values")));
         }
         let whole = if is_whole { i64::from_str(text).map(Number::from).ok() } else { None };
-        whole
-            .or_else(|| u64::from_str(text).ok().filter(|_| is_whole).map(Number::from))
-            .or_else(|| f64::from_str(text).ok().and_then(Number::from_f64))
-            .ok_or_else(|| self.error(format!("Numeric value ({}) out of range of double", shortened(text))))
+        let number = whole.or_else(|| u64::from_str(text).ok().filter(|_| is_whole).map(Number::from)).or_else(|| {
+            f64::from_str(text).ok().filter(|_| !is_whole || !self.rules.carries).and_then(Number::from_f64)
+        });
+        match number {
+            Some(number) => Ok(Value::Number(number)),
+            None if self.rules.carries => Ok(carried::from_number(text)),
+            None => Err(self.error(format!("Numeric value ({}) out of range of double", shortened(text)))),
+        }
     }
 
     /// One digit or more.
@@ -270,6 +349,10 @@ impl Reader<'_> {
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
         (before.matches('\n').count() + 1, column)
     }
+}
+
+fn push(character: char, text: &mut String) {
+    carried::push_plain(character.encode_utf8(&mut [0; 4]), text);
 }
 
 /// Jackson shows no more of a token than this.

@@ -19,7 +19,8 @@ use super::nodes::{self, for_each_child};
 use super::scope::MEMBERS;
 use super::slots::{Slot, Way};
 use super::witness::Places;
-use super::{Scope, convert, guards};
+use super::{Scope, carried, convert, guards};
+use crate::json;
 
 /// How long one evaluation may take.
 // AWS: a few seconds, of an engine about ten times as slow.
@@ -55,6 +56,8 @@ struct Tree {
     /// With variables in the place of paths.
     slotted: AstNode,
     slots: Vec<Slot>,
+    /// The variables it reads besides those.
+    slotted_reads: Vec<Read>,
     own: Vec<Own>,
     /// Whether it takes time that is worth to be measured.
     repeats: bool,
@@ -92,7 +95,7 @@ impl Program {
             Form::TooDeep => Err(Failure::TooDeep),
             Form::Tree(tree) => tree.run(scope, &self.reads),
             Form::Path(path, tree) => match path.find(scope) {
-                Way::To(value) => Ok(value.clone()),
+                Way::To(value) => Ok(json::copy(value)),
                 // Without such a variable it may be the name of a function.
                 Way::Nowhere if path.fields.is_empty() && functions::exists(&path.root) => tree.run(scope, &self.reads),
                 Way::Nowhere => Err(Failure::Undefined),
@@ -139,15 +142,27 @@ impl Tree {
         let own = own_functions(&written);
         let mut slotted = written.clone();
         let slots = free_variables::fill_slots(&mut slotted);
-        Tree { written, slotted, slots, own, repeats, has_functions }
+        let slotted_reads = free_variables::reads(&slotted);
+        Tree { written, slotted, slots, slotted_reads, own, repeats, has_functions }
     }
 
     fn run(&self, scope: &Scope<'_>, reads: &[Read]) -> Result<Value, Failure> {
         let caught = catch_unwind(AssertUnwindSafe(|| {
             let slots: Option<Vec<JValue>> = self.slots.iter().map(|slot| slot.value(scope)).collect();
-            let node = if slots.is_some() { &self.slotted } else { &self.written };
+            let (node, reads) = match slots {
+                Some(_) => (&self.slotted, self.slotted_reads.as_slice()),
+                None => (&self.written, reads),
+            };
             let mut evaluator = self.evaluator(scope, reads, slots)?;
-            match evaluator.evaluate(node, &JValue::Undefined) {
+            let value = if scope.converted.carried.get() {
+                let mut guarded = node.clone();
+                carried::guard(&mut guarded);
+                register(&own_functions(&guarded), scope, &mut evaluator)?;
+                evaluator.evaluate(&guarded, &JValue::Undefined)
+            } else {
+                evaluator.evaluate(node, &JValue::Undefined)
+            };
+            match value {
                 Ok(value) => convert::to_json(&value),
                 Err(error) => Err(Failure::of_engine(error.message())),
             }
@@ -171,11 +186,10 @@ impl Tree {
     /// An evaluator that sees what the expression reads; `slots` are the values of its paths, if all were found.
     fn evaluator(&self, scope: &Scope<'_>, reads: &[Read], slots: Option<Vec<JValue>>) -> Result<Evaluator, Failure> {
         let mut context = Context::new();
-        let is_slotted = slots.is_some();
         for (index, value) in slots.into_iter().flatten().enumerate() {
             context.bind(Slot::name(index), value);
         }
-        show(&mut context, scope, reads, is_slotted);
+        show(&mut context, scope, reads);
         let options = EvaluatorOptions {
             timeout_ms: self.repeats.then_some(LONGEST_MILLISECONDS),
             cancel: None,
@@ -183,22 +197,24 @@ impl Tree {
             max_sequence_length: Some(LONGEST_SEQUENCE),
         };
         let mut evaluator = Evaluator::with_options(context, options);
-        if !self.own.is_empty() {
-            let chance = self.own.iter().any(|own| own.draws()).then(|| scope.chance.fork());
-            let world = Rc::new(World { now: scope.now, chance, held: Cell::new(0) });
-            for own in &self.own {
-                own.register(&mut evaluator, &world).map_err(|_| Failure::Internal)?;
-            }
-        }
+        register(&self.own, scope, &mut evaluator)?;
         Ok(evaluator)
     }
 }
 
-/// Binds the variables an expression reads, apart from what slots have taken care of.
-fn show(context: &mut Context, scope: &Scope<'_>, reads: &[Read], is_slotted: bool) {
+fn register(own: &[Own], scope: &Scope<'_>, evaluator: &mut Evaluator) -> Result<(), Failure> {
+    if own.is_empty() {
+        return Ok(());
+    }
+    let chance = own.iter().any(|own| own.draws()).then(|| scope.chance.fork());
+    let world = Rc::new(World { now: scope.now, chance, held: Cell::new(0) });
+    own.iter().try_for_each(|own| own.register(evaluator, &world).map_err(|_| Failure::Internal))
+}
+
+/// Binds the variables an expression reads.
+fn show(context: &mut Context, scope: &Scope<'_>, reads: &[Read]) {
     for read in reads.iter().filter(|read| read.name != "states") {
-        // The root of a slot is not read any more, but a name that stands alone is.
-        if let Some(value) = scope.variables.get(&read.name).filter(|_| !is_slotted || read.fields.is_empty()) {
+        if let Some(value) = scope.variables.get(&read.name) {
             context.bind(read.name.clone(), scope.converted(value));
         } else if read.name == "eval" {
             // AWS has no such function; a name that is bound to nothing hides the engine's.
@@ -207,13 +223,21 @@ fn show(context: &mut Context, scope: &Scope<'_>, reads: &[Read], is_slotted: bo
     }
     let states: Vec<&Read> = reads.iter().filter(|read| read.name == "states").collect();
     if states.iter().any(|read| read.fields.is_empty()) {
-        context.bind("states".to_owned(), convert::to_engine(&scope.states()));
-    } else if !states.is_empty() && !is_slotted {
+        context.bind("states".to_owned(), convert::to_engine(&scope.states(), &scope.converted.carried));
+    } else if !states.is_empty() {
         let seen = MEMBERS.into_iter().filter_map(|name| {
             let through: Vec<&Read> =
                 states.iter().copied().filter(|read| read.fields.first().is_some_and(|field| field == name)).collect();
             let value = scope.member(name).filter(|_| !through.is_empty())?;
-            Some((name.to_owned(), convert::seen(value, &through, 1)))
+            let whole = through.iter().any(|read| read.fields.len() == 1);
+            Some((
+                name.to_owned(),
+                if whole {
+                    scope.converted(value)
+                } else {
+                    convert::seen(value, &through, 1, &scope.converted.carried)
+                },
+            ))
         });
         context.bind("states".to_owned(), convert::object_of(seen));
     }

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use jsonata_core::evaluator::{Evaluator, EvaluatorError, HostFnResult};
 use jsonata_core::value::JValue;
 
-use super::{guards, messages};
+use super::{carried, guards, messages};
 use crate::Chance;
 
 /// Every function, in order.
@@ -58,6 +58,11 @@ pub(super) struct Own {
 }
 
 const OWN: &[Own] = &[
+    own(carried::AT_HAND, 1, carried::at_hand),
+    own(carried::EQUATED, 1, carried::equated),
+    own(carried::ORDERED, 1, carried::ordered),
+    own(carried::PLAIN, 1, carried::plain),
+    own(carried::REFUSED, 0, carried::refused),
     own(guards::HELD, 1, checks::held),
     own(guards::IS_BUILTIN, 1, checks::is_builtin),
     own(guards::JOINED, 2, checks::joined),
@@ -66,7 +71,7 @@ const OWN: &[Own] = &[
     own(guards::ZONE, 1, checks::zone),
     own(guards::REPLACEMENT, 4, checks::replacement),
     own(guards::SEARCHED, 1, checks::searched),
-    own(guards::WIDTH, 1, checks::width),
+    own(guards::WIDTH, 3, checks::width),
     own("encodeUrl", 1, texts::encode_url),
     own("hash", 2, texts::hash),
     own("millis", 0, moments::millis),
@@ -115,11 +120,11 @@ impl Own {
 }
 
 /// An argument, or nothing.
-fn argument(args: &[JValue], index: usize) -> &JValue {
+pub(super) fn argument(args: &[JValue], index: usize) -> &JValue {
     args.get(index).unwrap_or(&JValue::Undefined)
 }
 
-fn thrown(message: impl Into<String>) -> EvaluatorError {
+pub(super) fn thrown(message: impl Into<String>) -> EvaluatorError {
     EvaluatorError::EvaluationError(message.into())
 }
 

@@ -10,7 +10,7 @@ pub(super) const DEEPEST: usize = 100;
 
 /// Writes the walk over the children of a node, once for looking and once for changing.
 macro_rules! for_each_child {
-    ($(#[$about:meta])* $name:ident, $iter:ident $(, $mutable:tt)?) => {
+    ($(#[$about:meta])* $name:ident, $in_step:ident, $iter:ident $(, $mutable:tt)?) => {
         $(#[$about])*
         pub(super) fn $name<'a>(
             node: &'a $($mutable)? AstNode,
@@ -30,17 +30,7 @@ macro_rules! for_each_child {
                 | AstNode::Wildcard
                 | AstNode::Descendant
                 | AstNode::Parent(_) => {}
-                AstNode::Path { steps } => {
-                    for PathStep { node, stages, .. } in steps {
-                        look(node);
-                        for stage in stages {
-                            match stage {
-                                Stage::Filter(predicate) => look(predicate),
-                                Stage::KeepArray | Stage::Index(_) => {}
-                            }
-                        }
-                    }
-                }
+                AstNode::Path { steps } => steps.$iter().for_each(|step| $in_step(step, look)),
                 AstNode::Binary { lhs, rhs, .. } => {
                     look(lhs);
                     look(rhs);
@@ -85,17 +75,27 @@ macro_rules! for_each_child {
                 }
             }
         }
+
+        fn $in_step<'a>(step: &'a $($mutable)? PathStep, look: &mut dyn FnMut(&'a $($mutable)? AstNode)) {
+            look(&$($mutable)? step.node);
+            for stage in &$($mutable)? step.stages {
+                match stage {
+                    Stage::Filter(predicate) => look(predicate),
+                    Stage::KeepArray | Stage::Index(_) => {}
+                }
+            }
+        }
     };
 }
 
 for_each_child! {
     /// Calls `look` with every node directly below `node`, in the order they are written.
-    for_each_child, iter
+    for_each_child, for_each_in_step, iter
 }
 
 for_each_child! {
     /// The same for changing them.
-    for_each_child_mut, iter_mut, mut
+    for_each_child_mut, for_each_in_step_mut, iter_mut, mut
 }
 
 /// How many levels of evaluation a tree needs, functions it calls apart: a literal is 1.

@@ -1,13 +1,13 @@
 //! The data a JSONata expression may read: `$states` and the workflow's variables.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use jsonata_core::value::JValue;
 use serde_json::{Map, Value};
 
 use super::convert;
-use crate::{Chance, ContextObject, Variables};
+use crate::{Chance, ContextObject, Variables, json};
 
 /// Everything an expression may look at. One is put together per evaluated state, and keeps what it converted.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub struct Scope<'a> {
 pub struct Converted {
     // A state has a handful of these; the address of a value that the scope borrows is its identity.
     values: RefCell<Vec<(*const Value, JValue)>>,
+    /// Whether any of them holds something that the engine must not compute with.
+    pub(super) carried: Cell<bool>,
 }
 
 impl Scope<'_> {
@@ -54,7 +56,7 @@ impl Scope<'_> {
         let mut states = Map::new();
         for name in MEMBERS {
             if let Some(value) = self.member(name) {
-                states.insert(name.to_owned(), value.clone());
+                states.insert(name.to_owned(), json::copy(value));
             }
         }
         Value::Object(states)
@@ -64,14 +66,14 @@ impl Scope<'_> {
     pub(super) fn converted(&self, value: &Value) -> JValue {
         // Scalars are not worth looking up.
         if !value.is_array() && !value.is_object() {
-            return convert::to_engine(value);
+            return convert::to_engine(value, &self.converted.carried);
         }
         let mut values = self.converted.values.borrow_mut();
         let address: *const Value = value;
         if let Some((_, known)) = values.iter().find(|(known, _)| *known == address) {
             return known.clone();
         }
-        let converted = convert::to_engine(value);
+        let converted = convert::to_engine(value, &self.converted.carried);
         values.push((address, converted.clone()));
         converted
     }

@@ -42,8 +42,8 @@ impl Template {
     /// Finds all that is wrong at once.
     pub fn compile(value: &Value, sees: Sees) -> Result<Template, Vec<Finding>> {
         let depth = json::depth(value);
-        if depth > json::DEEPEST {
-            let refused = Refused::Invalid(json::too_deep(depth));
+        if depth > json::DEEPEST_DEFINITION {
+            let refused = Refused::Invalid(json::too_deep(depth, json::DEEPEST_DEFINITION));
             return Err(vec![Finding { pointer: String::new(), refused }]);
         }
         let mut findings = Vec::new();
@@ -58,7 +58,7 @@ impl Template {
         // Values that grow deeper with every round of a loop would one day not be readable any more.
         let depth = json::depth(&value);
         if depth > json::DEEPEST {
-            return Err(EvaluationError::runtime(json::too_deep(depth)));
+            return Err(EvaluationError::runtime(json::too_deep(depth, json::DEEPEST)));
         }
         Ok(value)
     }

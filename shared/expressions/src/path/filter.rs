@@ -1,7 +1,7 @@
-//! What a filter `[?(...)]` asks of one element.
+//! The condition `[?(...)]` on one element, as Jayway JsonPath 2.0.0 evaluates it.
 //!
-//! Comparison never converts: values of different types are unequal and unordered. A path of the filter that
-//! leads nowhere is undefined, which equals nothing, not even null.
+//! A literal is a text, whatever it looks like: against a number it is read as a number, against a boolean as a boolean.
+//! A path that leads nowhere makes its criterion false, `!=` included.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -9,30 +9,36 @@ use std::cmp::Ordering;
 use regex_lite::Regex;
 use serde_json::Value;
 
-use super::walk::{self, Hit, Walk};
-use super::{PathError, Step};
-use crate::number;
+use super::walk::{self, Hit, Stop, Walk};
+use super::{PathError, Steps};
+use crate::json;
+use crate::number::Numeric;
 
-/// A condition on one element.
+/// One of several sets of criteria, of which all hold. Asked from left to right.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Filter {
-    Any(Vec<Filter>),
-    All(Vec<Filter>),
-    Not(Box<Filter>),
-    /// `@.name`: there is such a value, null included.
-    Exists(Operand),
+pub(crate) struct Filter {
+    pub(super) any: Vec<Vec<Criterion>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Criterion {
+    /// There is a value, and it is not null; or the opposite is wanted. A path from `$` starts at the element, too.
+    Exists {
+        steps: Steps,
+        wanted: bool,
+    },
     Compare(Operand, Operator, Operand),
-    Matches(Operand, Pattern),
 }
 
 /// One side of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operand {
-    Literal(Value),
+    Text(String),
+    Pattern(Pattern),
     /// `@…`
-    Element(Vec<Step>),
+    Element(Steps),
     /// `$…`
-    Document(Vec<Step>),
+    Document(Steps),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,153 +49,178 @@ pub(crate) enum Operator {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
-    In,
-    NotIn,
-    SubsetOf,
-    AnyOf,
-    NoneOf,
-    AllIn,
-    Contains,
-    Size,
-    Empty,
+    Matches,
 }
 
 /// A compiled regular expression, which has to match the whole text. Equal if written equally.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
+    /// What stands between the slashes.
+    pub(super) source: String,
     pub(super) regex: Regex,
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.regex.as_str() == other.regex.as_str()
+        self.source == other.source
     }
 }
 
+/// A side of a comparison with its value.
+enum Side<'v> {
+    Null,
+    Text(Cow<'v, str>),
+    Number(Cow<'v, Value>),
+    Bool(bool),
+    /// An array or an object, which compare with nothing.
+    Container(Cow<'v, Value>),
+    Pattern(&'v Pattern),
+}
+
 impl Filter {
-    /// Recursion is as deep as the filter is nested, which its parser bounds.
-    pub(super) fn holds<'v>(&'v self, element: &'v Value, walk: &'v Walk<'v>) -> Result<bool, PathError> {
+    pub(super) fn holds<'v>(&'v self, element: &'v Value, walk: &'v Walk<'v>) -> Result<bool, Stop> {
+        for all in &self.any {
+            let mut holds = true;
+            for criterion in all {
+                holds = criterion.holds(element, walk)?;
+                if !holds {
+                    break;
+                }
+            }
+            if holds {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Criterion {
+    fn holds<'v>(&'v self, element: &'v Value, walk: &'v Walk<'v>) -> Result<bool, Stop> {
         match self {
-            Filter::Any(filters) => {
-                for filter in filters {
-                    if filter.holds(element, walk)? {
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
+            Criterion::Exists { steps, wanted } => {
+                Ok(matches!(read(element, steps, false, walk)?, Some(value) if !value.is_null()) == *wanted)
             }
-            Filter::All(filters) => {
-                for filter in filters {
-                    if !filter.holds(element, walk)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            }
-            Filter::Not(filter) => Ok(!filter.holds(element, walk)?),
-            Filter::Exists(operand) => Ok(operand.value(element, walk)?.is_some()),
-            Filter::Compare(left, operator, right) => {
-                let (left, right) = (left.value(element, walk)?, right.value(element, walk)?);
-                operator.compare(left.as_deref(), right.as_deref(), walk)
-            }
-            Filter::Matches(operand, pattern) => {
-                let value = operand.value(element, walk)?;
-                let Some(text) = value.as_deref().and_then(Value::as_str) else { return Ok(false) };
-                walk.spend(text.len().saturating_mul(pattern.regex.as_str().len() / 16))?;
-                Ok(pattern.regex.is_match(text))
+            Criterion::Compare(left, operator, right) => {
+                let Some(left) = left.side(element, walk)? else { return Ok(false) };
+                let Some(right) = right.side(element, walk)? else { return Ok(false) };
+                operator.compare(&left, &right, walk)
             }
         }
     }
 }
 
 impl Operand {
-    fn value<'v>(&'v self, element: &'v Value, walk: &'v Walk<'v>) -> Result<Option<Cow<'v, Value>>, PathError> {
-        let (from, steps) = match self {
-            Operand::Literal(value) => return Ok(Some(Cow::Borrowed(value))),
-            Operand::Element(steps) => (element, steps),
-            Operand::Document(steps) => (walk.document(), steps),
+    /// Its value; nothing where its path leads nowhere.
+    fn side<'v>(&'v self, element: &'v Value, walk: &'v Walk<'v>) -> Result<Option<Side<'v>>, Stop> {
+        let value = match self {
+            Operand::Text(text) => return Ok(Some(Side::Text(Cow::Borrowed(text)))),
+            Operand::Pattern(pattern) => return Ok(Some(Side::Pattern(pattern))),
+            Operand::Element(steps) => read(element, steps, false, walk)?,
+            Operand::Document(steps) => read(walk.document(), steps, true, walk)?,
         };
-        walk.spend(steps.len() + 1)?;
-        if !walk::are_definite(steps) {
-            return Ok(Some(Cow::Owned(walk.list(from, steps)?)));
-        }
-        Ok(match walk::reach(from, steps) {
-            Ok(Hit::Here(value)) => Some(Cow::Borrowed(value)),
-            Ok(Hit::Made(value)) => Some(Cow::Owned(value)),
-            Ok(Hit::PastTheEnd) | Err(_) => None,
-        })
+        Ok(value.map(|value| match value {
+            Cow::Borrowed(Value::String(text)) if json::number(text).is_none() => Side::Text(Cow::Borrowed(text)),
+            value => match &*value {
+                Value::Null => Side::Null,
+                Value::Bool(truth) => Side::Bool(*truth),
+                Value::Number(_) | Value::String(_) => Side::Number(value),
+                Value::Array(_) | Value::Object(_) => Side::Container(value),
+            },
+        }))
+    }
+}
+
+fn read<'v>(
+    from: &'v Value,
+    steps: &'v Steps,
+    starts_at_node: bool,
+    walk: &'v Walk<'v>,
+) -> Result<Option<Cow<'v, Value>>, Stop> {
+    walk.spend(steps.len() + 1)?;
+    match walk::reach(from, steps) {
+        Ok(Hit::Here(value)) => Ok(Some(Cow::Borrowed(value))),
+        Ok(Hit::Made(value)) => Ok(Some(Cow::Owned(value))),
+        Ok(Hit::PastTheEnd) => Ok(Some(Cow::Owned(Value::Null))),
+        Err(obstacle) => match obstacle.explain(from, steps, starts_at_node) {
+            error if error.is_not_found() => Ok(None),
+            error => Err(Stop::Failed(error)),
+        },
     }
 }
 
 impl Operator {
-    fn compare(self, left: Option<&Value>, right: Option<&Value>, walk: &Walk) -> Result<bool, PathError> {
-        let (Some(left), Some(right)) = (left, right) else {
-            // Undefined is unequal to everything.
-            return Ok(self == Operator::Unequal);
+    fn compare(self, left: &Side, right: &Side, walk: &Walk) -> Result<bool, Stop> {
+        let order = match self {
+            Operator::Matches => return matches(left, right, walk),
+            Operator::Equal | Operator::Unequal => order(right, left)?,
+            Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
+                if matches!(left, Side::Null) != matches!(right, Side::Null) {
+                    return Ok(false);
+                }
+                order(right, left)?
+            }
         };
-        let ordered = |wanted: &[Ordering]| Ok(order(left, right).is_some_and(|found| wanted.contains(&found)));
-        let lists = left.as_array().zip(right.as_array());
-        if let Some((left, right)) = lists {
-            walk.spend(left.len().saturating_mul(right.len()))?;
-        }
-        match self {
-            Operator::Equal => Ok(equal(left, right)),
-            Operator::Unequal => Ok(!equal(left, right)),
-            Operator::Less => ordered(&[Ordering::Less]),
-            Operator::LessOrEqual => ordered(&[Ordering::Less, Ordering::Equal]),
-            Operator::Greater => ordered(&[Ordering::Greater]),
-            Operator::GreaterOrEqual => ordered(&[Ordering::Greater, Ordering::Equal]),
-            Operator::In => contains(right, left, walk),
-            Operator::NotIn => contains(right, left, walk).map(|found| !found),
-            Operator::Contains => contains(left, right, walk),
-            Operator::SubsetOf => Ok(lists.is_some_and(|(left, right)| left.iter().all(|item| has(right, item)))),
-            Operator::AnyOf => Ok(lists.is_some_and(|(left, right)| left.iter().any(|item| has(right, item)))),
-            Operator::NoneOf => Ok(lists.is_some_and(|(left, right)| !left.iter().any(|item| has(right, item)))),
-            Operator::AllIn => Ok(lists.is_some_and(|(left, right)| right.iter().all(|item| has(left, item)))),
-            Operator::Size => Ok(size(left).is_some_and(|size| right.as_u64() == Some(size as u64))),
-            Operator::Empty => Ok(size(left).is_some_and(|size| right.as_bool() == Some(size == 0))),
-        }
+        Ok(order.is_some_and(|order| match self {
+            Operator::Equal => order.is_eq(),
+            Operator::Unequal => order.is_ne(),
+            Operator::Less => order.is_gt(),
+            Operator::LessOrEqual => order.is_ge(),
+            Operator::Greater => order.is_lt(),
+            Operator::GreaterOrEqual => order.is_le(),
+            Operator::Matches => false,
+        }))
     }
 }
 
-fn equal(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Number(left), Value::Number(right)) => number::compare(left, right) == Some(Ordering::Equal),
-        _ => left == right,
-    }
-}
-
-fn order(left: &Value, right: &Value) -> Option<Ordering> {
-    match (left, right) {
-        (Value::Number(left), Value::Number(right)) => number::compare(left, right),
-        (Value::String(left), Value::String(right)) => Some(left.encode_utf16().cmp(right.encode_utf16())),
+/// How two sides compare; nothing if they do not. Not symmetric: a text on the left is read as what is on the right.
+fn order(left: &Side, right: &Side) -> Result<Option<Ordering>, Stop> {
+    Ok(match (left, right) {
+        (left, right) if left.is_nullish() || right.is_nullish() => {
+            // What is null comes first.
+            Some(right.is_nullish().cmp(&left.is_nullish()))
+        }
+        (Side::Text(left), Side::Text(right)) => {
+            // Inside of a literal a quote is escaped.
+            let left = if left.contains('\'') { Cow::Owned(left.replace("\\'", "'")) } else { Cow::Borrowed(&**left) };
+            Some(json::compare_texts(&left, right))
+        }
+        (Side::Text(text), Side::Number(value)) => {
+            let number = Numeric::of_text(text).ok_or_else(|| Stop::Failed(PathError::NotANumber(text.to_string())))?;
+            Numeric::of(value).and_then(|value| number.compare(value))
+        }
+        (Side::Number(left), Side::Number(right)) => {
+            Numeric::of(left).zip(Numeric::of(right)).and_then(|(left, right)| left.compare(right))
+        }
+        (Side::Text(text), Side::Bool(truth)) => Some(text.eq_ignore_ascii_case("true").cmp(truth)),
+        (Side::Bool(left), Side::Bool(right)) => Some(left.cmp(right)),
         _ => None,
-    }
+    })
 }
 
-fn contains(list: &Value, item: &Value, walk: &Walk) -> Result<bool, PathError> {
-    match (list, item) {
-        (Value::Array(items), _) => {
-            walk.spend(items.len())?;
-            Ok(has(items, item))
+fn matches(left: &Side, right: &Side, walk: &Walk) -> Result<bool, Stop> {
+    let (pattern, target) = match (left, right) {
+        (Side::Pattern(pattern), target) | (target, Side::Pattern(pattern)) => (pattern, target),
+        _ => return Err(Stop::Failed(PathError::NotAPattern)),
+    };
+    let text = match target {
+        Side::Null => return Ok(false),
+        Side::Text(text) => Cow::Borrowed(&**text),
+        Side::Number(value) | Side::Container(value) => Cow::Owned(json::to_text(value)),
+        Side::Bool(truth) => Cow::Borrowed(if *truth { "true" } else { "false" }),
+        Side::Pattern(pattern) => Cow::Borrowed(&*pattern.source),
+    };
+    walk.spend(text.len().saturating_mul(pattern.regex.as_str().len() / 16))?;
+    Ok(pattern.regex.is_match(&text))
+}
+
+impl Side<'_> {
+    /// A text that says `null` is null.
+    fn is_nullish(&self) -> bool {
+        match self {
+            Side::Null => true,
+            Side::Text(text) => text == "null",
+            Side::Number(_) | Side::Bool(_) | Side::Container(_) | Side::Pattern(_) => false,
         }
-        (Value::String(text), Value::String(part)) => {
-            walk.spend(text.len())?;
-            Ok(text.contains(part.as_str()))
-        }
-        _ => Ok(false),
-    }
-}
-
-fn has(items: &[Value], wanted: &Value) -> bool {
-    items.iter().any(|item| equal(item, wanted))
-}
-
-fn size(value: &Value) -> Option<usize> {
-    match value {
-        Value::Array(items) => Some(items.len()),
-        Value::String(text) => Some(text.encode_utf16().count()),
-        Value::Object(object) => Some(object.len()),
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }

@@ -1,210 +1,214 @@
-//! From the text of a filter to its tree.
+//! From the text of a filter to its criteria, as Jayway JsonPath 2.0.0 compiles it.
 //!
-//! Nesting of parentheses, negations and filters within filters is bounded together, since reading the tree
-//! recurses. Regular expressions are compiled by an engine that is linear in the text; what it does not know
-//! (look-around, back references) is refused instead of guessed.
+//! The text is cut at every `&&` and `||`, quoted or not; parentheses around the pieces mean nothing. A piece is cut at
+//! the first place of the first operator of [`OPERATORS`] that stands in it anywhere. Each side is a path, a text in
+//! quotes, a pattern between slashes, or a text as it is. Regular expressions are compiled by an engine that is linear
+//! in the text; what it does not know (look-around, back references) is refused instead of guessed.
 
 use regex_lite::{Regex, RegexBuilder};
-use serde_json::Value;
 
-use super::filter::{Filter, Operand, Operator, Pattern};
+use super::filter::{Criterion, Filter, Operand, Operator, Pattern};
 use super::parser;
-use crate::cursor::Cursor;
 use crate::error::Invalid;
-use crate::json;
 
-/// Deepest nesting of a filter.
-const DEEPEST: usize = 32;
 /// Most bytes of a compiled regular expression.
 const LARGEST_REGEX: usize = 64 * 1024;
 
-const OPERATORS: [(&str, Operator); 19] = [
-    ("===", Operator::Equal),
-    ("!==", Operator::Unequal),
+/// In the order in which they are looked for.
+const OPERATORS: [(&str, Operator); 7] = [
     ("==", Operator::Equal),
-    ("!=", Operator::Unequal),
-    ("<=", Operator::LessOrEqual),
     (">=", Operator::GreaterOrEqual),
+    ("<=", Operator::LessOrEqual),
+    ("!=", Operator::Unequal),
     ("<", Operator::Less),
     (">", Operator::Greater),
-    ("in", Operator::In),
-    ("nin", Operator::NotIn),
-    ("subsetof", Operator::SubsetOf),
-    ("anyof", Operator::AnyOf),
-    ("noneof", Operator::NoneOf),
-    ("all", Operator::AllIn),
-    ("contains", Operator::Contains),
-    ("size", Operator::Size),
-    ("empty", Operator::Empty),
-    ("IN", Operator::In),
-    ("NIN", Operator::NotIn),
+    ("=~", Operator::Matches),
 ];
 
-/// Reads `(...)`, the cursor standing on the parenthesis.
-pub(super) fn parse(cursor: &mut Cursor, depth: usize) -> Result<Filter, Invalid> {
-    if !cursor.eat('(') {
-        return Err(Invalid::new("Filter must start with '[?(' and end with ')]'"));
-    }
-    let filter = parse_any(cursor, depth + 1)?;
-    cursor.skip_spaces();
-    if cursor.eat(')') { Ok(filter) } else { Err(unexpected(cursor)) }
-}
+const NOT_DEFINITE: &str = "the predicate path is not definite";
 
-fn parse_any(cursor: &mut Cursor, depth: usize) -> Result<Filter, Invalid> {
-    let mut filters = vec![parse_all(cursor, depth)?];
+/// Operators of later versions, which were accepted here before.
+const LATER_OPERATORS: [&str; 11] =
+    ["in", "nin", "IN", "NIN", "subsetof", "anyof", "noneof", "all", "contains", "size", "empty"];
+
+/// Reads `[?(...)]`; `text` is the bracket with all that is in it.
+pub(super) fn parse(text: &str) -> Result<Filter, Invalid> {
+    let malformed = || Invalid::new(format!("Filter must start with '[?(' and end with ')]'. {text}"));
+    let inside = balanced(text)?.strip_prefix('[').and_then(|text| text.strip_suffix(']')).ok_or_else(malformed)?;
+    let inside = inside.trim().strip_prefix('?').ok_or_else(malformed)?.trim();
+    let mut rest = inside.strip_prefix('(').and_then(|text| text.strip_suffix(')')).ok_or_else(malformed)?.trim();
+    let mut any = vec![Vec::new()];
     loop {
-        cursor.skip_spaces();
-        if !cursor.eat_text("||") {
-            break;
+        let end = rest.find("&&").into_iter().chain(rest.find("||")).min();
+        let (piece, behind) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, ""));
+        let criterion =
+            parse_criterion(bare(piece).ok_or_else(|| Invalid::new(format!("Invalid operators {inside}")))?)?;
+        if let Some(all) = any.last_mut() {
+            all.push(criterion);
         }
-        filters.push(parse_all(cursor, depth)?);
+        match behind.split_at_checked(2) {
+            Some(("||", behind)) => {
+                any.push(Vec::new());
+                rest = behind;
+            }
+            Some((_, behind)) => rest = behind,
+            None => break,
+        }
     }
-    Ok(if filters.len() == 1 { filters.remove(0) } else { Filter::Any(filters) })
+    // Jayway takes them from its stack: the last one is asked first.
+    any.reverse();
+    any.iter_mut().for_each(|all| all.reverse());
+    Ok(Filter { any })
 }
 
-fn parse_all(cursor: &mut Cursor, depth: usize) -> Result<Filter, Invalid> {
-    let mut filters = vec![parse_one(cursor, depth)?];
-    loop {
-        cursor.skip_spaces();
-        if !cursor.eat_text("&&") {
-            break;
+/// The bracket up to where it ends: quotes count here, although they did not when it was cut out of the path.
+fn balanced(text: &str) -> Result<&str, Invalid> {
+    let (mut parentheses, mut brackets, mut quoted, mut before) = (0i32, 0i32, false, ' ');
+    for (at, found) in text.char_indices() {
+        match found {
+            '\'' if before != '\\' => quoted = !quoted,
+            _ if quoted => {}
+            '(' => parentheses += 1,
+            ')' => parentheses -= 1,
+            '[' => brackets += 1,
+            ']' => {
+                brackets -= 1;
+                if parentheses == 0 {
+                    return match brackets {
+                        0 => Ok(text.get(..=at).unwrap_or(text)),
+                        _ => Err(Invalid::new("Filter brackets are not balanced")),
+                    };
+                }
+            }
+            _ => {}
         }
-        filters.push(parse_one(cursor, depth)?);
+        before = found;
     }
-    Ok(if filters.len() == 1 { filters.remove(0) } else { Filter::All(filters) })
+    Err(Invalid::new("Filter brackets are not balanced"))
 }
 
-fn parse_one(cursor: &mut Cursor, depth: usize) -> Result<Filter, Invalid> {
-    if depth > DEEPEST {
-        return Err(Invalid::new("Filter is nested too deeply"));
+/// A piece without the parentheses around it; nothing if that is all there is.
+fn bare(piece: &str) -> Option<&str> {
+    let piece = piece.trim();
+    let piece = piece.trim_start_matches(['[', '?', '(', ' ']).trim_end_matches([')', ' ']);
+    (!piece.is_empty()).then_some(piece)
+}
+
+fn parse_criterion(text: &str) -> Result<Criterion, Invalid> {
+    let found = OPERATORS.iter().find_map(|(sign, operator)| Some((text.split_once(sign)?, *operator)));
+    let Some(((left, right), operator)) = found else { return parse_existence(text.trim()) };
+    let left = left.trim();
+    // A negation before a comparison is no negation.
+    let left = parse_operand(left.strip_prefix('!').filter(|path| path.starts_with('@')).unwrap_or(left))?;
+    let right = right.trim();
+    if right.starts_with("!@") {
+        return Err(Invalid::new("Invalid negation! Can only be used for existence check e.g [?(!@.foo)]"));
     }
-    cursor.skip_spaces();
-    if cursor.eat('!') {
-        return Ok(Filter::Not(Box::new(parse_one(cursor, depth + 1)?)));
-    }
-    if cursor.peek() == Some('(') {
-        return parse(cursor, depth);
-    }
-    let left = parse_operand(cursor, depth)?;
-    cursor.skip_spaces();
-    if cursor.eat_text("=~") {
-        cursor.skip_spaces();
-        return Ok(Filter::Matches(left, parse_regex(cursor)?));
-    }
-    let Some(operator) = parse_operator(cursor) else {
-        return match left {
-            Operand::Literal(_) => Err(unexpected(cursor)),
-            Operand::Element(_) | Operand::Document(_) => Ok(Filter::Exists(left)),
-        };
+    Ok(Criterion::Compare(left, operator, parse_operand(right)?))
+}
+
+fn parse_existence(text: &str) -> Result<Criterion, Invalid> {
+    let (path, wanted) = match text.strip_prefix('!') {
+        Some(path) if path.starts_with('@') => (path, false),
+        _ => (text, true),
     };
-    cursor.skip_spaces();
-    let right = parse_operand(cursor, depth)?;
-    Ok(Filter::Compare(left, operator, right))
-}
-
-fn parse_operator(cursor: &mut Cursor) -> Option<Operator> {
-    OPERATORS.iter().find(|(text, _)| cursor.eat_text(text)).map(|(_, operator)| *operator)
-}
-
-fn parse_operand(cursor: &mut Cursor, depth: usize) -> Result<Operand, Invalid> {
-    match cursor.peek() {
-        Some(root @ ('@' | '$')) => {
-            let text = cursor
-                .take_path(|c| c.is_ascii_whitespace() || matches!(c, '<' | '>' | '=' | '!' | '~' | '&' | '|' | ','));
-            let mut inner = Cursor::new(text);
-            inner.next();
-            let (steps, function) = parser::parse_steps(&mut inner, depth + 1)?;
-            if function.is_some() {
-                return Err(Invalid::new("Functions are not supported inside of filters"));
-            }
-            Ok(if root == '@' { Operand::Element(steps) } else { Operand::Document(steps) })
-        }
-        Some('\'' | '"') => parser::parse_quoted(cursor).map(|text| Operand::Literal(Value::String(text))),
-        Some('[') => parse_list(cursor),
-        _ => {
-            let text = cursor.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.'));
-            match json::parse(text) {
-                Ok(value) => Ok(Operand::Literal(value)),
-                Err(_) => Err(unexpected(cursor)),
-            }
-        }
+    match parse_operand(path)? {
+        Operand::Element(steps) | Operand::Document(steps) => Ok(Criterion::Exists { steps, wanted }),
+        Operand::Text(_) | Operand::Pattern(_) => Err(Invalid::new(format!("CriteriaType {text} can not be parsed"))),
     }
 }
 
-/// A list of literals; Jayway takes single quotes in it.
-fn parse_list(cursor: &mut Cursor) -> Result<Operand, Invalid> {
-    cursor.eat('[');
-    let mut items = Vec::new();
-    loop {
-        cursor.skip_spaces();
-        if items.is_empty() && cursor.eat(']') {
-            break;
-        }
-        // A list in a list is not worth a recursion.
-        if cursor.peek() == Some('[') {
-            return Err(unexpected(cursor));
-        }
-        match parse_operand(cursor, DEEPEST)? {
-            Operand::Literal(value) => items.push(value),
-            Operand::Element(_) | Operand::Document(_) => return Err(unexpected(cursor)),
-        }
-        cursor.skip_spaces();
-        if cursor.eat(']') {
-            break;
-        }
-        if !cursor.eat(',') {
-            return Err(unexpected(cursor));
+fn parse_operand(text: &str) -> Result<Operand, Invalid> {
+    let steps = |path: &str| {
+        let steps = parser::parse_steps(path, nested)?;
+        if steps.are_definite() { Ok(steps) } else { Err(Invalid::new(NOT_DEFINITE)) }
+    };
+    if let Some(path) = text.strip_prefix('@') {
+        return steps(path).map(Operand::Element);
+    }
+    if let Some(path) = text.strip_prefix('$') {
+        return steps(path).map(Operand::Document);
+    }
+    // AWS: unverified: Jayway 2.0.0 knows no double quotes; they were taken here before.
+    for quote in ['\'', '"'] {
+        if let Some(inside) = text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote)) {
+            return Ok(Operand::Text(inside.to_owned()));
         }
     }
-    Ok(Operand::Literal(Value::Array(items)))
+    match text.strip_prefix('/').and_then(|behind| behind.strip_suffix('/').or(behind.strip_suffix("/i"))) {
+        Some(pattern) => {
+            let compiled = compile(pattern, text.ends_with('i'));
+            compiled
+                .map(Operand::Pattern)
+                .map_err(|problem| Invalid::new(format!("The pattern '{pattern}' is not supported: {problem}")))
+        }
+        None => Ok(Operand::Text(text.to_owned())),
+    }
 }
 
-/// `/pattern/flags`
-fn parse_regex(cursor: &mut Cursor) -> Result<Pattern, Invalid> {
-    if !cursor.eat('/') {
-        return Err(unexpected(cursor));
-    }
-    let start = cursor.position();
-    loop {
-        match cursor.peek() {
-            Some('/') => break,
-            Some('\\') => {
-                cursor.next();
-                cursor.next();
-            }
-            Some(_) => {
-                cursor.next();
-            }
-            None => return Err(Invalid::new("Pattern not closed. Expected /")),
-        }
-    }
-    let pattern = cursor.since(start).replace("\\/", "/");
-    cursor.eat('/');
-    let flags = cursor.take_while(|c| c.is_ascii_alphabetic());
-    compile(&pattern, flags)
-        .map(|regex| Pattern { regex })
-        .map_err(|problem| Invalid::new(format!("The pattern '{pattern}' is not supported: {problem}")))
+/// A filter in the path of a filter: no such path is definite, so that it is not worth a recursion.
+fn nested(_: &str) -> Result<Filter, Invalid> {
+    Err(Invalid::new(NOT_DEFINITE))
 }
 
-fn compile(pattern: &str, flags: &str) -> Result<Regex, String> {
-    if let Some(flag) = flags.chars().find(|flag| !"ims".contains(*flag)) {
-        return Err(format!("flag '{flag}'"));
-    }
+fn compile(pattern: &str, ignore_case: bool) -> Result<Pattern, String> {
     let build = |pattern: &str| {
         RegexBuilder::new(pattern)
-            .case_insensitive(flags.contains('i'))
-            .multi_line(flags.contains('m'))
-            .dot_matches_new_line(flags.contains('s'))
+            .case_insensitive(ignore_case)
             .size_limit(LARGEST_REGEX)
             .nest_limit(32)
             .build()
             .map_err(|problem| problem.to_string())
     };
     // On its own first: an unbalanced pattern could become balanced by what is put around it.
-    build(pattern)?;
-    build(&format!("\\A(?:{pattern})\\z"))
+    let _alone: Regex = build(pattern)?;
+    build(&format!("\\A(?:{pattern})\\z")).map(|regex| Pattern { source: pattern.to_owned(), regex })
 }
 
-fn unexpected(cursor: &Cursor) -> Invalid {
-    Invalid::new(format!("Failed to parse filter at position {}", cursor.position()))
+/// Whether a path that 2.0.0 refuses was accepted by a later version's rules, which this crate followed before.
+///
+/// Definitions that hold such a path are stored, so it compiles and fails when it is read.
+pub(super) fn was_accepted(text: &str) -> bool {
+    let (mut brackets, mut parentheses, mut quote) = (0i32, 0i32, None);
+    // Everything outside of quotes, and whether what is in quotes looks like an operator or a bracket.
+    let (mut unquoted, mut quoted, mut strange) = (String::new(), String::new(), false);
+    for found in text.chars() {
+        match quote {
+            Some(open) if found == open => {
+                quote = None;
+                strange |= quoted.contains(['[', ']', '(', ')', '<', '>', '=', '&', '|']);
+                quoted.clear();
+            }
+            Some(_) => quoted.push(found),
+            None => match found {
+                '\'' | '"' => quote = Some(found),
+                '[' => brackets += 1,
+                ']' => brackets -= 1,
+                '(' => parentheses += 1,
+                ')' => parentheses -= 1,
+                _ => {}
+            },
+        }
+        if quote.is_none() {
+            unquoted.push(found);
+        }
+    }
+    if brackets != 0 || parentheses != 0 || quote.is_some() || unquoted.ends_with('.') {
+        return false;
+    }
+    let signs = ["==", "!=", "<", ">", "&&", "||"];
+    let cut_pattern =
+        unquoted.split_once("=~").is_some_and(|(_, pattern)| signs.iter().any(|sign| pattern.contains(sign)));
+    let mut words = unquoted.split(|c: char| !c.is_alphanumeric());
+    let filters = unquoted.matches("[?(").count();
+    unquoted.contains("[ *")
+        || unquoted.contains("* ]")
+        || (filters > 0
+            && (strange
+                || cut_pattern
+                || filters > 1
+                || unquoted.contains("!==")
+                || unquoted.contains(['*', ':'])
+                || unquoted.contains("..")
+                || words.any(|word| LATER_OPERATORS.contains(&word))))
 }

@@ -1,11 +1,9 @@
-//! Why a path could not be read, in Jayway's words.
+//! Why a path could not be read, in the words of Jayway JsonPath 2.0.0.
 //!
 //! The places are written the way Jayway writes them, `$['a'][0]`. Deliberately absent: the frame AWS puts
 //! around the text, which depends on the field the path stands in.
 
 use std::fmt;
-
-use serde_json::Value;
 
 use super::Step;
 
@@ -21,29 +19,61 @@ pub enum PathError {
         place: String,
     },
     /// A name applied to something that is not an object.
-    NotAnObject {
+    NoProperty {
         property: String,
         place: String,
-        class: &'static str,
     },
-    /// An index applied to something that is not an array.
+    /// An index or a slice, with what follows it, applied to something that is not an array.
     NotAnArray {
-        index: i64,
+        steps: String,
         found: String,
     },
-    /// An index applied where an earlier index was past the end.
+    /// A filter, with what follows it, applied to something that is neither an array nor an object.
+    Primitive {
+        steps: String,
+        found: String,
+    },
+    /// Several names before the end of the path.
+    SeveralProperties {
+        place: String,
+    },
+    /// An index applied to null or behind an index past the end.
     Null {
         place: String,
     },
+    /// A filter compares a number with a text that is none.
+    NotANumber(String),
+    /// A filter matches with something that is not a regular expression.
+    NotAPattern,
     VariableNotFound {
         name: String,
     },
-    /// A function that has nothing to work on.
-    Function {
-        message: &'static str,
+    /// The path does not compile; only one that was stored before this was known comes here.
+    Invalid {
+        message: String,
     },
     /// More places than a payload can have: the path multiplies the document.
     TooMuch,
+}
+
+impl PathError {
+    /// Whether Jayway tells this as "not found", which an indefinite path and a filter pass over.
+    pub(super) fn is_not_found(&self) -> bool {
+        match self {
+            PathError::NoResults { .. }
+            | PathError::MissingProperty { .. }
+            | PathError::NoProperty { .. }
+            | PathError::Null { .. } => true,
+            PathError::NotAnArray { .. }
+            | PathError::Primitive { .. }
+            | PathError::SeveralProperties { .. }
+            | PathError::NotANumber(_)
+            | PathError::NotAPattern
+            | PathError::VariableNotFound { .. }
+            | PathError::Invalid { .. }
+            | PathError::TooMuch => false,
+        }
+    }
 }
 
 impl fmt::Display for PathError {
@@ -51,20 +81,33 @@ impl fmt::Display for PathError {
         match self {
             PathError::NoResults { place } => write!(out, "No results for path: {place}"),
             PathError::MissingProperty { place } => write!(out, "Missing property in path {place}"),
-            // AWS: unverified: the class names follow from the provider its behaviour for indices implies.
-            PathError::NotAnObject { property, place, class } => write!(
-                out,
-                "Expected to find an object with property ['{property}'] in path {place} but found '{class}'. This is \
-                 not a json object according to the JsonProvider: \
-                 'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'."
-            ),
-            PathError::NotAnArray { index, found } => {
-                write!(out, "Filter: [{index}] can only be applied to arrays. Current context is: {found}")
+            PathError::NoProperty { property, place } => {
+                write!(out, "Property {property} not found in path {place}")
+            }
+            PathError::NotAnArray { steps, found } => {
+                write!(out, "Filter: {steps} can only be applied to arrays. Current context is: {found}")
+            }
+            PathError::Primitive { steps, found } => {
+                write!(out, "Filter: {steps} can not be applied to primitives. Current context is: {found}")
+            }
+            PathError::SeveralProperties { place } => {
+                write!(out, "Multi properties can only be used as path leafs: {place}")
             }
             PathError::Null { place } => write!(out, "The path {place} is null"),
+            // AWS: unverified: what Java's BigDecimal says.
+            PathError::NotANumber(text) => match text.chars().next() {
+                Some(first) => write!(
+                    out,
+                    "Character {first} is neither a decimal digit number, decimal point, nor \"e\" notation exponential \
+                     mark."
+                ),
+                None => out.write_str("Index 0 out of bounds for length 0"),
+            },
+            // AWS: unverified: what Java says of the cast.
+            PathError::NotAPattern => out.write_str("java.lang.String cannot be cast to java.util.regex.Pattern"),
             // AWS: unverified.
             PathError::VariableNotFound { name } => write!(out, "Variable not found: ${name}"),
-            PathError::Function { message } => out.write_str(message),
+            PathError::Invalid { message } => out.write_str(message),
             // AWS: unverified: Jayway has no such bound, the service must have one.
             PathError::TooMuch => out.write_str("The path selects too many values"),
         }
@@ -73,14 +116,15 @@ impl fmt::Display for PathError {
 
 impl std::error::Error for PathError {}
 
-/// The place the first steps of a path lead to.
-pub(super) fn place(steps: &[Step]) -> String {
-    let mut text = String::from("$");
+/// Steps as Jayway shows them.
+pub(super) fn fragments(steps: &[Step]) -> String {
+    let mut text = String::new();
     for step in steps {
         match step {
-            Step::Property(name) => text.push_str(&format!("['{name}']")),
-            Step::Properties(names) => text.push_str(&format!("['{}']", names.join("','"))),
+            Step::Property(name) => text.push_str(&properties(std::slice::from_ref(name))),
+            Step::Properties(names) => text.push_str(&properties(names)),
             Step::Index(index) => text.push_str(&format!("[{index}]")),
+            Step::FromEnd(distance) => text.push_str(&format!("[@.size(){distance}]")),
             Step::Indices(indices) => {
                 let all: Vec<String> = indices.iter().map(i64::to_string).collect();
                 text.push_str(&format!("[{}]", all.join(",")));
@@ -97,19 +141,8 @@ pub(super) fn place(steps: &[Step]) -> String {
     text
 }
 
-/// The class of a value in AWS's Java front end.
-pub(super) fn class(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "com.fasterxml.jackson.databind.node.NullNode",
-        Value::Bool(_) => "com.fasterxml.jackson.databind.node.BooleanNode",
-        Value::String(_) => "com.fasterxml.jackson.databind.node.TextNode",
-        Value::Array(_) => "com.fasterxml.jackson.databind.node.ArrayNode",
-        Value::Object(_) => "com.fasterxml.jackson.databind.node.ObjectNode",
-        Value::Number(number) => match number.as_i64() {
-            Some(whole) if i32::try_from(whole).is_ok() => "com.fasterxml.jackson.databind.node.IntNode",
-            Some(_) => "com.fasterxml.jackson.databind.node.LongNode",
-            None if number.is_u64() => "com.fasterxml.jackson.databind.node.BigIntegerNode",
-            None => "com.fasterxml.jackson.databind.node.DoubleNode",
-        },
-    }
+/// `['a', 'b']`
+pub(super) fn properties(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+    format!("[{}]", quoted.join(", "))
 }

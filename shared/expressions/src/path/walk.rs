@@ -1,52 +1,52 @@
-//! Following the steps of a path through a document.
+//! Following the steps of a path through a document, as Jayway JsonPath 2.0.0 does.
 //!
-//! Definite paths walk straight down. All others go step by step over the list of places reached so far, which
-//! keeps document order and needs no recursion. What cannot be followed is an error on a definite path and simply
-//! nothing on any other.
+//! Definite paths walk straight down. All others go depth first, each element with all the steps behind it, because
+//! that decides what is found before something is missing: Jayway gives up the whole path where a name is missing, but
+//! a wildcard over an array only the element, and what was found before stays. A path that is given up altogether finds
+//! nothing.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use serde_json::{Map, Value};
 
 use super::problem::{self, PathError};
-use super::{Filter, Step};
+use super::{Step, Steps};
+use crate::json;
 
-/// What a path leads to.
+/// The end of a definite path.
 pub(super) enum Hit<'v> {
     Here(&'v Value),
     Made(Value),
     PastTheEnd,
 }
 
-impl Hit<'_> {
-    pub(super) fn value(&self) -> &Value {
-        match self {
-            Hit::Here(value) => value,
-            Hit::Made(value) => value,
-            Hit::PastTheEnd => &Value::Null,
-        }
-    }
+/// Why an indefinite path goes no further.
+pub(super) enum Stop {
+    /// Jayway says "not found".
+    NotFound,
+    Failed(PathError),
 }
 
 /// One reading of one path: the document filters see as `$`, and how much work is left.
 pub(super) struct Walk<'v> {
     document: &'v Value,
     left: Cell<usize>,
+    found: RefCell<Vec<Value>>,
 }
 
 /// Places looked at and bytes answered by one reading. A payload has 262,144 bytes; only paths that multiply the
 /// document (`$..*..*`) come near.
 const MOST_WORK: usize = 8_000_000;
+/// The most steps of one path that have more than one way on, each taken inside of the one before.
+const MOST_BRANCHES: usize = 200;
 
-/// Whether the steps lead to at most one place.
-pub(super) fn are_definite(steps: &[Step]) -> bool {
-    let last = steps.len().saturating_sub(1);
-    steps.iter().enumerate().all(|(at, step)| match step {
-        Step::Property(_) | Step::Index(_) => true,
-        // Merged into one object at the end, so Jayway counts it as definite there.
-        Step::Properties(_) => at == last,
-        Step::Indices(_) | Step::Slice { .. } | Step::Wildcard | Step::Filter(_) | Step::Scan => false,
-    })
+/// A value on the way and how Jayway has come by it.
+#[derive(Clone, Copy)]
+struct Place<'v> {
+    /// Nothing is an index past the end.
+    value: Option<&'v Value>,
+    /// Reached by an index: Jayway holds a node of Jackson there, and a value of Java everywhere else.
+    is_node: bool,
 }
 
 /// Follows definite steps.
@@ -56,8 +56,11 @@ pub(super) fn reach<'v>(from: &'v Value, steps: &[Step]) -> Result<Hit<'v>, Obst
         let obstacle = Obstacle { at, here };
         here = match (step, here) {
             (Step::Property(name), Some(Value::Object(object))) => Some(object.get(name).ok_or(obstacle)?),
-            (Step::Properties(names), Some(Value::Object(object))) => return Ok(Hit::Made(merged(object, names))),
             (Step::Index(index), Some(Value::Array(items))) => element(items, *index),
+            (Step::FromEnd(distance), Some(Value::Array(items))) => from_end(items, *distance),
+            (Step::Properties(names), Some(Value::Object(object))) if at + 1 == steps.len() => {
+                return Ok(Hit::Made(merged(object, names)));
+            }
             _ => return Err(obstacle),
         };
     }
@@ -76,169 +79,287 @@ impl Obstacle<'_> {
         self.at
     }
 
-    /// In Jayway's words; apart from walking because it is not cheap and often not needed.
-    pub(super) fn explain(&self, steps: &[Step]) -> PathError {
-        let place = |taken: usize| problem::place(steps.get(..taken).unwrap_or(steps));
-        let not_an_object = |property: String| PathError::NotAnObject {
-            property,
-            place: place(self.at),
-            class: self.here.map_or("null", problem::class),
+    /// In Jayway's words; apart from walking because it is not cheap and often not needed. `from` is where the steps
+    /// start; whether that is a node of Jackson, or a value of Java, shows.
+    pub(super) fn explain(&self, from: &Value, steps: &[Step], starts_at_node: bool) -> PathError {
+        let place = |taken: usize| place_of(from, steps.get(..taken).unwrap_or(steps));
+        let before = self.at.checked_sub(1).and_then(|before| steps.get(before));
+        let names = match steps.get(self.at) {
+            Some(Step::Property(name)) => std::slice::from_ref(name),
+            Some(Step::Properties(names)) => names.as_slice(),
+            _ => {
+                let is_node = before.map_or(starts_at_node, |step| !is_name(step));
+                let error = not_an_array(steps.get(self.at..).unwrap_or_default(), Place { value: self.here, is_node });
+                return error.unwrap_or_else(|| PathError::Null { place: place(self.at) });
+            }
         };
-        match (steps.get(self.at), self.here) {
+        match self.here {
             // AWS: `No results for path: $['X']` at the end, `Missing property in path $['no']` before it (recorded).
-            (Some(Step::Property(_)), Some(Value::Object(_))) if self.at + 1 < steps.len() => {
+            Some(Value::Object(_)) if names.len() != 1 => PathError::SeveralProperties { place: place(self.at + 1) },
+            Some(Value::Object(_)) if self.at + 1 < steps.len() => {
                 PathError::MissingProperty { place: place(self.at + 1) }
             }
-            (Some(Step::Property(name)), here) if !here.is_some_and(Value::is_object) => not_an_object(name.clone()),
-            (Some(Step::Properties(names)), _) => not_an_object(names.join("', '")),
-            (Some(Step::Index(_)), None) => PathError::Null { place: place(self.at) },
-            (Some(Step::Index(index)), Some(value)) => {
-                PathError::NotAnArray { index: *index, found: value.to_string() }
-            }
-            _ => PathError::NoResults { place: place(self.at + 1) },
+            Some(Value::Object(_)) => PathError::NoResults { place: place(self.at + 1) },
+            _ => PathError::NoProperty { property: problem::properties(names), place: place(self.at) },
         }
+    }
+}
+
+/// The place that definite steps lead to: what counts from the end stands there as it counts from the start.
+fn place_of(from: &Value, steps: &[Step]) -> String {
+    let mut here = Some(from);
+    let mut place = String::from("$");
+    for step in steps {
+        let counted = match (step, here) {
+            (Step::FromEnd(distance), Some(Value::Array(items))) => {
+                i64::try_from(items.len()).ok().and_then(|length| length.checked_add(*distance))
+            }
+            _ => None,
+        };
+        let step = &counted.map_or_else(|| step.clone(), Step::Index);
+        place.push_str(&problem::fragments(std::slice::from_ref(step)));
+        here = match (step, here) {
+            (Step::Property(name), Some(Value::Object(object))) => object.get(name),
+            (Step::Index(index), Some(Value::Array(items))) => element(items, *index),
+            _ => None,
+        };
+    }
+    place
+}
+
+fn is_name(step: &Step) -> bool {
+    matches!(step, Step::Property(_) | Step::Properties(_))
+}
+
+/// The error of an index or slice that does not meet an array; nothing if it meets Java's null, which is "not found".
+fn not_an_array(steps: &[Step], place: Place<'_>) -> Option<PathError> {
+    let steps = || problem::fragments(steps);
+    match place.value {
+        None => None,
+        Some(Value::Null) if !place.is_node => None,
+        Some(value) => Some(PathError::NotAnArray { steps: steps(), found: shown(value, place.is_node) }),
+    }
+}
+
+/// A value in an error: a text of Java has no quotes.
+fn shown(value: &Value, is_node: bool) -> String {
+    match json::string(value) {
+        Some(text) if !is_node && !json::is_marked(text) => text.to_owned(),
+        _ => json::to_text(value),
     }
 }
 
 impl<'v> Walk<'v> {
     pub(super) fn new(document: &'v Value) -> Self {
-        Walk { document, left: Cell::new(MOST_WORK) }
+        Walk { document, left: Cell::new(MOST_WORK), found: RefCell::new(Vec::new()) }
     }
 
     pub(super) fn document(&self) -> &'v Value {
         self.document
     }
 
-    pub(super) fn spend(&self, work: usize) -> Result<(), PathError> {
-        let left = self.left.get().checked_sub(work).ok_or(PathError::TooMuch)?;
+    pub(super) fn spend(&self, work: usize) -> Result<(), Stop> {
+        let left = self.left.get().checked_sub(work).ok_or(Stop::Failed(PathError::TooMuch))?;
         self.left.set(left);
         Ok(())
     }
 
     /// Follows any steps and answers the list of what they lead to.
-    pub(super) fn list(&self, from: &'v Value, steps: &[Step]) -> Result<Value, PathError> {
-        let (merge, steps) = match steps.split_last() {
-            Some((Step::Properties(names), before)) if !before.ends_with(&[Step::Scan]) => (Some(names), before),
-            _ => (None, steps),
-        };
-        let places = self.places(from, steps)?;
-        let mut answer = Vec::with_capacity(places.len());
-        for place in places {
-            let value = match (merge, place) {
-                (None, value) => {
-                    self.spend_on(value)?;
-                    value.clone()
-                }
-                (Some(names), Value::Object(object)) => {
-                    self.spend_on(place)?;
-                    merged(object, names)
-                }
-                (Some(_), _) => continue,
-            };
-            answer.push(value);
+    pub(super) fn list(&'v self, steps: &'v Steps) -> Result<Value, PathError> {
+        let start = Place { value: Some(self.document), is_node: true };
+        match self.follow(start, steps, 0, 0) {
+            Ok(()) => Ok(Value::Array(self.found.take())),
+            // AWS: a definite path would fail here (recorded); an indefinite one finds nothing.
+            Err(Stop::NotFound) => Ok(Value::Array(Vec::new())),
+            Err(Stop::Failed(error)) => Err(error),
         }
-        Ok(Value::Array(answer))
     }
 
-    /// The places any steps lead to, in document order.
-    pub(super) fn places(&self, from: &'v Value, steps: &[Step]) -> Result<Vec<&'v Value>, PathError> {
-        let mut places = vec![from];
-        let mut scanning = false;
-        for step in steps {
-            if *step == Step::Scan {
-                scanning = true;
-                continue;
-            }
-            let mut next = Vec::new();
-            for place in places {
-                if scanning {
-                    self.scan(place, step, &mut next)?;
-                } else {
-                    self.apply(place, step, &mut next)?;
-                }
-            }
-            scanning = false;
-            places = next;
+    /// Takes the steps from `at` on. Recursion is as deep as there are steps with several ways on, and bounded.
+    fn follow(&'v self, mut place: Place<'v>, steps: &'v Steps, mut at: usize, branches: usize) -> Result<(), Stop> {
+        if branches > MOST_BRANCHES {
+            return Err(Stop::Failed(PathError::TooMuch));
         }
-        Ok(places)
-    }
-
-    /// Applies a step to a place and to every container below it, parents first.
-    fn scan(&self, from: &'v Value, step: &Step, next: &mut Vec<&'v Value>) -> Result<(), PathError> {
-        let mut waiting = vec![from];
-        while let Some(place) = waiting.pop() {
+        loop {
             self.spend(1)?;
-            match (step, place) {
-                // Filters pick the objects they hold for; their elements are visited anyway.
-                (Step::Filter(_), Value::Array(_)) => {}
-                _ => self.apply(place, step, next)?,
-            }
-            match place {
-                Value::Array(items) => waiting.extend(items.iter().rev().filter(|v| is_container(v))),
-                Value::Object(object) => {
-                    let from = waiting.len();
-                    waiting.extend(object.values().filter(|v| is_container(v)));
-                    if let Some(added) = waiting.get_mut(from..) {
-                        added.reverse();
+            let Some(step) = steps.get(at) else { return self.add(place) };
+            let is_last = at + 1 == steps.len();
+            place = match (step, place.value) {
+                (Step::Property(name), Some(Value::Object(object))) => match object.get(name) {
+                    Some(value) => Place { value: Some(value), is_node: false },
+                    // Jayway's question whether all is definite looks from the step before to the end of the path.
+                    None if is_last || at > steps.definite_from => return Err(Stop::NotFound),
+                    None => return Ok(()),
+                },
+                (Step::Properties(names), Some(value @ Value::Object(object))) => {
+                    if !is_last {
+                        let place = self.locate(value) + &problem::properties(names);
+                        return Err(Stop::Failed(PathError::SeveralProperties { place }));
+                    }
+                    self.pay(value)?;
+                    self.found.borrow_mut().push(merged(object, names));
+                    return Ok(());
+                }
+                (Step::Property(_) | Step::Properties(_), _) => return Err(Stop::NotFound),
+                (Step::Index(index), Some(Value::Array(items))) => node(element(items, *index)),
+                (Step::FromEnd(distance), Some(Value::Array(items))) => node(from_end(items, *distance)),
+                (Step::Filter(filter), Some(value @ Value::Object(_))) => {
+                    if !filter.holds(value, self)? {
+                        return Ok(());
+                    }
+                    place
+                }
+                _ => return self.branch(step, place, steps, at, branches + 1),
+            };
+            at += 1;
+        }
+    }
+
+    /// Takes a step that has several ways on, each with all the steps behind it.
+    fn branch(
+        &'v self,
+        step: &'v Step,
+        place: Place<'v>,
+        steps: &'v Steps,
+        at: usize,
+        branches: usize,
+    ) -> Result<(), Stop> {
+        let follow = |place| self.follow(place, steps, at + 1, branches);
+        match (step, place.value) {
+            (Step::Wildcard, Some(Value::Array(items))) => {
+                for item in items {
+                    match follow(node(Some(item))) {
+                        Ok(()) | Err(Stop::NotFound) => {}
+                        Err(stop) => return Err(stop),
                     }
                 }
-                _ => {}
+            }
+            (Step::Wildcard, Some(Value::Object(object))) => {
+                for value in object.values() {
+                    follow(Place { value: Some(value), is_node: false })?;
+                }
+            }
+            (Step::Wildcard, _) => {}
+            (Step::Filter(filter), Some(Value::Array(items))) => {
+                for item in items {
+                    self.spend(1)?;
+                    if filter.holds(item, self)? {
+                        follow(node(Some(item)))?;
+                    }
+                }
+            }
+            (Step::Filter(_), value) => {
+                let found = value.map_or_else(|| "null".to_owned(), |value| shown(value, place.is_node));
+                let steps = problem::fragments(steps.get(at..).unwrap_or_default());
+                return Err(Stop::Failed(PathError::Primitive { steps, found }));
+            }
+            (Step::Indices(indices), Some(Value::Array(items))) => {
+                for index in indices {
+                    follow(node(element(items, *index)))?;
+                }
+            }
+            (Step::Slice { from, to }, Some(Value::Array(items))) => {
+                for index in slice(items, *from, *to) {
+                    follow(node(element(items, index)))?;
+                }
+            }
+            (Step::Scan, Some(value)) => return self.scan(value, steps, at + 1, branches),
+            (Step::Scan, None) => {}
+            (_, _) => {
+                let error = not_an_array(steps.get(at..).unwrap_or_default(), place);
+                return Err(error.map_or(Stop::NotFound, Stop::Failed));
             }
         }
         Ok(())
     }
 
-    fn apply(&self, place: &'v Value, step: &Step, next: &mut Vec<&'v Value>) -> Result<(), PathError> {
-        let before = next.len();
-        match (step, place) {
-            (Step::Property(name), Value::Object(object)) => next.extend(object.get(name)),
-            (Step::Properties(names), Value::Object(object)) => {
-                next.extend(names.iter().filter_map(|name| object.get(name)));
-            }
-            (Step::Index(index), Value::Array(items)) => next.extend(element(items, *index)),
-            // AWS: unverified: Jayway over Jackson may answer null for an index past the end in a list of indices.
-            (Step::Indices(indices), Value::Array(items)) => {
-                next.extend(indices.iter().filter_map(|index| element(items, *index)));
-            }
-            (Step::Slice { from, to }, Value::Array(items)) => next.extend(slice(items, *from, *to)),
-            (Step::Wildcard, Value::Array(items)) => next.extend(items),
-            (Step::Wildcard, Value::Object(object)) => next.extend(object.values()),
-            (Step::Filter(filter), Value::Array(_) | Value::Object(_)) => {
-                // A filter on an object asks the object itself.
-                let candidates = place.as_array().map_or(std::slice::from_ref(place), Vec::as_slice);
-                for candidate in candidates {
-                    if self.accepts(filter, candidate)? {
-                        next.push(candidate);
+    /// Takes the steps from `at` on here and from every container below, parents first.
+    fn scan(&'v self, from: &'v Value, steps: &'v Steps, at: usize, branches: usize) -> Result<(), Stop> {
+        let Some(step) = steps.get(at) else { return Ok(()) };
+        let is_last = at + 1 == steps.len();
+        let mut waiting = vec![from];
+        while let Some(value) = waiting.pop() {
+            self.spend(1)?;
+            match value {
+                Value::Object(object) => {
+                    if self.takes(step, value)? {
+                        self.follow(Place { value: Some(value), is_node: false }, steps, at, branches)?;
                     }
+                    let from = waiting.len();
+                    waiting.extend(object.values().filter(|below| is_container(below)));
+                    waiting.get_mut(from..).unwrap_or_default().reverse();
                 }
+                Value::Array(items) => {
+                    if self.takes(step, value)? {
+                        if is_last {
+                            self.follow(Place { value: Some(value), is_node: false }, steps, at, branches)?;
+                        } else {
+                            // Jayway goes on with every element then, whatever the step says.
+                            for item in items {
+                                let place = Place { value: Some(item), is_node: false };
+                                self.follow(place, steps, at + 1, branches)?;
+                            }
+                        }
+                    }
+                    waiting.extend(items.iter().rev().filter(|below| is_container(below)));
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
             }
-            _ => {}
         }
-        self.spend(next.len().saturating_sub(before) + 1)
+        Ok(())
     }
 
-    fn accepts(&self, filter: &Filter, item: &'v Value) -> Result<bool, PathError> {
-        self.spend(1)?;
-        filter.holds(item, self)
+    /// Whether a scan takes a step from this container.
+    fn takes(&'v self, step: &'v Step, value: &'v Value) -> Result<bool, Stop> {
+        match step {
+            Step::Property(name) => Ok(value.as_object().is_some_and(|object| object.contains_key(name))),
+            Step::Properties(names) => {
+                Ok(value.as_object().is_some_and(|object| names.iter().all(|name| object.contains_key(name))))
+            }
+            Step::Index(_) | Step::FromEnd(_) | Step::Indices(_) | Step::Slice { .. } => Ok(value.is_array()),
+            Step::Wildcard => Ok(true),
+            Step::Filter(filter) => filter.holds(value, self),
+            Step::Scan => Ok(false),
+        }
+    }
+
+    fn add(&self, place: Place<'v>) -> Result<(), Stop> {
+        let value = place.value.unwrap_or(&Value::Null);
+        self.pay(value)?;
+        self.found.borrow_mut().push(json::copy(value));
+        Ok(())
     }
 
     /// Pays for a copy of a value before it is made.
-    fn spend_on(&self, value: &Value) -> Result<(), PathError> {
-        let mut waiting = vec![value];
-        while let Some(value) = waiting.pop() {
-            self.spend(match value {
-                Value::String(text) => text.len() + 2,
-                Value::Object(object) => object.keys().map(|key| key.len() + 4).sum::<usize>() + 2,
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => 4,
-            })?;
+    fn pay(&self, value: &Value) -> Result<(), Stop> {
+        self.spend(json::weight(value, self.left.get()))
+    }
+
+    /// Where a value of the document stands. It is looked for, because only one error tells it.
+    fn locate(&self, wanted: &Value) -> String {
+        let mut waiting = vec![(self.document, String::from("$"))];
+        while let Some((value, place)) = waiting.pop() {
+            if std::ptr::eq(value, wanted) {
+                return place;
+            }
             match value {
-                Value::Array(items) => waiting.extend(items),
-                Value::Object(object) => waiting.extend(object.values()),
-                _ => {}
+                Value::Array(items) => {
+                    let below = items.iter().enumerate().filter(|(_, item)| is_container(item));
+                    waiting.extend(below.map(|(index, item)| (item, format!("{place}[{index}]"))));
+                }
+                Value::Object(object) => {
+                    let below = object.iter().filter(|(_, value)| is_container(value));
+                    waiting.extend(below.map(|(name, value)| (value, format!("{place}['{name}']"))));
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
             }
         }
-        Ok(())
+        String::from("$")
     }
+}
+
+fn node(value: Option<&Value>) -> Place<'_> {
+    Place { value, is_node: true }
 }
 
 fn is_container(value: &Value) -> bool {
@@ -246,26 +367,27 @@ fn is_container(value: &Value) -> bool {
 }
 
 fn merged(object: &Map<String, Value>, names: &[String]) -> Value {
-    let present = names.iter().filter_map(|name| Some((name.clone(), object.get(name)?.clone())));
+    let present = names.iter().filter_map(|name| Some((name.clone(), json::copy(object.get(name)?))));
     Value::Object(present.collect())
 }
 
+/// The element at an index; a negative index is before the start, where Jackson has nothing.
 fn element(items: &[Value], index: i64) -> Option<&Value> {
-    let length = i64::try_from(items.len()).ok()?;
-    let at = if index < 0 { length + index } else { index };
-    items.get(usize::try_from(at).ok()?)
+    items.get(usize::try_from(index).ok()?)
 }
 
-/// The elements of a slice, with Jayway's three forms.
-fn slice(items: &[Value], from: Option<i64>, to: Option<i64>) -> impl Iterator<Item = &Value> {
+fn from_end(items: &[Value], distance: i64) -> Option<&Value> {
+    element(items, i64::try_from(items.len()).ok()?.checked_add(distance)?)
+}
+
+/// The indices of a slice: with both ends they are as written, but not behind the last element.
+fn slice(items: &[Value], from: Option<i64>, to: Option<i64>) -> std::ops::Range<i64> {
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
-    let from_end = |index: i64| if index < 0 { (length + index).max(0) } else { index };
-    let range = match (from, to) {
-        (Some(from), None) => from_end(from)..length,
-        (None, to) => 0..from_end(to.unwrap_or(length)).min(length),
-        // With both ends Jayway compares them as written and counts each index from its own end: on four elements
-        // `[-2:1]` is the last two and the first.
-        (Some(from), Some(to)) => from.max(-length)..to.min(length),
-    };
-    range.filter_map(|index| element(items, index))
+    let counted = |index: i64| if index < 0 { length.saturating_add(index) } else { index };
+    match (from, to) {
+        _ if items.is_empty() => 0..0,
+        (Some(from), None) => counted(from).max(0)..length,
+        (None, to) => 0..counted(to.unwrap_or(length)).min(length),
+        (Some(from), Some(to)) => from..to.min(length),
+    }
 }

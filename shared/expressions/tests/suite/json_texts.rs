@@ -1,7 +1,7 @@
 //! JSON texts as Jackson reads them, and timestamps.
 
 use crate::world;
-use expressions::json::{depth, parse, to_text};
+use expressions::json::{copy, depth, is_carried, is_number, parse, parse_definition, plain_text, string, to_text};
 use expressions::time::parse_timestamp;
 use serde_json::{Value, json};
 
@@ -15,11 +15,12 @@ fn texts_are_read_and_refused_as_the_table_says() {
 }
 
 #[test]
-fn nesting_of_128_is_read_and_129_is_not() {
+fn nesting_of_1000_is_read_and_1001_is_not() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-    assert_eq!(depth(&parse(&nested(128)).unwrap()), 128);
-    let error = parse(&nested(129)).unwrap_err();
-    assert!(error.message.starts_with("Document nesting depth (129) exceeds"), "{error}");
+    assert_eq!(depth(&parse(&nested(1000)).unwrap()), 1000);
+    assert_eq!(depth(&parse(&("{\"a\":".repeat(1000) + "1" + &"}".repeat(1000))).unwrap()), 1000);
+    let error = parse(&nested(1001)).unwrap_err();
+    assert!(error.message.starts_with("Document nesting depth (1001) exceeds the maximum allowed (1000"), "{error}");
     assert!(parse(&"{\"a\":".repeat(100_000)).is_err());
     assert!(parse(&"[".repeat(1_000_000)).is_err());
 }
@@ -38,11 +39,101 @@ fn what_is_written_is_compact_and_keeps_order_and_decimals() {
 }
 
 #[test]
-fn a_lone_surrogate_is_an_error() {
-    for text in [r#""\ud800""#, r#""\udc00""#, r#""\ud800\ud800""#, r#""\ud800x""#, r#"{"\udfff":1}"#] {
-        assert!(parse(text).is_err(), "{text}");
+fn unpaired_surrogates_and_vast_numbers_are_written_as_they_came() {
+    for text in [
+        r#""\ud800""#,
+        r#""\udc00""#,
+        r#""a\udbff b\udfff""#,
+        r#""\ud83d\ud83d""#,
+        r#""\ude00\ud83d""#,
+        r#"{"\udfff":1,"x":["\udead"]}"#,
+        "1e309",
+        "-2.5E+999",
+        "123456789012345678901234567890",
+        r#"[1e400,{"n":-98765432109876543210}]"#,
+    ] {
+        let value = parse(text).unwrap();
+        assert_eq!(to_text(&value), text);
+        assert!(is_carried(&value), "{text}");
+        assert_eq!(parse(&to_text(&value)), Ok(value));
     }
+    assert_eq!(to_text(&parse(&"9".repeat(400)).unwrap()), "9".repeat(400));
+    assert_eq!(to_text(&parse(r#""\uD8ab""#).unwrap()), r#""\ud8ab""#);
+    // Whatever makes one character is one, however many halves come before it.
     assert_eq!(parse(r#""\ud83d\ude00""#), Ok(Value::from("😀")));
+    assert_eq!(to_text(&parse(r#""\ud83d\ud83d\ude00""#).unwrap()), r#""\ud83d😀""#);
+    assert_eq!(to_text(&parse(r#""\ud83dx""#).unwrap()), r#""\ud83dx""#);
+}
+
+#[test]
+fn a_definition_holds_nothing_that_is_carried() {
+    let refused = |text: &str| parse_definition(text).unwrap_err().message;
+    for text in [r#""\ud800""#, r#"["\udc00"]"#, r#""\ud800\ud800""#, r#"{"\udfff":1}"#] {
+        assert!(refused(text).starts_with("Broken surrogate pair: first char 0xd"), "{text}");
+    }
+    assert_eq!(refused("1e999"), "Numeric value (1e999) out of range of double");
+    assert!(refused(&"[".repeat(200)).starts_with("Document nesting depth (129) exceeds the maximum allowed (128"));
+    assert_eq!(parse_definition("12345678901234567890123"), Ok(json!(12345678901234567890123.0)));
+}
+
+#[test]
+fn the_mark_of_what_is_carried_is_carried_itself() {
+    for text in [
+        "\"\u{10fffe}\"",
+        "\"\u{10fffe}#1e999\"",
+        "\"\u{10fffe}\u{10d800}\"",
+        "{\"a\u{10fffe}\u{10fffe}\":\"\u{10fffe}\"}",
+    ] {
+        let value = parse(text).unwrap();
+        assert_eq!(to_text(&value), text);
+        assert!(!is_number(&value));
+    }
+    assert_eq!(to_text(&parse(r#""\udbff\udffe#1""#).unwrap()), "\"\u{10fffe}#1\"");
+    assert_ne!(parse("\"\u{10fffe}\u{10d800}\""), parse(r#""\ud800""#));
+    // A string of another origin is never written as anything but a string or a number.
+    for text in ["\u{10fffe}#", "\u{10fffe}#01", "\u{10fffe}#1e", "\u{10fffe}#]", "\u{10fffe}x"] {
+        assert!(to_text(&Value::from(text)).starts_with('"'), "{text}");
+    }
+}
+
+#[test]
+fn kinds_are_told_of_what_is_carried() {
+    let table = [("1e309", true, None), ("5", true, None), (r#""5""#, false, Some("5")), ("[]", false, None)];
+    for (text, is_numeric, wanted) in table {
+        let value = parse(text).unwrap();
+        assert_eq!((is_number(&value), string(&value)), (is_numeric, wanted), "{text}");
+    }
+    assert!(!is_carried(&json!({"a": ["text", 1.5, null]})));
+    for (text, plain) in [("\"a\\ud83d\"", "a\u{fffd}"), ("1e309", "1e309"), ("\"\u{10fffe}\"", "\u{10fffe}"), ("\"é\"", "é")] {
+        assert_eq!(plain_text(parse(text).unwrap().as_str().unwrap()), plain);
+    }
+}
+
+#[test]
+fn a_deep_value_is_written_measured_and_dropped_on_a_small_stack() {
+    let text = "[{\"a\":".repeat(500) + "1" + &"}]".repeat(500);
+    let small = std::thread::Builder::new().stack_size(1 << 20);
+    let copied = text.clone();
+    let written = small.spawn(move || {
+        let value = parse(&copied).unwrap();
+        let other = copy(&value);
+        assert_eq!(depth(&value), 1000);
+        assert!(value == other);
+        to_text(&other)
+    });
+    assert_eq!(written.unwrap().join().unwrap(), text);
+}
+
+#[test]
+fn the_last_day_of_the_last_year_is_a_timestamp() {
+    let instant = |text: &str| parse_timestamp(text).unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(instant("9999-12-31T23:59:59Z").floor_milliseconds(), 253_402_300_799_000);
+    assert_eq!(instant("9999-12-30T22:00:00.001Z").floor_milliseconds(), 253_402_207_200_001);
+    assert_eq!(instant("9999-12-31T23:59:59.999999999-18:00").ceiling_milliseconds(), 253_402_365_600_000);
+    assert_eq!(instant("0000-01-01T00:00:00+18:00").floor_milliseconds(), -62_167_284_000_000);
+    assert!(instant("9999-12-31T23:59:59+00:01") < instant("9999-12-31T23:59:00.1Z"));
+    assert_eq!(instant("1969-12-31T23:59:59.9999Z").floor_milliseconds(), -1);
+    assert_eq!(instant("1969-12-31T23:59:59.9999Z").ceiling_milliseconds(), 0);
 }
 
 #[test]
@@ -87,5 +178,5 @@ fn timestamps_need_a_t_and_a_zone() {
     for text in refused {
         assert!(parse_timestamp(text).is_none(), "{text}");
     }
-    assert_eq!(parse_timestamp("1970-01-01T01:00:00.5+01:00").unwrap().as_millisecond(), 500);
+    assert_eq!(parse_timestamp("1970-01-01T01:00:00.5+01:00").unwrap().floor_milliseconds(), 500);
 }

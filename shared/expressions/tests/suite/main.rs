@@ -7,9 +7,13 @@ mod any_input;
 #[cfg(test)]
 mod any_jsonata;
 #[cfg(test)]
+mod carried;
+#[cfg(test)]
 mod conditions;
 #[cfg(test)]
 mod intrinsics;
+#[cfg(test)]
+mod jayway;
 #[cfg(test)]
 mod json_texts;
 #[cfg(test)]

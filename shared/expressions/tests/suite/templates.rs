@@ -57,8 +57,8 @@ fn a_value_that_nests_too_deeply_is_not_rendered() {
     let nested = |depth: usize| (0..depth).fold(json!(1), |value, _| json!([value]));
     let template = Template::compile(&json!({"a.$": "$"})).unwrap();
     let render = |input: &Value| world::with_scope(input, |scope| template.render(scope));
-    assert!(render(&nested(127)).is_ok());
-    assert_eq!(render(&nested(128)).unwrap_err().error, "States.Runtime");
+    assert!(render(&nested(999)).is_ok());
+    assert_eq!(render(&nested(1000)).unwrap_err().error, "States.Runtime");
     assert!(Template::compile(&nested(129)).is_err());
 }
 
@@ -76,13 +76,14 @@ fn only_reference_paths_into_the_input_are_result_paths() {
     for text in ["$", "$.a", "$.a.b[0]", "$['a b']"] {
         assert_eq!(ReferencePath::parse(text).unwrap().text(), text);
     }
-    for text in ["", "a", "$$", "$$.a", "$name", "$.*", "$..a", "$[0:1]", "$['a','b']", "$[?(@.a)]", "$.length()"] {
+    for text in ["", "a", "$$", "$$.a", "$name", "$.*", "$..a", "$[0:1]", "$['a','b']", "$[?(@.a)]", "$[(@.length-1)]"]
+    {
         assert!(ReferencePath::parse(text).is_err(), "{text}");
     }
 }
 
 #[test]
 fn a_result_is_not_written_too_deep() {
-    let path = ReferencePath::parse(&format!("${}", ".a".repeat(129))).unwrap();
+    let path = ReferencePath::parse(&format!("${}", ".a".repeat(1001))).unwrap();
     assert_eq!(path.write(json!({}), json!(1)).unwrap_err().error, "States.Runtime");
 }

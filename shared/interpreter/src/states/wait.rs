@@ -46,7 +46,8 @@ fn until(look: &Evaluation<'_>, until: &WaitUntil, now: Timestamp) -> Result<Tim
         }
         WaitUntil::Timestamp(source) => {
             let read = |at: &Path, scope: &expressions::Scope<'_>| timestamp_at(at, at.read(scope).ok().as_deref());
-            look.resolve(source, "Timestamp", read, timestamp_from).map(|time| Timestamp(ceiling_millis(time)))
+            // A Wait never ends early: the end is rounded up to the millisecond.
+            look.resolve(source, "Timestamp", read, timestamp_from).map(|time| Timestamp(time.ceiling_milliseconds()))
         }
     }
 }
@@ -84,7 +85,7 @@ fn seconds_from(value: &Value) -> Result<u64, TypeMismatch> {
     }
 }
 
-fn timestamp_at(at: &Path, value: Option<&Value>) -> Result<jiff::Timestamp, EvaluationFailure> {
+fn timestamp_at(at: &Path, value: Option<&Value>) -> Result<expressions::time::Instant, EvaluationFailure> {
     let at = at.text();
     let Some(value) = value else {
         return Err(EvaluationFailure::runtime(format!(
@@ -100,18 +101,11 @@ fn timestamp_at(at: &Path, value: Option<&Value>) -> Result<jiff::Timestamp, Eva
     })
 }
 
-fn timestamp_from(value: &Value) -> Result<jiff::Timestamp, TypeMismatch> {
+fn timestamp_from(value: &Value) -> Result<expressions::time::Instant, TypeMismatch> {
     let Value::String(text) = value else { return Err(TypeMismatch::Type("string")) };
     expressions::time::parse_timestamp(text).ok_or_else(|| {
         TypeMismatch::Value(format!(
             "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"
         ))
     })
-}
-
-/// A Wait never ends early: what is finer than a millisecond is rounded up.
-fn ceiling_millis(time: jiff::Timestamp) -> i64 {
-    let millis = time.as_millisecond();
-    let exact = i128::from(millis) * 1_000_000 == time.as_nanosecond();
-    if exact || time.as_nanosecond() < i128::from(millis) * 1_000_000 { millis } else { millis.saturating_add(1) }
 }

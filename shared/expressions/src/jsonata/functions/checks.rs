@@ -15,6 +15,8 @@ const MOST_HELD: usize = 256 << 20;
 const LONGEST_SEARCHED: usize = 1 << 20;
 /// The most bytes that replacing may make.
 const MOST_REPLACED: usize = 64 << 20;
+/// The most characters that padding adds.
+const MOST_PADDED: f64 = 262_144.0;
 /// The longest picture, and the largest width in one.
 const LONGEST_PICTURE: usize = 1_000;
 /// Milliseconds from 1970 to where the engine's calendar ends, about the year 261,800, or begins: beyond, it panics.
@@ -40,13 +42,18 @@ pub(super) fn searched(_: &World, args: &[JValue]) -> HostFnResult {
     if length > LONGEST_SEARCHED { Err(too_large()) } else { Ok(value.clone()) }
 }
 
+/// The first argument is the width that the second is padded to, by the third. It is the text itself where that is
+/// taken from what is at hand: then the second is the width.
+// AWS: 262,144 characters may be added, one more may not.
 pub(super) fn width(_: &World, args: &[JValue]) -> HostFnResult {
     let value = argument(args, 0);
-    let wide = match value {
-        JValue::Number(number) => number.abs() > convert::MOST_BYTES as f64,
-        other => other.as_str().map_or(0, str::len) > LONGEST_SEARCHED,
+    let length = argument(args, 1).as_str().map_or(0, |text| text.chars().count());
+    let width = match (value, argument(args, 1)) {
+        (JValue::Number(width), _) | (_, JValue::Number(width)) => width.abs(),
+        _ => 0.0,
     };
-    if wide { Err(too_large()) } else { Ok(value.clone()) }
+    let long = |arg: &JValue| arg.as_str().map_or(0, str::len) > LONGEST_SEARCHED;
+    if width - length as f64 > MOST_PADDED || args.iter().any(long) { Err(too_large()) } else { Ok(value.clone()) }
 }
 
 pub(super) fn picture(_: &World, args: &[JValue]) -> HostFnResult {

@@ -23,7 +23,15 @@ pub(super) fn amplifying(name: &str, mut args: Vec<AstNode>) -> AstNode {
     }
     match name {
         "match" | "split" => args.iter_mut().take(1).for_each(|arg| look_at(arg, SEARCHED)),
-        "pad" => args.iter_mut().for_each(|arg| look_at(arg, WIDTH)),
+        "pad" => {
+            if args.len() == 1 {
+                // Without its first argument it takes what is at hand.
+                args.insert(0, AstNode::Variable(String::new()));
+            }
+            if args.len() > 1 {
+                return bind_first(name, args, 1, WIDTH);
+            }
+        }
         "formatNumber" => args.iter_mut().for_each(|arg| look_at(arg, PICTURE)),
         "fromMillis" => {
             if args.is_empty() {
