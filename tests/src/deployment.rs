@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::client::{Client, text};
-use crate::{dynamo, emulators, python};
+use crate::{dynamo, emulators, python, watchdog};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/deploy.py");
 const INFRA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra");
@@ -78,6 +78,8 @@ impl Deref for Turn {
 
 /// Waits for this test's turn; state machines of others are gone then. `None`, after saying why, where there are no tools.
 pub async fn turn() -> Result<Option<Turn>> {
+    // Another test may be building what this one waits for, or have its turn.
+    watchdog::watch_for(watchdog::LIMIT_OF_BUILDS);
     static DEPLOYMENT: OnceLock<Result<Option<Deployment>, String>> = OnceLock::new();
     let deployed = tokio::task::block_in_place(|| {
         DEPLOYMENT.get_or_init(|| Deployment::make().map_err(|error| format!("{error:#}")))
@@ -90,6 +92,7 @@ pub async fn turn() -> Result<Option<Turn>> {
     let functions = deployed.turns.lock().await;
     let http = Http::builder(TokioExecutor::new()).build_http();
     let turn = Turn { places: &deployed.places, http, functions };
+    watchdog::watch();
     turn.clear().await?;
     Ok(Some(turn))
 }

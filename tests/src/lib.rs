@@ -26,5 +26,6 @@ pub mod sqs;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod trace;
 pub mod walk;
+pub mod watchdog;
 
 pub use modes::long_mode;

@@ -19,6 +19,7 @@ pub struct Patient {
 impl Patient {
     /// Starts an execution of `machine` at `endpoint`, with every setting that boto3 has by default.
     pub fn start(clients: &Clients, endpoint: &str, machine: &str) -> Result<Patient> {
+        crate::watchdog::watch();
         let mut python = clients.python(endpoint);
         python.arg("patient.py").env("STEPWELL_MACHINE", machine).current_dir(FOLDER);
         let mut process = python.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
