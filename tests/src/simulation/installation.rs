@@ -60,7 +60,7 @@ impl Room {
     }
 }
 
-/// A disk, functions, people, and the machines of the scenarios.
+/// A disk, functions, clients, and the machines of the scenarios.
 pub struct Installation {
     pub disk: Disk,
     pub outside: Shared,
