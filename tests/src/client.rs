@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 const ROLE: &str = "arn:aws:iam::123456789012:role/stepwell-tests";
 /// How long one call may take before it counts as cut off.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A health probe is answered at once or counts as failed.
+const PROBE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Calls one endpoint. Clones share their connections.
@@ -71,11 +73,12 @@ impl Client {
         &self.endpoint
     }
 
-    /// True when the server says that it is well.
+    /// True when the server says that it is well, within [`PROBE`].
     pub async fn is_healthy(&self) -> bool {
         let request = Request::builder().uri(format!("{}/health", self.endpoint)).body(Full::default());
         let Ok(request) = request else { return false };
-        self.http.request(request).await.is_ok_and(|response| response.status().is_success())
+        let answered = tokio::time::timeout(PROBE, self.http.request(request)).await;
+        answered.is_ok_and(|answer| answer.is_ok_and(|response| response.status().is_success()))
     }
 
     /// Calls an action with its members; the answer is the answer's members.

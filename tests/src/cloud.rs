@@ -5,7 +5,7 @@
 //! ([`Cloud::sent`]), and delivers it late, twice, in another order or not at all. Or it leaves that to the queue in
 //! process, an event source ([`Cloud::bring`]) and a schedule ([`Cloud::tick`]), and says where workers and clocks die.
 
-mod mortal;
+mod crashable;
 mod schedule;
 mod source;
 

@@ -1,12 +1,14 @@
-//! What the SAM CLI deploys to an emulator of AWS, built and started by the first test that asks, for all of a test binary.
+//! What the SAM CLI deploys to an emulator of AWS, started by the first test that asks, for all of a test binary.
 //!
-//! `python/deploy.py` does the work. Tests take turns, and each finds no state machines. The process ends when its
+//! `python/deploy.py` does the work. The long mode builds the functions by `sam build`; the normal one deploys those that
+//! cargo built for the tests, since a second build of all dependencies takes longer than all that is tested here. Tests take turns, and each finds no state machines. The process ends when its
 //! standard input does, with the test binary, whatever becomes of that. Deliberately absent: any way to the functions
 //! but the endpoint that a user has, and the emulator's own APIs.
 
 #![expect(clippy::indexing_slicing, reason = "an index into JSON does not panic; any other that does fails the test")]
 
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::OnceLock;
 
@@ -22,7 +24,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::client::{Client, text};
-use crate::{dynamo, emulators, python};
+use crate::{dynamo, emulators, long_mode, python, server, watchdog};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/deploy.py");
 const INFRA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra");
@@ -78,6 +80,8 @@ impl Deref for Turn {
 
 /// Waits for this test's turn; state machines of others are gone then. `None`, after saying why, where there are no tools.
 pub async fn turn() -> Result<Option<Turn>> {
+    // Another test may be building what this one waits for, or have its turn.
+    watchdog::watch_for(watchdog::LIMIT_OF_BUILDS);
     static DEPLOYMENT: OnceLock<Result<Option<Deployment>, String>> = OnceLock::new();
     let deployed = tokio::task::block_in_place(|| {
         DEPLOYMENT.get_or_init(|| Deployment::make().map_err(|error| format!("{error:#}")))
@@ -90,6 +94,7 @@ pub async fn turn() -> Result<Option<Turn>> {
     let functions = deployed.turns.lock().await;
     let http = Http::builder(TokioExecutor::new()).build_http();
     let turn = Turn { places: &deployed.places, http, functions };
+    watchdog::watch();
     turn.clear().await?;
     Ok(Some(turn))
 }
@@ -98,7 +103,17 @@ impl Deployment {
     fn make() -> Result<Option<Self>> {
         let Some(tools) = python::deploy_tools()? else { return Ok(None) };
         let mut script = Command::new(tools.join("python"));
-        script.arg(SCRIPT).args(["--account", ACCOUNT, "--infra", INFRA]).arg("--target").arg(python::target()?);
+        script.arg(SCRIPT).args(["--account", ACCOUNT, "--infra", INFRA]);
+        if long_mode() {
+            script.arg("--target").arg(python::target()?);
+        } else {
+            // Each may be older than its sources; they lie side by side.
+            let mut programs = PathBuf::new();
+            for name in ["api", "clock", "worker"] {
+                programs = server::program(name)?;
+            }
+            script.arg("--programs").arg(programs.parent().context("a program in no folder")?);
+        }
         let (line, process) = emulators::serving(&mut script)?;
         let places: Places = serde_json::from_str(&line)?;
         Ok(Some(Self { places, turns: Mutex::default(), _process: process }))

@@ -62,6 +62,7 @@ pub enum Fault {
 
 impl Dynamo {
     pub fn new() -> Result<Dynamo> {
+        crate::watchdog::watch();
         Ok(Dynamo { database: Database::memory()?, state: Arc::default() })
     }
 

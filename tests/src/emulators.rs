@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::python;
+use crate::{python, watchdog};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/emulator.py");
 
@@ -72,6 +72,8 @@ fn shared(place: &'static OnceLock<Result<Option<Emulator>, String>>, name: &str
 
 /// Starts what serves until its standard input ends, and waits for the line it prints when it is ready.
 pub(crate) fn serving(command: &mut Command) -> Result<(String, Child)> {
+    // `deploy.py` builds before it says anything.
+    watchdog::watch_for(watchdog::LIMIT_OF_BUILDS);
     let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut line = String::new();
     BufReader::new(process.stdout.take().context("no output")?).read_line(&mut line)?;

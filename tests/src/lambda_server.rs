@@ -107,6 +107,7 @@ impl LambdaServer {
 
     /// Starts at `address`.
     pub async fn start_at(address: SocketAddr, dialect: Dialect) -> io::Result<Self> {
+        crate::watchdog::watch();
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod cloud;
 pub mod contracts;
+pub mod cost_model;
 pub mod damage;
 pub mod deployment;
 pub mod disk;
@@ -13,12 +14,11 @@ pub mod golden_journals;
 pub mod hand_clock;
 pub mod lambda_server;
 pub mod load;
-pub mod meter;
 pub mod modes;
 pub mod parity;
-pub mod patient;
 pub mod python;
 pub mod raw_http;
+pub mod retrying_client;
 pub mod runtime_api;
 pub mod server;
 pub mod simulation;
@@ -26,5 +26,6 @@ pub mod sqs;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod trace;
 pub mod walk;
+pub mod watchdog;
 
 pub use modes::long_mode;

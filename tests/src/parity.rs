@@ -26,6 +26,7 @@ pub fn corpus() -> Result<Option<PathBuf>> {
 
 /// Replays them, and fails when one that is in the baselines no longer passes; what the script says.
 pub fn replay(clients: &Clients, corpus: &Path, flags: &[&str]) -> Result<String> {
+    crate::watchdog::watch_for(crate::watchdog::LIMIT_OF_BUILDS);
     let mut run = clients.python("");
     run.env_remove("AWS_ENDPOINT_URL_SFN").arg(RUN).arg("--corpus").arg(corpus).args(flags);
     let output = run.output()?;

@@ -11,6 +11,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::watchdog;
+
 const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/requirements.txt");
 const DEPLOY_REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/deploy-requirements.txt");
 const LOCAL_REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/local-requirements.txt");
@@ -88,6 +90,7 @@ fn found(what: &str, installed: Result<PathBuf>) -> Result<Option<PathBuf>> {
 
 /// Makes the environment `name` of what `requirements` lists, unless it is there; its folder of programs.
 fn install(name: &str, requirements: &str) -> Result<PathBuf> {
+    watchdog::watch_for(watchdog::LIMIT_OF_BUILDS);
     let home = target()?.join(name);
     fs::create_dir_all(&home)?;
     // Test binaries may run at the same time; the first makes the environment, the others wait for it.

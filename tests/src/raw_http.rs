@@ -3,6 +3,7 @@
 //! Deliberately absent: answers without a length, which the server under test never gives, and anything that would keep
 //! a test from sending nonsense.
 
+use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -52,21 +53,20 @@ impl Connection {
     /// Connects to an endpoint, such as `http://127.0.0.1:8083`.
     pub async fn open(endpoint: &str) -> Result<Self> {
         let address = endpoint.strip_prefix("http://").context("an endpoint without http")?;
-        let stream = TcpStream::connect(address).await?;
+        crate::watchdog::watch();
+        let stream = within(TcpStream::connect(address)).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, received: Vec::new() })
     }
 
     /// Sends bytes as they are. Fails when the server does not take them any more.
     pub async fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        self.stream.write_all(bytes).await?;
-        Ok(())
+        within(self.stream.write_all(bytes)).await
     }
 
     /// Says that nothing more will be sent.
     pub async fn finish(&mut self) -> Result<()> {
-        self.stream.shutdown().await?;
-        Ok(())
+        within(self.stream.shutdown()).await
     }
 
     /// The next answer, or `None` when the server closes the connection instead.
@@ -104,6 +104,11 @@ impl Connection {
         ensure!(self.received.len() <= LARGEST, "an answer of more than {LARGEST} bytes");
         Ok(count > 0)
     }
+}
+
+/// What the network does, which takes no longer than an answer may.
+async fn within<T>(work: impl Future<Output = io::Result<T>>) -> Result<T> {
+    Ok(tokio::time::timeout(PATIENCE, work).await.context("the connection takes nothing")??)
 }
 
 /// The head of a well-formed call, up to and with the empty line.

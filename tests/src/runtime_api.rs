@@ -29,6 +29,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::dynamo::Dynamo;
 use crate::server;
 use crate::sqs::Sqs;
+use crate::watchdog;
 
 pub const TABLE: &str = "stepwell";
 pub const QUEUE: &str = "https://queue.invalid/stepwell";
@@ -74,6 +75,7 @@ struct Surroundings {
 impl Function {
     /// Starts `program` over that table and queue, with more variables; returns when it asks for work.
     pub async fn start(program: &Path, dynamo: &Dynamo, sqs: &Sqs, more: &[(&str, &str)]) -> Result<Function> {
+        watchdog::watch();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let (events, waiting) = mpsc::unbounded_channel();
@@ -82,6 +84,7 @@ impl Function {
         let surroundings = Surroundings { dynamo, sqs, events: Mutex::new(waiting), told };
         let accepting = tokio::spawn(accept(listener, Arc::new(surroundings)));
         let process = command(program, address, more).spawn()?;
+        watchdog::started(process.id());
         let mut function = Function { process, events, heard, accepting };
         match function.hear().await? {
             Heard::AsksForWork => Ok(function),
@@ -142,6 +145,7 @@ impl Drop for Function {
     fn drop(&mut self) {
         // It may have ended before; then there is nothing to do. First of all: it complains when its surroundings are gone.
         let _ended = self.process.kill().and_then(|()| self.process.wait());
+        watchdog::ended(self.process.id());
         self.accepting.abort();
     }
 }

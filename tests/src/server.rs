@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::client::Client;
+use crate::watchdog;
 
 /// The account of a server that is told no other.
 pub const ACCOUNT: &str = "123456789012";
@@ -46,6 +47,7 @@ impl Server {
     }
 
     async fn try_start(directory: &Path, flags: &[&str]) -> Result<Self> {
+        watchdog::watch();
         let address = free_address()?;
         let log = directory.with_extension("log");
         let output = File::options().create(true).append(true).open(&log)?;
@@ -59,6 +61,7 @@ impl Server {
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()?;
+        watchdog::started(process.id());
         let client = Client::new(&format!("http://{address}"));
         let mut server = Self { process, client, log };
         server.until_healthy().await?;
@@ -129,6 +132,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         // It may have ended before; then there is nothing to do.
         let _ended = self.process.kill().and_then(|()| self.process.wait());
+        watchdog::ended(self.process.id());
     }
 }
 
@@ -155,6 +159,7 @@ pub fn free_address() -> Result<SocketAddr> {
 /// The path of the binary, built if need be.
 pub fn binary() -> Result<&'static Path> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    watchdog::watch();
     let found = BINARY.get_or_init(|| find_or_build().map_err(|error| format!("{error:#}")));
     found.as_deref().map_err(|error| anyhow::anyhow!("no stepwell binary: {error}"))
 }
@@ -168,6 +173,7 @@ fn find_or_build() -> Result<PathBuf> {
 
 /// The path of any binary of the workspace, built if need be.
 pub fn program(name: &str) -> Result<PathBuf> {
+    watchdog::watch();
     let test = std::env::current_exe()?;
     let profile = test.ancestors().nth(2).context("a test in no profile's folder")?;
     let binary = profile.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
@@ -195,6 +201,7 @@ fn modified(path: &Path) -> std::io::Result<SystemTime> {
 }
 
 fn build(profile: &Path) -> Result<()> {
+    watchdog::watch_for(watchdog::LIMIT_OF_BUILDS);
     let name = profile.file_name().and_then(|name| name.to_str()).context("a profile without a name")?;
     let name = if name == "debug" { "dev" } else { name };
     let target = profile.parent().context("a profile in no folder")?;

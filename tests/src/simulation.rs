@@ -1,41 +1,41 @@
 //! A simulated world: the service's ports in memory, in virtual time, with faults where a test wants them.
 //!
-//! What outlives processes is an installation: a disk, the people who answer task tokens, and the log of calls that
+//! What outlives processes is an installation: a disk, the clients who answer task tokens, and the log of calls that
 //! functions got. In a [`World`] one process lives on it at a time, as `serve` does, until every execution is closed,
 //! until it has crashed where its [`Plan`] says, or until nothing moves any more. In a [`Fleet`] many live at once, as on
 //! Lambda. Both have one thread, virtual time and chance from a seed, so that the same seed and plan give the same run,
 //! port call by port call; both are held to the same promises by [`check`].
 //!
-//! People speak to the API of a process, as clients do. Past it, to the deliver loop, goes only what it cannot say: starts
+//! Clients speak to the API of a process, as clients do. Past it, to the deliver loop, goes only what it cannot say: starts
 //! with limits of their own, and stops, for it does not tell whether there was something to stop.
 
+mod api_checks;
 mod check;
+mod clients;
 mod disk;
 mod express;
 mod faults;
 mod fleet;
 mod functions;
-mod inquiry;
 mod installation;
 mod log;
-mod masked;
-mod people;
 mod ports;
 mod process;
 mod queue;
+mod random_replies;
 mod records;
+mod redacted;
 mod reference;
 mod sabotage;
 mod scenario;
 mod watchdog;
-mod whims;
 
+pub use api_checks::pages;
 pub use check::{Fate, check};
 pub use disk::Disk;
 pub use faults::{Effect, Failing, Gate, Plan};
 pub use fleet::{Circumstances, Faults, Fleet, Tally, Telling, Trouble};
 pub use functions::{CallMade, Reply, Says};
-pub use inquiry::pages;
 pub use installation::{BEGIN, Room, runtime};
 pub use ports::VirtualClock;
 pub use process::{Alone, Ended, Process, World};

@@ -11,8 +11,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
@@ -24,6 +26,7 @@ use nix::unistd::Pid;
 
 use crate::disk::{Log, Operation};
 
+const BEGIN_LIMIT: Duration = Duration::from_secs(20);
 /// What rax holds when a system call begins.
 const BEGINS: i64 = -libc::ENOSYS as i64;
 /// Stops itself, so that it is watched from its first step on, and becomes the command.
@@ -41,6 +44,7 @@ impl Traced {
     /// Runs `program` and logs what it does in `directory`, which is absolute and has no links in it. `ticks` is the
     /// length of the log, at any time.
     pub fn spawn(program: &Path, arguments: &[String], directory: &Path, ticks: Arc<AtomicU64>) -> Result<Self> {
+        crate::watchdog::watch();
         let log = Arc::new(Mutex::new(Log::default()));
         let mut command = Command::new("sh");
         command.args(["-c", WAIT_FOR_WATCHER, "sh"]).arg(program).args(arguments);
@@ -56,9 +60,10 @@ impl Traced {
         };
         // All requests about a process have to come from the thread that watches it.
         let watcher = thread::spawn(move || watcher.watch(command, &sender));
-        let process = match started.recv() {
+        let process = match started.recv_timeout(BEGIN_LIMIT) {
             Ok(process) => process,
-            Err(_) => {
+            Err(RecvTimeoutError::Timeout) => anyhow::bail!("the process does not begin"),
+            Err(RecvTimeoutError::Disconnected) => {
                 let ended = watcher.join().ok().context("the watcher panicked")?;
                 ended?;
                 anyhow::bail!("the process ended before it began");

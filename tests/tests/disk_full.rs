@@ -17,8 +17,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use stepwell_tests::client::{CallError, Client};
 use stepwell_tests::lambda_server::{Answer, Dialect, LambdaServer};
-use stepwell_tests::patient::Patient;
 use stepwell_tests::python::Clients;
+use stepwell_tests::retrying_client::RetryingClient;
 use stepwell_tests::server::Server;
 use tempfile::TempDir;
 
@@ -94,14 +94,14 @@ async fn a_full_disk_refuses_loses_nothing_and_is_over_when_there_is_space() -> 
         ensure!(client.describe(execution).await?["executionArn"] == execution.as_str(), "{execution}");
     }
     ensure!(client.is_healthy().await, "not healthy");
-    let patient = clients.map(|clients| refused_boto3(&clients, &server, &waits)).transpose()?;
+    let retrying = clients.map(|clients| refused_boto3(&clients, &server, &waits)).transpose()?;
 
     fs::remove_file(disk.ballast())?;
     let (again, after) = taken_again(client, &waits).await?;
     println!("taken again {after:?} after there was space");
     acknowledged.push(again);
-    if let Some(patient) = patient {
-        let (answers, execution) = patient.succeeds()?;
+    if let Some(retrying) = retrying {
+        let (answers, execution) = retrying.succeeds()?;
         println!("boto3 was answered {answers:?} after it was refused, and then went on");
         acknowledged.push(execution);
     }
@@ -128,11 +128,11 @@ async fn taken_again(client: &Client, machine: &str) -> Result<(String, Duration
 }
 
 /// A boto3 whose first attempt found no room.
-fn refused_boto3(clients: &Clients, server: &Server, machine: &str) -> Result<Patient> {
-    let mut patient = Patient::start(clients, server.endpoint(), machine)?;
-    let line = patient.line()?;
+fn refused_boto3(clients: &Clients, server: &Server, machine: &str) -> Result<RetryingClient> {
+    let mut retrying = RetryingClient::start(clients, server.endpoint(), machine)?;
+    let line = retrying.line()?;
     ensure!(line.starts_with("answered 503 "), "{line}");
-    Ok(patient)
+    Ok(retrying)
 }
 
 fn one_state(state: &Value) -> Value {

@@ -12,10 +12,10 @@ use stepwell_tests::client::{CallError, Client};
 use stepwell_tests::lambda_server::{Answer, Dialect, LambdaServer};
 use stepwell_tests::modes::{count, long_mode};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-use stepwell_tests::patient::Patient;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use stepwell_tests::python::Clients;
 use stepwell_tests::raw_http::{Connection, head_of_call};
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use stepwell_tests::retrying_client::RetryingClient;
 use stepwell_tests::server::Server;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -162,10 +162,10 @@ async fn more_connections_than_it_serves_are_told_so_and_leave_room_when_they_go
     let answer = told.context("nobody was told")?;
     ensure!(answer.error()? == ("ThrottlingException".to_owned(), "Rate exceeded".to_owned()), "{answer:?}");
     ensure!(answer.head.contains("connection: close"), "{answer:?}");
-    let patient = clients.map(|clients| throttled_boto3(&clients, &server, &machine)).transpose()?;
+    let retrying = clients.map(|clients| throttled_boto3(&clients, &server, &machine)).transpose()?;
     drop(connections);
-    if let Some(patient) = patient {
-        let (answers, execution) = patient.succeeds()?;
+    if let Some(retrying) = retrying {
+        let (answers, execution) = retrying.succeeds()?;
         println!("boto3 was answered {answers:?} after it was throttled, and then went on");
         ensure!(server.client().finished(&execution, SETTLE).await?["status"] == "SUCCEEDED", "{execution}");
     }
@@ -179,9 +179,9 @@ async fn more_connections_than_it_serves_are_told_so_and_leave_room_when_they_go
 
 /// A boto3 whose first attempt was throttled.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-fn throttled_boto3(clients: &Clients, server: &Server, machine: &str) -> Result<Patient> {
-    let mut patient = Patient::start(clients, server.endpoint(), machine)?;
-    let line = patient.line()?;
+fn throttled_boto3(clients: &Clients, server: &Server, machine: &str) -> Result<RetryingClient> {
+    let mut retrying = RetryingClient::start(clients, server.endpoint(), machine)?;
+    let line = retrying.line()?;
     ensure!(line == "answered 400 ThrottlingException", "{line}");
-    Ok(patient)
+    Ok(retrying)
 }

@@ -13,7 +13,7 @@ use interpreter::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::mortal::Mortal;
+use super::crashable::Crashable;
 use super::{Cloud, DEAD_LETTERS};
 use crate::simulation::Plan;
 
@@ -71,7 +71,7 @@ impl Cloud {
     }
 
     /// Invokes a clock; its answer, unless it died or failed.
-    async fn heed(&self, clock: &Mortal, event: &Value, (term, farewell): (Duration, Duration)) -> Option<Value> {
+    async fn heed(&self, clock: &Crashable, event: &Value, (term, farewell): (Duration, Duration)) -> Option<Value> {
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let until = Timestamp(self.clock.now().0 + millis(term) - millis(farewell));
         tokio::select! {

@@ -12,7 +12,7 @@ use engine::ports::Tasks;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use super::mortal::Mortal;
+use super::crashable::Crashable;
 use super::{Cloud, QUEUE};
 use crate::simulation::Plan;
 
@@ -81,7 +81,7 @@ impl Cloud {
     }
 
     /// Brings a batch to a worker, and deletes what is done.
-    async fn invoke(&self, worker: Mortal, batch: Vec<Delivery>) {
+    async fn invoke(&self, worker: Crashable, batch: Vec<Delivery>) {
         let undone = tokio::select! {
             biased;
             undone = worker.installation.work(&batch, self.until()) => undone,

@@ -9,9 +9,9 @@ use anyhow::{Result, ensure};
 use engine::ports::{ExecutionStatus, Happening, Metrics};
 use serde_json::{Value, json};
 
+use super::clients::Clients;
 use super::functions::{Reply, Says, Script, is_express};
 use super::installation::Installation;
-use super::people::People;
 
 const MACHINE: &str = "quick";
 const ARN: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:quick";
@@ -51,7 +51,7 @@ impl Express {
     }
 
     /// Starts them, until that is acknowledged, and waits until they have come to their ends.
-    pub async fn until_done(&self, people: &People, installation: &Installation) {
+    pub async fn until_done(&self, clients: &Clients, installation: &Installation) {
         if self.count == 0 {
             return;
         }
@@ -73,11 +73,11 @@ impl Express {
             "name": MACHINE, "type": "EXPRESS", "definition": definition.to_string(),
             "roleArn": "arn:aws:iam::123456789012:role/simulated",
         });
-        people.ask("CreateStateMachine", &create, None, None).await;
+        clients.ask("CreateStateMachine", &create, None, None).await;
         for number in self.started.load(Ordering::Relaxed)..self.count {
             let start = json!({ "stateMachineArn": ARN, "input": json!({ "item": number }).to_string() });
             let invocation = format!("00000000-0000-4000-9000-{number:012}");
-            people.ask("StartExecution", &start, Some(invocation), None).await;
+            clients.ask("StartExecution", &start, Some(invocation), None).await;
             self.started.store(number + 1, Ordering::Relaxed);
         }
         while !self.are_done(installation) {

@@ -2,7 +2,7 @@
 //!
 //! Everything lives in one runtime with virtual time. A process that crashed never gets another answer from its ports; what
 //! it had asked for may still happen. Workers get batches of messages and have a term, as on Lambda; who is gone is
-//! replaced. People talk to any process that answers, and to another when that one does not.
+//! replaced. Clients talk to any process that answers, and to another when that one does not.
 //!
 //! Deliberately absent: dead letters, and machines that change while executions run.
 
@@ -16,18 +16,18 @@ use anyhow::{Context, Result, ensure};
 use engine::Deployment;
 use service::api::Service;
 
+use super::api_checks;
 use super::check::{Fate, check};
+use super::clients::{Clients, Front};
 use super::express::Express;
 use super::faults::{Counts, Gate, Plan};
 use super::functions::Script;
-use super::inquiry;
 use super::installation::{BEGIN, Installation, Queues, Room, execution_arn, runtime};
-use super::people::{Front, People};
 use super::ports::VirtualClock;
 use super::queue::{MessageQueue, Sender};
+use super::random_replies::RandomReplies;
 use super::sabotage::{Sabotage, Saboteur};
 use super::scenario::Stop;
-use super::whims::Whims;
 use super::{Chance, Scenario};
 
 /// Virtual time after which a world that still moves is stuck.
@@ -170,9 +170,14 @@ impl Fleet {
     pub fn new(of: Circumstances, scenarios: &[Scenario]) -> Result<Fleet> {
         let mut chance = Chance::new(of.seed);
         let trouble = of.faults.trouble();
-        let (slowness, moods, whims) = (chance.draw(), chance.draw(), chance.draw());
+        let (slowness, moods, random_replies) = (chance.draw(), chance.draw(), chance.draw());
         let slowness = trouble.filter(|trouble| trouble.slowness).map(|_| Mutex::new(Chance::new(slowness)));
-        let mut script = Script { limit: of.limit, slowness, whims: Some(Whims::new(whims)), ..Script::default() };
+        let mut script = Script {
+            limit: of.limit,
+            slowness,
+            random_replies: Some(RandomReplies::new(random_replies)),
+            ..Script::default()
+        };
         let express = Express::new(of.express, &mut script);
         let moods = trouble.filter(|trouble| trouble.moods).map(|_| Chance::new(moods));
         let stops = trouble.is_some_and(|trouble| trouble.stops);
@@ -209,7 +214,7 @@ impl Fleet {
             if log == Telling::Everything {
                 fleet.installation.log.open();
             }
-            let asked = fleet.inquirer();
+            let asked = fleet.api_checker();
             tokio::select! {
                 biased;
                 circles = asked.clock.watchdog().barks() => Err(circles),
@@ -228,7 +233,7 @@ impl Fleet {
 
     async fn live(self: Arc<Self>, asked: &Process) -> Result<()> {
         for planned in &self.planned {
-            inquiry::create(&asked.service, &planned.scenario.name, &planned.scenario.definition).await?;
+            api_checks::create(&asked.service, &planned.scenario.name, &planned.scenario.definition).await?;
         }
         let clock = asked.clock.clone();
         for _ in 0..self.of.fronts {
@@ -245,9 +250,9 @@ impl Fleet {
         if self.of.faults.trouble().is_some_and(|trouble| trouble.losses) {
             tokio::spawn(self.clone().sweep(clock.clone()));
         }
-        let people = People { installation: self.installation.clone(), front: Arc::new(Reach(self.clone())), clock };
-        tokio::spawn(people.clone().answer());
-        let ended = tokio::time::timeout(STUCK_AFTER, self.clone().until_closed(people)).await;
+        let clients = Clients { installation: self.installation.clone(), front: Arc::new(Reach(self.clone())), clock };
+        tokio::spawn(clients.clone().answer());
+        let ended = tokio::time::timeout(STUCK_AFTER, self.clone().until_closed(clients)).await;
         ended.with_context(|| format!("nothing moves any more: {:?} are open", self.open()))??;
         self.queue.calm_down();
         self.deaths_left.store(0, Ordering::Relaxed);
@@ -260,12 +265,12 @@ impl Fleet {
     }
 
     /// Starts everything, and waits until everything that was started has ended.
-    async fn until_closed(self: Arc<Self>, people: People) -> Result<()> {
+    async fn until_closed(self: Arc<Self>, clients: Clients) -> Result<()> {
         let mut begun = Vec::new();
         for place in 0..self.planned.len() {
-            begun.push(tokio::spawn(self.clone().client(people.clone(), place)));
+            begun.push(tokio::spawn(self.clone().client(clients.clone(), place)));
         }
-        self.express.until_done(&people, &self.installation).await;
+        self.express.until_done(&clients, &self.installation).await;
         for one in begun {
             one.await?;
         }
@@ -276,23 +281,23 @@ impl Fleet {
         Ok(())
     }
 
-    async fn client(self: Arc<Self>, people: People, place: usize) {
+    async fn client(self: Arc<Self>, clients: Clients, place: usize) {
         let Some(planned) = self.planned.get(place) else { return };
         tokio::time::sleep(planned.begins).await;
-        people.start(&planned.scenario, &planned.execution).await;
+        clients.start(&planned.scenario, &planned.execution).await;
         if let Some(stop) = &planned.scenario.stop {
-            people.stop(&planned.execution, stop).await;
+            clients.stop(&planned.execution, stop).await;
         } else if planned.fate == Fate::MayBeStopped {
             let after_ms = self.up_to(20_000);
             let stop = Stop { after_ms, error: "Enough".into(), cause: "somebody said so".into() };
-            people.stop(&planned.execution, &stop).await;
+            clients.stop(&planned.execution, &stop).await;
         }
     }
 
     // ---- what came of it ----
 
     /// A process without faults, for who asks before and after.
-    fn inquirer(&self) -> Process {
+    fn api_checker(&self) -> Process {
         let (gate, clock) = (Arc::new(Gate::new(Plan::default())), Arc::new(VirtualClock::watched(BEGIN, self.draw())));
         let sender = Arc::new(self.sender(&gate, &clock));
         let queues = Queues { wake_ups: sender.clone(), starts: Some(sender) };
@@ -313,7 +318,7 @@ impl Fleet {
             let (execution, scenario) = (&planned.execution, &planned.scenario);
             let reference = check(&self.installation, execution, scenario, planned.fate);
             let reference = reference.with_context(|| execution.clone())?;
-            let told = inquiry::describe(&asked.service, &self.installation.disk, execution, &reference).await;
+            let told = api_checks::describe(&asked.service, &self.installation.disk, execution, &reference).await;
             told.with_context(|| execution.clone())?;
             let (messages, records) = (self.queue.sent(execution), self.installation.disk.records(execution).len());
             let most = self.most_messages(records);
@@ -378,7 +383,7 @@ pub enum Telling {
     Everything,
 }
 
-/// People reach any process that answers.
+/// Clients reach any process that answers.
 struct Reach(Arc<Fleet>);
 
 impl Reach {

@@ -1,4 +1,4 @@
-//! The functions that tasks call, as a script, and the people who answer task tokens.
+//! The functions that tasks call, as a script, and the clients who answer task tokens.
 //!
 //! Every call is logged with its arguments. Definitions of the simulation put the attempt (`$$.State.RetryCount`) and the
 //! item into the arguments, so that two equal calls in the log are one attempt started twice.
@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use super::disk::Order;
 use super::faults::Gate;
+use super::random_replies::RandomReplies;
 use super::sabotage::Saboteur;
-use super::whims::Whims;
 use super::{Chance, Disk, records};
 
 /// What a function does at one attempt.
@@ -69,7 +69,7 @@ pub struct CallMade {
     pub arguments: String,
 }
 
-/// What outlives processes: the log of calls, and what people are about to say.
+/// What outlives processes: the log of calls, and what clients are about to say.
 #[derive(Default)]
 pub struct Outside {
     pub calls: Vec<CallMade>,
@@ -78,7 +78,7 @@ pub struct Outside {
     pub answers: Vec<PendingAnswer>,
     /// What functions answered to whoever called them.
     pub said: Vec<(CallMade, TaskAnswer)>,
-    /// What people had to say.
+    /// What clients had to say.
     pub given: Vec<PendingAnswer>,
     /// Answers that were acknowledged as counted.
     pub counted: Vec<PendingAnswer>,
@@ -128,7 +128,7 @@ impl Shared {
 pub struct Script {
     pub replies: BTreeMap<String, BTreeMap<String, Vec<Reply>>>,
     /// Says what functions do that have no script.
-    pub whims: Option<Whims>,
+    pub random_replies: Option<RandomReplies>,
     /// The longest a call can take.
     pub limit: Duration,
     /// Calls take longer than they should, by this chance.
@@ -166,7 +166,8 @@ pub struct Functions {
 impl Functions {
     fn reply(&self, call: &TaskCall, arguments: &Value) -> Option<Reply> {
         let Some(replies) = self.script.replies.get(machine_of(&call.execution)) else {
-            return self.script.whims.as_ref().map(|whims| whims.reply(call.resource.waits_for_token()));
+            let drawn = self.script.random_replies.as_ref();
+            return drawn.map(|random_replies| random_replies.reply(call.resource.waits_for_token()));
         };
         let replies = replies.get(&call.state)?;
         let attempt = argument(arguments, "try").and_then(Value::as_u64).unwrap_or(0);

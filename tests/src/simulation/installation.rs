@@ -60,7 +60,7 @@ impl Room {
     }
 }
 
-/// A disk, functions, people, and the machines of the scenarios.
+/// A disk, functions, clients, and the machines of the scenarios.
 pub struct Installation {
     pub disk: Disk,
     pub outside: Shared,
@@ -92,6 +92,7 @@ struct Machine {
 impl Installation {
     /// One that holds these scenarios, each as a machine of its name.
     pub fn new(scenarios: &[Scenario], mut script: Script) -> Result<Installation> {
+        crate::watchdog::watch();
         let disk = Disk::default();
         let mut machines = BTreeMap::new();
         for scenario in scenarios {

@@ -13,14 +13,14 @@ use serde_json::json;
 use service::api::Service;
 
 use super::check::{Fate, check};
+use super::clients::{AGAIN, Clients, Front};
 use super::express::Express;
 use super::faults::{Counts, Gate};
 use super::functions::Script;
 use super::installation::{BEGIN, Installation, Queues, Room, execution_arn, runtime};
-use super::people::{AGAIN, Front, People};
 use super::ports::{GatedQueue, VirtualClock};
+use super::random_replies::RandomReplies;
 use super::sabotage::{Sabotage, Saboteur};
-use super::whims::Whims;
 use super::{CallMade, Disk, Plan, Scenario};
 
 /// Virtual time after which an execution that is still open is stuck.
@@ -78,7 +78,7 @@ impl World {
 
     /// A world in which one execution of each of these will be started.
     pub fn of(of: &Alone, scenarios: &[Scenario]) -> Result<World> {
-        let mut script = Script { whims: Some(Whims::new(of.seed)), ..Script::default() };
+        let mut script = Script { random_replies: Some(RandomReplies::new(of.seed)), ..Script::default() };
         let express = Express::new(of.express, &mut script);
         let mut installation = Installation::new(scenarios, script)?;
         (installation.room, installation.metrics) = (of.room, express.overdue.clone());
@@ -174,12 +174,12 @@ impl World {
         tokio::spawn(look(service.engine().deliver().clone(), queue));
         let drops_starts = !gate.fails();
         let front = Arc::new(OneProcess { service, gate });
-        let people = People { installation: self.installation.clone(), front, clock };
-        tokio::spawn(people.clone().answer());
+        let clients = Clients { installation: self.installation.clone(), front, clock };
+        tokio::spawn(clients.clone().answer());
         for (execution, scenario) in &self.planned {
-            tokio::spawn(start_and_stop(people.clone(), scenario.clone(), execution.clone()));
+            tokio::spawn(start_and_stop(clients.clone(), scenario.clone(), execution.clone()));
         }
-        self.express.until_done(&people, &self.installation).await;
+        self.express.until_done(&clients, &self.installation).await;
         for (execution, _) in &self.planned {
             self.disk.closed(execution).await;
         }
@@ -202,13 +202,13 @@ impl Front for OneProcess {
 }
 
 /// The client: starts the execution until that is acknowledged, and stops it if the scenario says so.
-async fn start_and_stop(people: People, scenario: Scenario, execution: String) {
+async fn start_and_stop(clients: Clients, scenario: Scenario, execution: String) {
     let role = "arn:aws:iam::123456789012:role/simulated";
     let machine = json!({ "name": scenario.name, "definition": scenario.definition.to_string(), "roleArn": role });
-    people.ask("CreateStateMachine", &machine, None, None).await;
-    people.start(&scenario, &execution).await;
+    clients.ask("CreateStateMachine", &machine, None, None).await;
+    clients.start(&scenario, &execution).await;
     if let Some(stop) = &scenario.stop {
-        people.stop(&execution, stop).await;
+        clients.stop(&execution, stop).await;
     }
 }
 

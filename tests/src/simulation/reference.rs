@@ -25,7 +25,7 @@ use interpreter::{
 };
 
 use super::disk::Decided;
-use super::masked::{alike, token_like};
+use super::redacted::{alike, token_like};
 
 /// What the cause of a lost attempt says.
 const LOST: &str = "was lost; whether the task ran is unknown";

@@ -70,7 +70,7 @@ impl Scenario {
         self.events.is_some() || self.payload_bytes.is_some()
     }
 
-    /// The reference scenarios, in the order of their names, then the reference workflows, whose functions have whims.
+    /// The reference scenarios, in the order of their names, then the reference workflows, whose functions reply at random.
     pub fn all() -> Result<Vec<Scenario>> {
         let scenarios = files_of("scenarios")?.into_iter().map(|file| Scenario::read(&file));
         let workflows = files_of("workflows")?.into_iter().map(|file| Scenario::of_workflow(&file));

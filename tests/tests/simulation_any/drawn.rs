@@ -91,7 +91,7 @@ impl Worlds {
     }
 }
 
-/// An execution of a random machine, whose functions and people have whims.
+/// An execution of a random machine, whose functions and clients reply at random.
 fn machine(place: u64, definition: Value) -> Scenario {
     Scenario {
         name: format!("any{place}"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
-use stepwell_tests::meter::{Bill, Meter, QUEUE, STORE, Workflow};
+use stepwell_tests::cost_model::{Bill, CostModel, QUEUE, STORE, Workflow};
 
 const SHEET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/costs.md");
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:work";
@@ -140,7 +140,7 @@ fn counted<T>(counting: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 fn bill(workflow: &Workflow, executions: usize) -> Result<Bill> {
-    counted(Meter::count(workflow, executions))
+    counted(CostModel::count(workflow, executions))
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Golden cases: what AWS does, one folder of `tests/golden` per rule, run through `interpreter::step`.
 //!
-//! A folder holds `definition.json`, `input.json`, `script.json` (how tasks and people answer, and when; may be missing)
+//! A folder holds `definition.json`, `input.json`, `script.json` (how tasks and clients answer, and when; may be missing)
 //! and `history.json`, the events one per line with their time in milliseconds since the start. With `UPDATE_GOLDEN=1`
 //! the histories are written instead of compared; what comes out has to be read before it is believed.
 

@@ -165,6 +165,7 @@ struct Tree {
 
 impl Tree {
     fn read() -> Result<Self> {
+        stepwell_tests::watchdog::watch();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no checkout")?.to_owned();
         let mut files = files_of_git(&root).map_or_else(|| files_of_folder(&root), Ok)?;
         files.retain(|file| root.join(file).is_file());

@@ -37,4 +37,6 @@ mod stock_clients;
 #[cfg(test)]
 mod template;
 #[cfg(test)]
+mod watchdog;
+#[cfg(test)]
 mod workflows;

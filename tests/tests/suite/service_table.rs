@@ -11,6 +11,7 @@ const OTHER: &str = "not what generate.py writes";
 
 #[test]
 fn the_table_of_services_is_what_its_generator_writes() -> Result<()> {
+    stepwell_tests::watchdog::watch();
     let output = Command::new("python3").args(["-B", GENERATOR, "--check"]).output().context("python3")?;
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.success() {

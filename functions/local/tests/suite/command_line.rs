@@ -4,14 +4,16 @@ use std::fs;
 use std::io;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
+
+use super::limited;
 
 const GOOD: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#;
 const BAD: &str = "StartAt: A\nStates:\n  A:\n    Type: Pass\n    Next: B\n";
 
 fn stepwell(directory: &Path, arguments: &[&str]) -> io::Result<Output> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
-    command.args(arguments).current_dir(directory).output()
+    let mut command = limited::stepwell();
+    limited::output(command.args(arguments).current_dir(directory))
 }
 
 fn printed(bytes: &[u8]) -> String {
@@ -48,9 +50,9 @@ fn a_mock_configuration_that_makes_no_sense_is_refused_with_its_place() {
     ];
     for (file, expected) in cases {
         let flag = stepwell(directory.path(), &["serve", "--port", "0", "--mock-config", file]).unwrap();
-        let mut by_environment = Command::new(env!("CARGO_BIN_EXE_stepwell"));
+        let mut by_environment = limited::stepwell();
         by_environment.args(["serve", "--port", "0"]).env("SFN_MOCK_CONFIG", file);
-        for output in [flag, by_environment.current_dir(directory.path()).output().unwrap()] {
+        for output in [flag, limited::output(by_environment.current_dir(directory.path())).unwrap()] {
             assert_eq!(output.status.code(), Some(1));
             assert!(printed(&output.stderr).contains(expected), "{}", printed(&output.stderr));
         }

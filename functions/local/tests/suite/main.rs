@@ -5,4 +5,6 @@
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod limited;
+#[cfg(test)]
 mod validate;

@@ -6,7 +6,8 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use super::limited;
 
 fn folders() -> Vec<PathBuf> {
     let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/definitions");
@@ -21,9 +22,9 @@ fn said_in(folder: &Path) -> String {
 }
 
 fn said_of<A: AsRef<OsStr>>(arguments: &[A], folder: &Path) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
+    let mut command = limited::stepwell();
     command.arg("validate").args(arguments).current_dir(folder);
-    let output = command.output().unwrap();
+    let output = limited::output(&mut command).unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{}", folder.display());
     format!("exit code {}\n\n{}", output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
@@ -118,16 +119,16 @@ fn lists_the_placeholders_that_were_left_open() {
 fn reads_a_template_from_standard_input() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/definitions/a_sam_template_of_several_machines");
     let template = fs::File::open(folder.join("template.yaml")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
-    let output = command.args(["validate", "-"]).current_dir(&folder).stdin(template).output().unwrap();
+    let mut command = limited::stepwell();
+    let output = limited::output(command.args(["validate", "-"]).current_dir(&folder).stdin(template)).unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.starts_with("<standard input>: 4 state machines: OrderFlow, "), "{said}");
 }
 
 #[test]
 fn refuses_a_substitution_without_a_value() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
-    let output = command.args(["validate", "x.json", "--substitute", "Name"]).output().unwrap();
+    let mut command = limited::stepwell();
+    let output = limited::output(command.args(["validate", "x.json", "--substitute", "Name"])).unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("write Name=value"));
 }

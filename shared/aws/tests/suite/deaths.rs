@@ -120,7 +120,7 @@ impl World {
         let (cloud, functions) = (Cloud::new().await?, Arc::new(Functions::default()));
         let api = cloud.process(Deployment::ApiOnly, functions.clone()).await?;
         *functions.front.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&api.service);
-        let machine = create_machine(&api.service, "mortal", "STANDARD", definition).await?;
+        let machine = create_machine(&api.service, "crashable", "STANDARD", definition).await?;
         let execution = start(&api.service, &machine, "one", &json!([1, 2, 3])).await?;
         Ok(World { cloud, functions, api, execution })
     }

@@ -42,6 +42,7 @@ pub fn close(name: &str, sequence: u64, stopped: i64) -> Record {
 }
 
 pub async fn write(directory: &Directory, record: Record) -> Result<()> {
+    stepwell_tests::watchdog::watch();
     let sequence = record.sequence;
     let outcome = directory.append(record).await?;
     ensure!(outcome == Appended::Written, "record {sequence} was not written: {outcome:?}");

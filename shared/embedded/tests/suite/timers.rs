@@ -31,6 +31,7 @@ impl Clock for PausedClock {
 }
 
 fn queue() -> (Arc<PausedClock>, Arc<TimerQueue>) {
+    stepwell_tests::watchdog::watch();
     let clock = Arc::new(PausedClock(Instant::now()));
     (Arc::clone(&clock), Arc::new(TimerQueue::new(clock)))
 }

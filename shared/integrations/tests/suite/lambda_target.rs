@@ -376,6 +376,7 @@ async fn what_cannot_be_called_fails_without_a_request() {
 
 /// A server that answers every request with this body; the first lines of the requests go to `heard`.
 async fn answers(body: &'static str, heard: tokio::sync::mpsc::UnboundedSender<String>) -> String {
+    stepwell_tests::watchdog::watch();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {

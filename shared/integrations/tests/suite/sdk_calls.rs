@@ -35,6 +35,7 @@ fn failure(answer: TaskAnswer) -> (String, String) {
 
 /// A server that answers every request alike, and the texts of the requests it was sent.
 async fn server(status: &str, headers: &str, body: &str) -> (String, Arc<Mutex<Vec<String>>>) {
+    stepwell_tests::watchdog::watch();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let heard = Arc::new(Mutex::new(Vec::new()));

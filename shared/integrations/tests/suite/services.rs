@@ -65,6 +65,7 @@ struct Server {
 
 impl Server {
     async fn start(does: Does) -> Self {
+        stepwell_tests::watchdog::watch();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let heard = Arc::<Mutex<Vec<_>>>::default();

@@ -22,26 +22,26 @@ use crate::simulation::{Effect, Failing, Gate, Plan};
 
 /// A process that may die, and the gate that all its calls go through.
 #[derive(Clone)]
-pub(super) struct Mortal {
+pub(super) struct Crashable {
     pub installation: Arc<Process>,
     pub gate: Arc<Gate>,
 }
 
 impl Cloud {
     /// A process that has a share in the work. One that dies or fails before it is ready is never called.
-    pub(super) async fn begin(&self, tasks: &Arc<dyn Tasks>, plan: Plan) -> Result<Mortal> {
+    pub(super) async fn begin(&self, tasks: &Arc<dyn Tasks>, plan: Plan) -> Result<Crashable> {
         let mut gate = Arc::new(Gate::new(plan));
         loop {
-            let mortal = GatedTasks { tasks: tasks.clone(), gate: gate.clone() };
+            let crashable = GatedTasks { tasks: tasks.clone(), gate: gate.clone() };
             let through = |client: SharedHttpConnector| config(Gated { client, gate: gate.clone() });
             let dynamodb = clients::dynamodb(&through(SharedHttpConnector::new(self.dynamo.clone())));
             let sqs = clients::sqs(&through(SharedHttpConnector::new(self.sqs.clone())));
-            let joined = self.joined((dynamodb, sqs), Deployment::SharedWorker, Arc::new(mortal));
+            let joined = self.joined((dynamodb, sqs), Deployment::SharedWorker, Arc::new(crashable));
             tokio::select! {
                 biased;
                 installation = joined => match installation {
                     Err(_) if gate.fails() => {}
-                    installation => return Ok(Mortal { installation: Arc::new(installation?), gate }),
+                    installation => return Ok(Crashable { installation: Arc::new(installation?), gate }),
                 },
                 _ = gate.death() => {}
             }

@@ -34,12 +34,12 @@ pub async fn describe(service: &Arc<Service>, disk: &Disk, execution: &str, refe
         Closing::TimedOut(failure) => failed("TIMED_OUT", failure),
     };
     ensure!(text("status") == Some(status), "it is described as {told}, not as {status}");
-    let same_output = super::masked::alike(&text("output").map(str::to_owned), &output);
+    let same_output = super::redacted::alike(&text("output").map(str::to_owned), &output);
     ensure!(same_output, "it is described with the output of {told}, not {output:?}");
     // AWS: an execution that timed out has no error there.
     if status != "TIMED_OUT" {
         let said = Failure { error: text("error").map(str::to_owned), cause: text("cause").map(str::to_owned) };
-        ensure!(super::masked::alike(&said, &failure), "it is described with {said:?}, not {failure:?}");
+        ensure!(super::redacted::alike(&said, &failure), "it is described with {said:?}, not {failure:?}");
     }
     let millis = |member: &str| told.get(member).and_then(Value::as_f64).map(|at| (at * 1000.0).round());
     ensure!(millis("startDate") == Some(exactly(listing.started.0)), "it started at another time: {told}");

@@ -12,7 +12,7 @@ const SEAL: usize = 16;
 
 /// True when both say the same, but for UUIDs and task tokens.
 pub fn alike<T: Debug + PartialEq>(one: &T, other: &T) -> bool {
-    one == other || masked(&format!("{one:?}")) == masked(&format!("{other:?}"))
+    one == other || redacted(&format!("{one:?}")) == redacted(&format!("{other:?}"))
 }
 
 /// As long as the real token, and like it under [`alike`].
@@ -22,24 +22,24 @@ pub fn token_like(execution: &str, wait: &Wait) -> String {
     format!("{TOKEN:x<letters$}")
 }
 
-fn masked(text: &str) -> String {
+fn redacted(text: &str) -> String {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-    let mut masked = String::with_capacity(text.len());
+    let mut redacted = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
         let run = rest.split_at(rest.find(|letter| !is_part(letter)).unwrap_or(rest.len()));
         if run.0.starts_with(TOKEN) {
-            masked.push_str("<token>");
+            redacted.push_str("<token>");
         } else if is_uuid(run.0) {
-            masked.push_str("<uuid>");
+            redacted.push_str("<uuid>");
         } else {
-            masked.push_str(run.0);
+            redacted.push_str(run.0);
         }
         let between = run.1.split_at(run.1.find(is_part).unwrap_or(run.1.len()));
-        masked.push_str(between.0);
+        redacted.push_str(between.0);
         rest = between.1;
     }
-    masked
+    redacted
 }
 
 fn is_uuid(run: &str) -> bool {

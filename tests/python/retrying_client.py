@@ -12,5 +12,5 @@ def tell(response, **_):
 
 
 client.meta.events.register("needs-retry.sfn.StartExecution", tell)
-started = client.start_execution(stateMachineArn=os.environ["STEPWELL_MACHINE"], name="patient")
+started = client.start_execution(stateMachineArn=os.environ["STEPWELL_MACHINE"], name="retrying")
 print("started", started["executionArn"], flush=True)

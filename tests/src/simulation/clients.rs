@@ -1,4 +1,4 @@
-//! The people outside: who starts executions, who stops them, and who answers task tokens. They repeat what they say
+//! The clients outside: who starts executions, who stops them, and who answers task tokens. They repeat what they say
 //! until it is acknowledged, as SDKs do: through the API, but for what it does not tell.
 
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The error of an answer to a wait that is over.
 const OVER: &str = "TaskTimedOut";
 
-/// How people reach a process that answers.
+/// How clients reach a process that answers.
 pub trait Front: Send + Sync + 'static {
     /// A process that answers; `None` when there is none at the moment.
     fn reach(&self) -> Option<(Arc<Service>, Arc<Gate>)>;
@@ -33,14 +33,14 @@ pub trait Front: Send + Sync + 'static {
 
 /// Everyone outside.
 #[derive(Clone)]
-pub struct People {
+pub struct Clients {
     pub installation: Arc<Installation>,
     pub front: Arc<dyn Front>,
     /// Not that of any process.
     pub clock: Arc<VirtualClock>,
 }
 
-impl People {
+impl Clients {
     /// Says something until somebody acknowledges it.
     pub async fn insist<T, E, F>(&self, say: impl Fn(Arc<Service>) -> F) -> T
     where
@@ -81,7 +81,7 @@ impl People {
             let (machine, name) = (machine_arn(&scenario.name), arn.rsplit(':').next().unwrap_or_default());
             let body = json!({ "stateMachineArn": machine, "name": name, "input": scenario.input.to_string() });
             self.ask("StartExecution", &body, Some(invocation(arn)), None).await;
-            self.installation.log.say(|| format!("people: {arn} is started"));
+            self.installation.log.say(|| format!("clients: {arn} is started"));
         }
         self.installation.outside.lock().started.push(arn.to_owned());
     }
@@ -95,7 +95,7 @@ impl People {
                 service.engine().deliver().start(start).await
             })
             .await;
-        self.installation.log.say(|| format!("people: {arn} is started: {}", word(&started)));
+        self.installation.log.say(|| format!("clients: {arn} is started: {}", word(&started)));
     }
 
     /// Stops it as its scenario says. The API does not tell whether there was something to stop.
@@ -103,7 +103,7 @@ impl People {
         self.clock.sleep_until(BEGIN.plus_millis(i64::try_from(stop.after_ms).unwrap_or(i64::MAX))).await;
         let failure = || Failure::new(stop.error.clone(), stop.cause.clone());
         let stopped = self.insist(|service| async move { service.engine().deliver().stop(arn, failure()).await }).await;
-        self.installation.log.say(|| format!("people: {arn} is stopped: {}", stopped.counted));
+        self.installation.log.say(|| format!("clients: {arn} is stopped: {}", stopped.counted));
         if stopped.counted {
             self.installation.outside.lock().stopped.push(arn.to_owned());
         }
@@ -153,7 +153,7 @@ impl People {
         let counted = self.say(&pending.token, answer).await;
         let now = self.installation.disk.now();
         let told =
-            || format!("people: {} is answered {:?} with {answer:?}: {counted}", pending.execution, pending.wait);
+            || format!("clients: {} is answered {:?} with {answer:?}: {counted}", pending.execution, pending.wait);
         self.installation.log.say(told);
         let given = PendingAnswer { answer: answer.clone(), ..pending.clone() };
         let mut outside = self.installation.outside.lock();

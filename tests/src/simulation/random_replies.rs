@@ -1,5 +1,5 @@
-//! What functions and people do when chance says it instead of a script: they answer soon, late or never, with results or
-//! errors; people besides may overtake the call that told them, send heartbeats, answer twice, or contradict each other.
+//! What functions and clients do when chance says it instead of a script: they answer soon, late or never, with results or
+//! errors; clients besides may overtake the call that told them, send heartbeats, answer twice, or contradict each other.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Chance, Reply, Says};
 
 /// Functions whose answers are drawn.
-pub struct Whims(Mutex<Drawn>);
+pub struct RandomReplies(Mutex<Drawn>);
 
 struct Drawn {
     chance: Chance,
@@ -16,9 +16,9 @@ struct Drawn {
     said: u64,
 }
 
-impl Whims {
-    pub fn new(seed: u64) -> Whims {
-        Whims(Mutex::new(Drawn { chance: Chance::new(seed), said: 0 }))
+impl RandomReplies {
+    pub fn new(seed: u64) -> RandomReplies {
+        RandomReplies(Mutex::new(Drawn { chance: Chance::new(seed), said: 0 }))
     }
 
     /// What a function does that was called; somebody outside may have its task token then.

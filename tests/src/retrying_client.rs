@@ -1,4 +1,4 @@
-//! A boto3 that starts an execution and does by itself what it does when it is refused: `python/patient.py`.
+//! A boto3 that starts an execution and does by itself what it does when it is refused: `python/retrying_client.py`.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Stdio};
@@ -11,19 +11,20 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
 
 /// Its process. Only on a runtime of several threads: reading what it says blocks one.
 #[derive(Debug)]
-pub struct Patient {
+pub struct RetryingClient {
     process: Child,
     said: BufReader<ChildStdout>,
 }
 
-impl Patient {
+impl RetryingClient {
     /// Starts an execution of `machine` at `endpoint`, with every setting that boto3 has by default.
-    pub fn start(clients: &Clients, endpoint: &str, machine: &str) -> Result<Patient> {
+    pub fn start(clients: &Clients, endpoint: &str, machine: &str) -> Result<RetryingClient> {
+        crate::watchdog::watch();
         let mut python = clients.python(endpoint);
-        python.arg("patient.py").env("STEPWELL_MACHINE", machine).current_dir(FOLDER);
+        python.arg("retrying_client.py").env("STEPWELL_MACHINE", machine).current_dir(FOLDER);
         let mut process = python.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
         let said = BufReader::new(process.stdout.take().context("no output")?);
-        Ok(Patient { process, said })
+        Ok(RetryingClient { process, said })
     }
 
     /// What it says next; empty when it has ended.
@@ -47,7 +48,7 @@ impl Patient {
     }
 }
 
-impl Drop for Patient {
+impl Drop for RetryingClient {
     fn drop(&mut self) {
         // It may have ended by itself; a test can do nothing about one that cannot be ended.
         let _ended = self.process.kill().and_then(|()| self.process.wait());

@@ -72,7 +72,7 @@ pub struct Bill {
 }
 
 /// An installation.
-pub struct Meter {
+pub struct CostModel {
     dynamo: Dynamo,
     sqs: Sqs,
     clock: Arc<VirtualClock>,
@@ -82,22 +82,22 @@ pub struct Meter {
     bill: Bill,
 }
 
-impl Meter {
+impl CostModel {
     /// Counts `executions` that are started one after another and then brought to one worker in one batch.
     pub async fn count(workflow: &Workflow, executions: usize) -> Result<Bill> {
-        let mut meter = Meter::new(workflow.task).await?;
+        let mut model = CostModel::new(workflow.task).await?;
         let made = json!({ "name": "m", "roleArn": "arn:aws:iam::123456789012:role/r",
             "definition": workflow.definition.to_string() });
-        let made = meter.call("CreateStateMachine", &made).await?;
+        let made = model.call("CreateStateMachine", &made).await?;
         let machine = text_of(&made, "stateMachineArn");
         // Definitions are read once in a process's life.
-        meter.run(&machine, &workflow.input, 1).await?;
-        meter.bill = Bill::default();
-        meter.run(&machine, &workflow.input, executions).await?;
-        Ok(meter.bill.of_one(executions))
+        model.run(&machine, &workflow.input, 1).await?;
+        model.bill = Bill::default();
+        model.run(&machine, &workflow.input, executions).await?;
+        Ok(model.bill.of_one(executions))
     }
 
-    async fn new(task: Duration) -> Result<Meter> {
+    async fn new(task: Duration) -> Result<CostModel> {
         let (dynamo, sqs) = (Dynamo::new()?, Sqs::default());
         create::create_table(&clients::dynamodb(&dynamo.config()), TABLE).await?;
         dynamo.takes(STORE);
@@ -120,7 +120,7 @@ impl Meter {
         };
         let (api, worker) = (joined(Deployment::ApiOnly).await?, joined(Deployment::SharedWorker).await?);
         let (api, worker) = (Process::new(api), Process::new(worker));
-        Ok(Meter { dynamo, sqs, clock, api, worker, logged, bill: Bill::default() })
+        Ok(CostModel { dynamo, sqs, clock, api, worker, logged, bill: Bill::default() })
     }
 
     async fn run(&mut self, machine: &str, input: &Value, executions: usize) -> Result<()> {
