@@ -22,6 +22,8 @@ pub enum About {
     StateType,
     /// A field that the object cannot have, and the one that was meant, if it has a similar name.
     Unsupported { field: String, meant: Option<String> },
+    /// An argument that an integration does not have: its key, the text, and the argument that was meant.
+    UnknownArgument { key: String, message: String, meant: Option<String> },
     /// A field that belongs to the other query language than the one `set`.
     OtherLanguage { field: String, set: QueryLanguage },
     /// A field of the object, in this text.
@@ -69,12 +71,37 @@ impl About {
         About::Unsupported { field: field.to_owned(), meant: meant.map(str::to_owned) }
     }
 
+    /// Whether the definition can be run nevertheless: nothing of it is lost, and it was accepted before the rule came.
+    pub(crate) fn only_refuses(&self) -> bool {
+        match self {
+            About::Name(_)
+            | About::Unsupported { .. }
+            | About::UnknownArgument { .. }
+            | About::MissingArgument(_)
+            | About::Fields { .. } => true,
+            About::Value(_)
+            | About::Syntax { .. }
+            | About::OneOf(_)
+            | About::StateType
+            | About::OtherLanguage { .. }
+            | About::Field { .. }
+            | About::Missing(_)
+            | About::AtMostOne(_)
+            | About::ExactlyOne(_)
+            | About::Condition(_)
+            | About::Target(_)
+            | About::Unreachable { .. } => false,
+        }
+    }
+
     pub(crate) fn subject(&self) -> Subject<'_> {
         match self {
             About::Name(_) => Subject::Name,
             About::OneOf(words) => Subject::Word(words.clone()),
             About::StateType => Subject::Word(StateType::names()),
-            About::Unsupported { field, .. } | About::OtherLanguage { field, .. } => Subject::Misplaced(field),
+            About::Unsupported { field, .. }
+            | About::UnknownArgument { key: field, .. }
+            | About::OtherLanguage { field, .. } => Subject::Misplaced(field),
             About::Field { name, .. } => Subject::Wrong(name, None),
             About::Fields { names: [one, other], .. } => Subject::Wrong(one, Some(other)),
             About::Target(_) => Subject::Target,
@@ -96,6 +123,7 @@ impl fmt::Display for About {
             About::Value(message)
             | About::Syntax { message, .. }
             | About::Name(message)
+            | About::UnknownArgument { message, .. }
             | About::Field { message, .. } => f.write_str(message),
             About::Fields { message, .. } => f.write_str(message),
             About::OneOf(words) => write!(f, "Value should be one of the following: [{}]", words.join(", ")),

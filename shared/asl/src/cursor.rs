@@ -6,7 +6,7 @@
 use std::fmt;
 
 use expressions::jsonata::Sees;
-use expressions::{Path, Root, TemplateFinding};
+use expressions::{Invalid, Path, Root, TemplateFinding};
 use serde_json::{Map, Value};
 
 use crate::about::About;
@@ -99,7 +99,7 @@ impl<'v, 'p> Node<'v, 'p> {
             return refuse("Reference path didn't start with '$'", findings);
         }
         match Path::parse(text) {
-            Err(invalid) => refuse(&invalid.message, findings),
+            Err(invalid) => refuse(reason_against(text, &invalid), findings),
             Ok(path) if !path.is_reference() => refuse("", findings),
             Ok(path) if roots == Roots::NotContext && *path.root() == Root::Context => refuse("", findings),
             Ok(path) => {
@@ -207,6 +207,17 @@ impl<'v, 'p> Object<'v, 'p> {
         }
         self.at_most_one(keys, findings)
     }
+}
+
+/// Why a text is no reference path, where it is no path at all.
+pub(crate) fn reason_against<'i>(text: &str, invalid: &'i Invalid) -> &'i str {
+    let steps = |letter: char| letter.is_ascii_digit() || "'\"*?-:(".contains(letter);
+    let begins_no_step = text.match_indices('[').any(|(at, _)| {
+        let next = text.get(at + 1..).and_then(|rest| rest.trim_start().chars().next());
+        next.is_some_and(|next| !steps(next))
+    });
+    // AWS: reported in public for `$.a[$$.Execution.Id]S`; the second bracket in it is AWS's own.
+    if begins_no_step { "'[' must be followed by ' or '['" } else { &invalid.message }
 }
 
 fn owned(keys: &[&str]) -> Vec<String> {

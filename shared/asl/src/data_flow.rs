@@ -4,7 +4,7 @@ use expressions::jsonata::{self, Sees};
 use expressions::{Path, ReferencePath};
 use serde_json::Value;
 
-use crate::cursor::Object;
+use crate::cursor::{Object, reason_against};
 use crate::diagnostics::Findings;
 use crate::{DataFlow, QueryLanguage, ResultPath, Selection, StateType, Template, variables};
 
@@ -83,7 +83,8 @@ pub(crate) fn result_path(object: &Object<'_, '_>, findings: &mut Findings) -> R
     match ReferencePath::parse(text) {
         Ok(path) => ResultPath::At(path),
         Err(invalid) => {
-            findings.schema(node.at, format!("Value is not a Reference Path: {}", invalid.message));
+            let reason = reason_against(text, &invalid);
+            findings.schema(node.at, format!("Value is not a Reference Path: {reason}"));
             ResultPath::Replace
         }
     }

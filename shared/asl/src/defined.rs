@@ -15,11 +15,14 @@ use crate::reading::{ParseContext, effective_language};
 use crate::variables::name_of;
 use crate::{QueryLanguage, StateId, StateType};
 
+/// More variables than this are not looked at: AWS answers 100 diagnostics.
+const MOST_NAMES: usize = 256;
+
 /// Warns of the variables that the states of a definition read and that may be undefined there.
 pub(crate) fn check(root: Node<'_, '_>, context: &mut ParseContext<'_>) {
     let reads = context.findings.take_reads();
     let names: BTreeSet<&str> = reads.iter().map(|read| read.variable.as_str()).collect();
-    let names: Vec<&str> = names.into_iter().collect();
+    let names: Vec<&str> = names.into_iter().take(MOST_NAMES).collect();
     let mut undefined = BTreeSet::new();
     // A set of variables is one number: as many variables at a time as it has bits.
     for names in names.chunks(u64::BITS as usize) {

@@ -49,8 +49,8 @@ pub fn parse_with(text: &str, machine_type: MachineType, sdk: &'static dyn SdkSe
 }
 
 /// Reads a definition that was accepted once, perhaps by an earlier version that refused less. Only its structure has to be
-/// right: a state with any other error is [`State::unusable`](crate::State::unusable). The restrictions of Express machines
-/// are not looked at, as they only refuse.
+/// right: a state with a part that cannot be read is [`State::unusable`](crate::State::unusable). Rules that only refuse, such
+/// as those for Express machines and for the names of fields and arguments, change nothing.
 ///
 /// # Errors
 ///
@@ -65,7 +65,7 @@ pub fn load(text: &str) -> Result<StateMachine, String> {
     header
         .zip(states)
         .map(|(header, states)| with_states(header, states))
-        .ok_or_else(|| context.findings.first_error().unwrap_or_else(|| "a state cannot be read".to_owned()))
+        .ok_or_else(|| context.findings.first_loss().unwrap_or("a state cannot be read").to_owned())
 }
 
 fn read_document(text: &str) -> Result<Value, Diagnostic> {
@@ -141,7 +141,7 @@ fn read_machine(document: &Value, machine_type: MachineType, sdk: &'static dyn S
     flow::check_labels(root, &mut context.findings);
     variables::check_scopes(root, &mut context.findings);
 
-    if context.findings.first_error().is_none() {
+    if !context.findings.has_errors() {
         defined::check(root, &mut context);
     }
     let states = context.take_states();

@@ -119,6 +119,7 @@ pub(crate) struct Findings {
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
     unavailable: Vec<Diagnostic>,
+    loss: Option<String>,
     size: usize,
     suggestions: usize,
     /// The state that is being read.
@@ -151,8 +152,11 @@ impl Findings {
     }
 
     pub fn error(&mut self, code: Code, at: Option<Place<'_>>, about: impl Into<About>, help: Option<String>) {
-        let location = at.map(|place| place.to_string());
-        if let Some(one) = self.admit(Severity::Error, code, location, about.into(), help) {
+        let (about, location) = (about.into(), at.map(|place| place.to_string()));
+        if self.loss.is_none() && !about.only_refuses() {
+            self.loss = Some(format!("{about} at {}", location.as_deref().unwrap_or("/")));
+        }
+        if let Some(one) = self.admit(Severity::Error, code, location, about, help) {
             self.errors.push(one);
         }
     }
@@ -180,9 +184,8 @@ impl Findings {
         }
     }
 
-    /// The first error and its place.
-    pub fn first_error(&self) -> Option<String> {
-        self.errors.first().map(|one| format!("{} at {}", one.about, one.location.as_deref().unwrap_or("/")))
+    pub fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
     }
 
     /// Notes the variables that a field reads, as far as there is room.
@@ -198,6 +201,11 @@ impl Findings {
 
     pub fn take_reads(&mut self) -> Vec<Read> {
         std::mem::take(&mut self.reads)
+    }
+
+    /// The first error that leaves a part of the definition unread, and its place.
+    pub fn first_loss(&self) -> Option<&str> {
+        self.loss.as_deref()
     }
 
     /// Whether there is still time to look for what was meant; counts the looks.

@@ -29,7 +29,7 @@ pub(crate) struct ParseContext<'v> {
 pub(crate) enum Purpose {
     /// It is to be accepted: any error refuses it.
     Creation,
-    /// It is to be run, and was accepted once, perhaps by an earlier version: a state with an error fails when it is run.
+    /// It is to be run, and was accepted once, perhaps by an earlier version: a state with a part that cannot be read fails when it is run.
     Execution,
 }
 

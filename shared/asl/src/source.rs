@@ -107,7 +107,9 @@ pub fn read_of_template(
         return Ok((source, None));
     };
     Ok(match read_with(text, Format::Yaml, values) {
-        Ok(yaml) if expressions::json::parse(yaml.json()).is_ok_and(|value| value.is_object()) => (yaml, Some(problem)),
+        Ok(yaml) if expressions::json::parse_definition(yaml.json()).is_ok_and(|value| value.is_object()) => {
+            (yaml, Some(problem))
+        }
         Ok(_) | Err(_) => (source, None),
     })
 }

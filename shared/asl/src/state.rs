@@ -37,7 +37,7 @@ pub(crate) fn read<'v>(
     match context.purpose {
         Purpose::Creation => read_parts(name, node, siblings, context),
         Purpose::Execution => {
-            // An error makes its own state unusable and no other: neither those around it nor its siblings.
+            // A loss makes its own state unusable and no other: neither those around it nor its siblings.
             let others = std::mem::take(&mut context.findings);
             read_parts(name, node, siblings, context);
             context.findings = others;
@@ -65,7 +65,7 @@ fn read_parts<'v>(name: &str, node: Node<'v, '_>, siblings: &'v Map<String, Valu
         let name = Arc::from(name);
         let unusable = match context.purpose {
             Purpose::Creation => None,
-            Purpose::Execution => context.findings.first_error().map(Arc::from),
+            Purpose::Execution => context.findings.first_loss().map(Arc::from),
         };
         context.keep(State { id, name, comment, query_language: language, unusable, data, retry, catch, kind });
     }

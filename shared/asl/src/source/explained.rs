@@ -11,8 +11,12 @@ pub(super) fn without(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let meant: BTreeSet<(Option<String>, String)> = findings
         .iter()
         .filter_map(|one| match &one.about {
-            About::Unsupported { field: _, meant: Some(meant) } => Some((one.location.clone(), meant.clone())),
+            About::Unsupported { field: _, meant: Some(meant) }
+            | About::UnknownArgument { key: _, message: _, meant: Some(meant) } => {
+                Some((one.location.clone(), meant.clone()))
+            }
             About::Unsupported { field: _, meant: None }
+            | About::UnknownArgument { key: _, message: _, meant: None }
             | About::Value(_)
             | About::Syntax { .. }
             | About::Name(_)
@@ -43,6 +47,7 @@ pub(super) fn without(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
         | About::OneOf(_)
         | About::StateType
         | About::Unsupported { .. }
+        | About::UnknownArgument { .. }
         | About::OtherLanguage { .. }
         | About::Field { .. }
         | About::Fields { .. }

@@ -76,7 +76,7 @@ fn is_the_same(one: &Diagnostic, other: &Diagnostic) -> bool {
 
 /// The definition with one word of each list in its place.
 fn with_words(source: &Source, text: &str, hidden: &[(&str, Vec<&'static str>)], which: usize) -> Option<String> {
-    let mut definition = json::parse(text).ok()?;
+    let mut definition = json::parse_definition(text).ok()?;
     for (location, words) in hidden {
         let (trail, rest) = source.trail(location);
         let mut steps = trail.iter().filter_map(|(step, _)| *step);

@@ -35,7 +35,7 @@ pub(super) fn correct(text: &str) -> Option<Corrected> {
     if text.matches(FIELD).count() == 0 {
         return None;
     }
-    let mut definition = json::parse(text).ok()?;
+    let mut definition = json::parse_definition(text).ok()?;
     let mut misplaced = Vec::new();
     let language = take_from_states(&mut definition, "", &mut misplaced);
     if let (Some(language), Some(top)) = (language, definition.as_object_mut()) {

@@ -23,7 +23,7 @@ pub fn why_not(extension: Option<&str>, text: &str, format: Format) -> Option<&'
     }
     let none = Substitutions::default();
     let value = match format {
-        Format::Json => expressions::json::parse(text).ok()?,
+        Format::Json => expressions::json::parse_definition(text).ok()?,
         Format::Yaml => yaml::read(text, yaml::Tags::Nothing, &mut Filling::new(&none)).ok()?.0,
     };
     let fields = value.as_object()?;

@@ -68,7 +68,7 @@ pub fn read(text: &str, format: Format, given: &Substitutions) -> Option<Vec<Dec
     }
     let none = Substitutions::default();
     let (value, spot) = match format {
-        Format::Json => (expressions::json::parse(text).ok()?, json::read(text)?),
+        Format::Json => (expressions::json::parse_definition(text).ok()?, json::read(text)?),
         Format::Yaml => yaml::read(text, yaml::Tags::Calls, &mut Filling::new(&none)).ok()?,
     };
     if value.get("States").is_some() {

@@ -6,7 +6,7 @@ use crate::about::About;
 use crate::cursor::{Between, MOST_SECONDS, Node, Object, Roots};
 use crate::diagnostics::Findings;
 use crate::fields::{Field, In};
-use crate::hints::did_you_mean;
+use crate::hints::{ask, did_you_mean, similar};
 use crate::reading::{ParseContext, StateNode, transition};
 use crate::{
     Integration, MachineType, NotAResource, Pattern, QueryLanguage, Resource, SdkServices, Task, Template, UnknownCall,
@@ -157,8 +157,11 @@ fn check_names(
             QueryLanguage::Jsonata => (name.as_str(), without_dollar(given, stem)),
         };
         if !known.clone().any(|known| known == field) {
-            let help = help.or_else(|| did_you_mean(field, known.clone(), findings));
-            findings.schema_with_help(parameters.at, arguments::unsupported(field), help);
+            let is_given = |known: &str| given.contains_key(known) || given.contains_key(&format!("{known}.$"));
+            let meant = similar(field, known.clone().filter(|known| !is_given(known)), findings);
+            let message = arguments::unsupported(field);
+            let about = About::UnknownArgument { key: name.clone(), message, meant: meant.map(str::to_owned) };
+            findings.schema_with_help(parameters.at, about, help.or_else(|| meant.map(ask)));
         }
     }
 }

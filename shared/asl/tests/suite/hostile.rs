@@ -1,7 +1,7 @@
 //! Definitions meant to do harm, and definitions damaged at random: diagnostics, never a panic, in bounded time.
 
 use asl::source::{self, Format};
-use asl::{MachineType, Severity, parse};
+use asl::{MachineType, Severity, load, parse};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -94,6 +94,24 @@ fn bounds_what_scopes_within_scopes_cost() {
     let parsed = parse(&level.to_string(), MachineType::Standard);
     assert!(parsed.machine.is_none());
     assert!(parsed.diagnostics.len() <= 1_001);
+}
+
+/// A way through all states forth and back, on which each assigns a variable and reads that of the next.
+#[test]
+fn bounds_what_variables_cost() {
+    let state = |i: usize| {
+        let choices: Vec<Value> = [i + 1, i.saturating_sub(1), i * 7 % 5_000]
+            .iter()
+            .map(|next| json!({"Variable": format!("$v{next}"), "IsNull": true, "Next": format!("s{next}")}))
+            .collect();
+        json!({"Type": "Choice", "Choices": choices, "Default": "end", "Assign": {format!("v{i}"): 1}})
+    };
+    let mut states: serde_json::Map<String, Value> = (0..5_000).map(|i| (format!("s{i}"), state(i))).collect();
+    states.insert("s5000".to_owned(), json!({"Type": "Succeed"}));
+    states.insert("end".to_owned(), json!({"Type": "Succeed"}));
+    let parsed = parse(&json!({"StartAt": "s0", "States": states}).to_string(), MachineType::Standard);
+    assert!(parsed.machine.is_some());
+    assert!((256..=1_000).contains(&parsed.diagnostics.len()), "{}", parsed.diagnostics.len());
 }
 
 /// A definition with something of everything.
@@ -213,6 +231,7 @@ fn replacements() -> impl Strategy<Value = Value> {
     let literals =
         [json!(null), json!(true), json!(-1), json!(1.5), json!(u64::MAX), json!([]), json!({}), json!([[]])];
     prop_oneof![
+        Just(json!({"QueryLanguage": "JSONata", "StartAt": "X", "States": {"QueryLanguage": "JSONata"}})),
         prop::sample::select(words.to_vec()).prop_map(Value::from),
         prop::sample::select(literals.to_vec()),
         any::<String>().prop_map(Value::from),
@@ -240,6 +259,14 @@ proptest! {
             if let Some(span) = source.span_of(one) {
                 prop_assert!(text.get(span).is_some());
             }
+        }
+        for one in source.check(machine_type) {
+            prop_assert!(source.span_of(&one).is_none_or(|span| text.get(span).is_some()), "{}", text);
+        }
+        // What was accepted is read again as it was, and what was not is read or refused.
+        let loaded = load(&text);
+        if let Some(machine) = parsed.machine {
+            prop_assert_eq!(loaded, Ok(machine), "{}", text);
         }
     }
 

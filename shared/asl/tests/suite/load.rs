@@ -47,7 +47,6 @@ fn every_part_that_holds_a_path_or_an_expression_may_have_become_invalid() {
         json!({"Type": "Map", "MaxConcurrencyPath": "$.[", "ItemSelector": {"a.$": "$.["}, "ItemProcessor": inner}),
         json!({"Type": "Choice", "Choices": [{"Variable": "$.[", "IsNull": true, "Next": "Z"}], "Default": "Z"}),
         json!({"Type": "Fail", "ErrorPath": "$.["}),
-        json!({"Type": "Pass", "FieldOfAnEarlierVersion": 1}),
     ];
     for mut state in states {
         if !["Choice", "Fail"].contains(&state["Type"].as_str().unwrap()) {
@@ -57,6 +56,23 @@ fn every_part_that_holds_a_path_or_an_expression_may_have_become_invalid() {
         let unusable: Vec<&str> =
             all.iter().filter(|(_, error)| error.is_some()).map(|(name, _)| name.as_str()).collect();
         assert_eq!(unusable, ["S"], "{state}");
+    }
+}
+
+#[test]
+fn a_rule_that_only_refuses_changes_nothing_of_what_is_stored() {
+    let invoke = "arn:aws:states:::lambda:invoke";
+    let states = [
+        json!({"Type": "Pass", "FieldOfAnEarlierVersion": 1}),
+        json!({"Type": "Pass", "Assign": {"not a name": 1}}),
+        json!({"Type": "Task", "Resource": invoke, "Parameters": {"Function": "f"}}),
+        json!({"Type": "Task", "Resource": invoke, "Parameters": {"FunctionName": "f"}, "TimeoutSeconds": 5,
+            "HeartbeatSeconds": 5}),
+    ];
+    for mut state in states {
+        state["End"] = true.into();
+        let all = loaded(&json!({"StartAt": "S", "States": {"S": state}}));
+        assert_eq!(all, [("S".to_owned(), None)], "{state}");
     }
 }
 
