@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::call::{Failure, array, integer};
-use crate::json;
+use crate::json::{self, Fold};
 
 /// Most elements `States.ArrayRange` makes.
 const LONGEST_RANGE: usize = 1000;
@@ -62,13 +62,14 @@ pub(super) fn unique(values: &[Value]) -> Result<Value, Failure> {
 
 /// The value with its keys in order, so that equal values print equally.
 fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Array(items) => items.iter().map(sorted).collect(),
-        Value::Object(object) => {
-            let mut entries: Vec<_> = object.iter().collect();
-            entries.sort_by_key(|(name, _)| *name);
-            Value::Object(entries.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect::<Map<_, _>>())
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-    }
+    let sorting = Fold {
+        scalar: Value::clone,
+        array: |_, items| Value::Array(items),
+        object: |members, values| {
+            let mut entries: Vec<_> = members.keys().cloned().zip(values).collect();
+            entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+            Value::Object(entries.into_iter().collect())
+        },
+    };
+    sorting.apply(value)
 }

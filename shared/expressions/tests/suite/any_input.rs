@@ -1,7 +1,10 @@
 //! Whatever the text and whatever the document: no panic, no endless work.
 
 use crate::world;
-use expressions::{Comparison, Condition, Expression, Path, ReferencePath, Template, json, time};
+use expressions::jsonata::{self, Converted, Jsonata, Sees};
+use expressions::{
+    Chance, Comparison, Condition, ContextObject, Expression, Path, ReferencePath, Template, Variables, json, time,
+};
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value};
 
@@ -100,6 +103,42 @@ fn calls() -> impl Strategy<Value = String> {
     })
 }
 
+/// JSON as functions of other languages write it: halves of surrogate pairs, numbers that nothing holds, keys given twice.
+fn odd_texts() -> impl Strategy<Value = String> {
+    let strings = prop::collection::vec(
+        prop::sample::select(vec![
+            "a",
+            " ",
+            "\\n",
+            "\\ud83d",
+            "\\ude00",
+            "\\uDBFF",
+            "\u{10fffe}",
+            "#1e5",
+            "é",
+            "\u{10d800}",
+            "\\u0000",
+        ]),
+        0..5,
+    );
+    let strings = strings.prop_map(|pieces| format!("\"{}\"", pieces.concat()));
+    let numbers = prop::sample::select(vec!["0", "-7", "1.5", "1e309", "-4e999", "123456789012345678901234567890"]);
+    let leaves = prop_oneof![
+        3 => strings.clone(),
+        2 => numbers.prop_map(str::to_owned),
+        1 => prop::sample::select(vec!["null", "true", "[]", "{}"]).prop_map(str::to_owned),
+    ];
+    leaves.prop_recursive(5, 40, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..4).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec((strings.clone(), inner), 1..4).prop_map(|members| {
+                let members: Vec<String> = members.into_iter().map(|(key, value)| format!("{key}:{value}")).collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    })
+}
+
 fn parse_everything(text: &str) {
     let _ = Path::parse(text);
     let _ = ReferencePath::parse(text);
@@ -157,6 +196,46 @@ proptest! {
     #[test]
     fn every_value_survives_being_written_and_read(value in values()) {
         prop_assert_eq!(json::parse(&value.to_string()), Ok(value));
+    }
+
+    #[test]
+    fn whatever_json_says_is_kept_or_refused(text in odd_texts()) {
+        let value = json::parse(&text).unwrap();
+        let written = json::to_text(&value);
+        prop_assert_eq!(&json::parse(&written), &Ok(value.clone()));
+        prop_assert_eq!(json::to_text(&json::copy(&value)), written.clone());
+        let kept = format!(r#"{{"x":{written}}}"#);
+        let template = Template::compile(&serde_json::json!({"x.$": "$"})).unwrap();
+        if !value.is_null() {
+            let rendered = world::with_scope(&value, |scope| template.render(scope)).unwrap();
+            prop_assert_eq!(json::to_text(&rendered), kept.clone());
+        }
+        let placed = ReferencePath::parse("$.x").unwrap().write(serde_json::json!({}), value.clone()).unwrap();
+        prop_assert_eq!(json::to_text(&placed), kept.clone());
+        let context = ContextObject::new(|| Value::Null);
+        let scope = jsonata::Scope {
+            input: &value,
+            result: None,
+            error_output: None,
+            context: &context,
+            variables: &Variables::new(),
+            chance: &Chance::from_seed([7; 32]),
+            now: 0,
+            converted: Converted::default(),
+        };
+        // An integer of more digits than a double has is none to JSONata.
+        let rounded = kept.replace("123456789012345678901234567890", "1.2345678901234568e+29");
+        for (query, wanted) in [("{'x': $states.input}", Some(rounded)), ("$states.input", Some(written)), ("$string($states.input)", None)] {
+            let query = Jsonata::parse(&format!("{{% {query} %}}"), Sees::Input).unwrap();
+            match (query.evaluate(&scope, "Output"), wanted) {
+                (Ok(value), Some(wanted)) => prop_assert_eq!(json::to_text(&value), wanted),
+                (Ok(value), None) => prop_assert!(!json::is_carried(&value)),
+                (Err(error), wanted) => {
+                    prop_assert!(wanted.is_none());
+                    prop_assert_eq!(error.error, "States.QueryEvaluationError");
+                }
+            }
+        }
     }
 
     #[test]

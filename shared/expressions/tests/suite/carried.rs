@@ -201,9 +201,25 @@ fn deep_documents_pass_through_everything() {
         assert_eq!(Path::parse(&path).unwrap().read(scope).unwrap().into_owned(), Value::from(1));
         let printed = Expression::parse("States.StringToJson(States.JsonToString($))").unwrap();
         assert!(printed.evaluate(scope, "a.$").unwrap() == input);
+        for call in ["States.Format('{}', $)", "States.ArrayUnique(States.Array($, $))", "States.ArrayContains($.a, $)"]
+        {
+            assert!(Expression::parse(call).unwrap().evaluate(scope, "a.$").is_ok(), "{call}");
+        }
     });
     let context = ContextObject::new(|| Value::Null);
-    for query in ["$states.input", "{'x': $states.input}", "$states.input.a[0]", "[$states.input, $states.input]"] {
+    for query in [
+        "$states.input",
+        "{'x': $states.input}",
+        "$states.input.a[0]",
+        "[$states.input, $states.input]",
+        "$length($string($states.input)) > 1000",
+        "$states.input = $states.input.a[0]",
+        "$count($states.input.**) > 1",
+        "$distinct([$states.input, $states.input])",
+        "$keys($merge([$states.input, {'b': 1}]))",
+        "$exists($states.input ~> |$|{'z': 1}|)",
+        "$parse($string($states.input)) = $states.input",
+    ] {
         let expression = Jsonata::parse(&format!("{{% {query} %}}"), Sees::Input).unwrap();
         let scope = jsonata::Scope {
             input: &input,
