@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::json;
+
 /// An evaluation that failed: the error name a Retrier or Catcher sees, and the cause in AWS's words,
 /// without the prefix that names the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,13 @@ impl EvaluationError {
     // AWS: unverified wording; the name is that of a payload over its limit, which this is many times over.
     pub(crate) fn too_large() -> Self {
         let cause = "The rendered value is too large".to_owned();
+        EvaluationError { error: "States.DataLimitExceeded", cause, location: None }
+    }
+
+    /// A value that nests deeper than any document may. It can be caught, as a value that is too large.
+    // AWS: unverified name; the words are those of its JSON reader.
+    pub(crate) fn too_deep(depth: usize) -> Self {
+        let cause = json::too_deep(depth, json::DEEPEST);
         EvaluationError { error: "States.DataLimitExceeded", cause, location: None }
     }
 

@@ -49,7 +49,7 @@ impl ReferencePath {
             });
         }
         if steps.len() + json::depth(&result) > json::DEEPEST {
-            return Err(EvaluationError::runtime(json::too_deep(json::DEEPEST + 1, json::DEEPEST)));
+            return Err(EvaluationError::too_deep(json::DEEPEST + 1));
         }
         let result = Cell::new(result);
         if let Some(place) = place(&mut document, steps) {

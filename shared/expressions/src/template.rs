@@ -71,7 +71,7 @@ impl Template {
         // Values that grow deeper with every round of a loop would one day not be readable any more.
         let depth = json::depth(&value);
         if depth > json::DEEPEST {
-            return Err(EvaluationError::runtime(json::too_deep(depth, json::DEEPEST)));
+            return Err(EvaluationError::too_deep(depth));
         }
         Ok(value)
     }

@@ -1,6 +1,7 @@
 //! Numbers that paths and expressions refer to: which values AWS takes for an integer or a percentage, and how it prints
 //! others.
 
+use expressions::json;
 use serde_json::Value;
 
 use crate::evaluation::TypeMismatch;
@@ -27,9 +28,11 @@ pub(crate) fn float(value: &Value) -> Option<f64> {
 
 /// The whole number that an expression for `field` answered.
 pub(crate) fn whole(value: &Value, field: &str) -> Result<i64, TypeMismatch> {
-    let Value::Number(number) = value else { return Err(TypeMismatch::Type("number")) };
-    let exact = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
-    number.as_i64().or(exact.map(|float| float as i64)).ok_or_else(|| {
+    if !json::is_number(value) {
+        return Err(TypeMismatch::Type("number"));
+    }
+    let exact = value.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
+    value.as_i64().or(exact.map(|float| float as i64)).ok_or_else(|| {
         // AWS: unverified wording.
         TypeMismatch::Value(format!("The {field} field cannot be parsed as an integer: {}", shown(value)))
     })
@@ -37,13 +40,18 @@ pub(crate) fn whole(value: &Value, field: &str) -> Result<i64, TypeMismatch> {
 
 /// The number that an expression answered.
 pub(crate) fn decimal(value: &Value) -> Result<f64, TypeMismatch> {
-    value.as_f64().ok_or(TypeMismatch::Type("number"))
+    match value.as_f64() {
+        Some(number) => Ok(number),
+        // Beyond doubles, and so beyond every bound.
+        None if json::is_number(value) => Ok(f64::INFINITY),
+        None => Err(TypeMismatch::Type("number")),
+    }
 }
 
 /// As it stands behind `==` in a cause: strings without quotes.
 pub(crate) fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
-        other => expressions::json::to_text(other),
+        Value::String(text) => json::plain_text(text).into_owned(),
+        other => json::to_text(other),
     }
 }

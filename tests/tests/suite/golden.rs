@@ -75,6 +75,8 @@ struct Telling {
 #[serde(rename_all = "snake_case")]
 enum Said {
     Returns(Value),
+    /// What a JSON document of today's tools cannot say: half of a surrogate pair, a number beyond doubles.
+    ReturnsText(String),
     /// A text of that many bytes, quotes included.
     ReturnsBytes(usize),
     Fails(Failure),
@@ -230,6 +232,7 @@ fn told(wait: &Wait, said: Said, at: Timestamp) -> Result<Stimulus> {
 fn answer(said: Said) -> Option<Answer<Payload>> {
     match said {
         Said::Returns(value) => Some(Answer::Succeeded { output: Payload::from_value(value) }),
+        Said::ReturnsText(text) => Some(Answer::Succeeded { output: Payload::from_json_text(text) }),
         Said::ReturnsBytes(bytes) => {
             Some(Answer::Succeeded { output: Payload::from_value(json!("x".repeat(bytes.saturating_sub(2)))) })
         }
@@ -255,7 +258,7 @@ fn written(events: &[Event<Payload>]) -> Result<String> {
             Value::String(name) => write!(line, r#","{name}":null}}"#)?,
             Value::Object(named) => {
                 for (name, fields) in named {
-                    write!(line, r#","{name}":{}"#, shortened(fields))?;
+                    write!(line, r#","{name}":{}"#, expressions::json::to_text(&shortened(fields)))?;
                 }
                 line.push('}');
             }

@@ -1,13 +1,13 @@
 //! Fail: ends its thread with an error of the author's.
 
 use asl::{Fail, Text};
-use serde_json::Value;
+use expressions::json;
 
 use super::or_raise;
 use crate::evaluation::{Evaluation, EvaluationInputs, TypeMismatch};
 use crate::failure::{EvaluationFailure, Raised};
 use crate::run::{Outcome, Run};
-use crate::{Failure, ThreadPath};
+use crate::{Failure, ThreadPath, numbers};
 
 pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, fail: &Fail) -> Outcome {
     let input = run.raw_input(path);
@@ -24,17 +24,14 @@ fn text(look: &Evaluation<'_>, text: Option<&Text>, field: &str) -> Result<Optio
         None => Ok(None),
         Some(Text::Literal(literal)) => Ok(Some(literal.clone())),
         Some(Text::From(expression)) => {
-            Ok(Some(match expression.evaluate(look.paths(), &format!("{field}Path"))? {
-                Value::String(text) => text,
-                // AWS: unverified what becomes of a value that is no string.
-                other => expressions::json::to_text(&other),
-            }))
+            // AWS: unverified what becomes of a value that is no string.
+            Ok(Some(numbers::shown(&expression.evaluate(look.paths(), &format!("{field}Path"))?)))
         }
         Some(Text::Jsonata(expression)) => look
             .query(expression, field, |value| match value {
-                Value::String(text) => Ok(text.clone()),
                 // AWS: unverified wording, that of `Items` with another type; that it has to be a string is documented.
-                _ => Err(TypeMismatch::Type("string")),
+                value if json::string(value).is_none() => Err(TypeMismatch::Type("string")),
+                value => Ok(numbers::shown(value)),
             })
             .map(Some),
     }

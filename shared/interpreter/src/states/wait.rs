@@ -92,7 +92,7 @@ fn timestamp_at(at: &Path, value: Option<&Value>) -> Result<expressions::time::I
             "The TimestampPath parameter does not reference an input value: {at}"
         )));
     };
-    let time = value.as_str().and_then(expressions::time::parse_timestamp);
+    let time = expressions::json::string(value).and_then(expressions::time::parse_timestamp);
     time.ok_or_else(|| {
         let shown = numbers::shown(value);
         EvaluationFailure::runtime(format!(
@@ -102,7 +102,7 @@ fn timestamp_at(at: &Path, value: Option<&Value>) -> Result<expressions::time::I
 }
 
 fn timestamp_from(value: &Value) -> Result<expressions::time::Instant, TypeMismatch> {
-    let Value::String(text) = value else { return Err(TypeMismatch::Type("string")) };
+    let Some(text) = expressions::json::string(value) else { return Err(TypeMismatch::Type("string")) };
     expressions::time::parse_timestamp(text).ok_or_else(|| {
         TypeMismatch::Value(format!(
             "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"

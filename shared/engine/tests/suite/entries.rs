@@ -1,70 +1,14 @@
 //! What is written down of an execution, read again, is the execution: whatever it did, however commits fold its steps
 //! and wherever full sets lie.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails that way")]
-
-#[cfg(test)]
-#[path = "../../interpreter/tests/suite/any_machine/machines.rs"]
-mod machines;
-#[cfg(test)]
-#[path = "../../interpreter/tests/suite/any_machine/world.rs"]
-mod world;
-
-use std::collections::BTreeSet;
-
-use engine::entry::{Assembly, Draft, Entry, Head, decode, encode};
-use interpreter::{Detail, Event, Payload, Snapshot, Stimulus, ThreadPath, Timestamp};
+use engine::entry::{Assembly, decode};
+use interpreter::{Detail, Stimulus, Timestamp};
 use proptest::prelude::*;
 
+use crate::journal::Journal;
+use crate::{machines, world};
+
 const EVENTS: u64 = 400;
-
-/// A journal of one execution.
-#[derive(Default)]
-struct Journal {
-    bodies: Vec<Vec<u8>>,
-    full: usize,
-    events: Vec<Event<Payload>>,
-    changed: BTreeSet<ThreadPath>,
-}
-
-impl Journal {
-    fn commit(&mut self, snapshot: &Snapshot, at: Timestamp, full: bool) {
-        let sequence = self.bodies.len() as u64;
-        let first = sequence == 0;
-        let seconds = (snapshot.deadline.0 - snapshot.execution.started.0) / 1_000;
-        let head = first.then(|| Head::new(&snapshot.execution, seconds as u64, "revision".into()));
-        let full = full || first;
-        let draft =
-            Draft { sequence, at, head, snapshot, events: &self.events, changed: &self.changed, full, calls: None };
-        let encoded = encode(draft).unwrap();
-        self.bodies.push(encoded.body.clone());
-        encoded.settle();
-        if full {
-            self.full = self.bodies.len() - 1;
-        }
-        self.events.clear();
-        self.changed.clear();
-    }
-
-    fn entry(&self, sequence: usize) -> (u64, Entry) {
-        (sequence as u64, decode(sequence as u64, &self.bodies[sequence]).unwrap())
-    }
-
-    /// As a worker loads it: the head, what follows the last full set, and what those name.
-    fn read(&self) -> Snapshot {
-        let tail = (0..self.bodies.len()).filter(|sequence| *sequence == 0 || *sequence >= self.full);
-        let mut assembly = Assembly::of(tail.map(|sequence| self.entry(sequence)).collect()).unwrap();
-        for sequence in assembly.missing() {
-            let (_, entry) = self.entry(sequence as usize);
-            assembly.supply(sequence, entry);
-        }
-        assembly.finish().unwrap().1
-    }
-
-    fn all_events(&self) -> Vec<Event<Payload>> {
-        (0..self.bodies.len()).flat_map(|sequence| self.entry(sequence).1.events).collect()
-    }
-}
 
 /// A Map of three waits, one at a time, in its first: written down before entries held how many run at a time.
 const BEFORE_LIMITS_WERE_KEPT: &str = r#"{"v":1,"at":1700000000000,"head":{"arn":"a","name":"n","role_arn":"r",
