@@ -8,6 +8,8 @@ mod admission;
 mod answer;
 mod checksum;
 mod data;
+#[cfg(test)]
+mod hostile;
 mod model;
 mod place;
 mod request;
