@@ -103,6 +103,21 @@ class SdkCalls(Case):
         self.assertEqual(error, "Ec2.Ec2Exception")
         self.assertIn("vpc-00000000", cause)
 
+    def test_step_functions_is_this_server(self):
+        child = self.create("child-%d" % time.monotonic_ns(), machine(
+            Wait={"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sqs:createQueue.waitForTaskToken", "Parameters": {
+                "QueueName": "child", "Tags": {"token.$": "$$.Task.Token"}}, "End": True}))
+        parameters = {"StateMachineArn": child, "Name": "named", "Input": {"n.$": "$.n"}}
+        started = self.output("sfn:startExecution", parameters)
+        described = self.output("sfn:describeExecution", {"ExecutionArn": started["ExecutionArn"]})
+        self.assertEqual((described["Status"], described["Input"], described["Name"]), ("RUNNING", '{"n":7}', "named"))
+        self.assertRegex(described["StartDate"], r"^\d{4}-\d\d-\d\dT[\d:.]+Z$")
+        error, cause = self.failure("sfn:describeExecution", {"ExecutionArn": started["ExecutionArn"] + "-none"})
+        self.assertEqual(error, "Sfn.ExecutionDoesNotExistException")
+        self.assertIn("(Service: Sfn, Status Code: 400, Request ID: ", cause)
+        self.output("sfn:stopExecution", {"ExecutionArn": started["ExecutionArn"], "Error": "E"})
+        self.assertEqual(self.finished(started["ExecutionArn"])["error"], "E")
+
     def test_what_the_service_does_not_take_is_refused_at_creation(self):
         place = " at /States/Call/Parameters"
         cases = [

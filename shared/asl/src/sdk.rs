@@ -13,7 +13,7 @@ pub trait SdkServices: Send + Sync {
     ///
     /// # Errors
     ///
-    /// What is not known, with the names that there are in its place.
+    /// The part that is not known, with the names that there are in its place.
     fn find(&self, service: &str, action: &str) -> Result<(), UnknownCall>;
 
     /// The objections to the arguments of an action, in the words of AWS. `given` is as the definition has it, in its

@@ -8,6 +8,8 @@ mod admission;
 mod answer;
 mod checksum;
 mod data;
+#[cfg(test)]
+mod hostile;
 mod model;
 mod place;
 mod request;
@@ -37,7 +39,7 @@ use place::{Place, Variant};
 use request::{Outline, Refused};
 use table::Table;
 
-/// What resources begin with that name a call through the SDK.
+/// The beginning of a resource's service that names a call through the SDK.
 pub(crate) const PREFIX: &str = "aws-sdk:";
 
 /// Calls services by the table.

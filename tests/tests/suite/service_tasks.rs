@@ -21,7 +21,7 @@ async fn dynamodb_sns_and_sqs_are_called_where_the_flags_say() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_of_every_protocol_are_called_through_the_sdk() -> Result<()> {
-    run("test_sdk_calls.py", |endpoint| vec![format!("--endpoint=all={endpoint}")], "Ran 10 tests").await
+    run("test_sdk_calls.py", |endpoint| vec![format!("--endpoint=all={endpoint}")], "Ran 11 tests").await
 }
 
 /// Runs a file of tests against `serve` with these flags.

@@ -255,7 +255,7 @@ fn scalar(shape: &Shape, text: &str) -> Option<String> {
     Some(match kind {
         Scalar::String => quoted(text),
         Scalar::Integer | Scalar::Long | Scalar::Double | Scalar::Float => {
-            // What is no number of JSON, as `NaN`, is a text.
+            // A number that JSON has not, as `NaN`, is a text.
             let text = text.trim();
             json::value(text).map_or_else(|| quoted(text), json::compact)
         }

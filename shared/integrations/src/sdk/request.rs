@@ -17,7 +17,7 @@ pub(crate) struct Outline {
     pub path: String,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Bytes,
-    /// What stands before the host, with its dot; often nothing.
+    /// Labels before the host, with their dots; often none.
     pub host_prefix: String,
 }
 
@@ -136,7 +136,7 @@ fn labelled(model: &Model, members: &Given<'_>, name: &str) -> Option<String> {
     Some(data.text(Stamp::Iso8601))
 }
 
-/// What stands before the host, where the operation has that: its labels have to be parts of a name.
+/// The labels before the host, where the operation has them: values of members have to be labels of DNS.
 fn host_prefix(model: &Model, operation: &Operation, members: &Given<'_>) -> Result<String, Refused> {
     let Some(template) = operation.host_prefix.map(|prefix| model.text(prefix)) else { return Ok(String::new()) };
     let mut prefix = String::new();

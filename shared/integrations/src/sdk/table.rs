@@ -26,7 +26,7 @@ pub(crate) struct Partition {
     pub id: &'static str,
     pub dns_suffix: &'static str,
     pub dual_stack_suffix: &'static str,
-    /// What the names of its regions begin with.
+    /// The letters that the names of its regions begin with.
     beginning: &'static str,
 }
 
