@@ -1,24 +1,24 @@
 //! The constraints of AWS's service model, checked before an action runs, with the texts of AWS's front end.
 //!
 //! A shape says what the model says and no more: an ARN is a text of 1 to 256 characters here, what it means is
-//! [`super::arn`]'s affair. All violations of a request are told at once; a wrong JSON type ends the check.
+//! [`super::arn`]'s affair. All violations of a request are answered at once; a wrong JSON type ends the check.
 
-mod actions;
+mod members;
 
 use serde_json::{Map, Value};
 
-pub(super) use actions::*;
+pub(crate) use members::*;
 
-use super::error::ApiError;
+use crate::error::ApiError;
 
 /// One member of a structure.
-pub(super) struct Member {
+pub(crate) struct Member {
     pub name: &'static str,
     pub required: bool,
     pub shape: Shape,
 }
 
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Text(Text),
     Integer { least: i64, most: i64 },
     Flag,
@@ -27,7 +27,7 @@ pub(super) enum Shape {
 }
 
 /// A string and its constraints.
-pub(super) struct Text {
+pub(crate) struct Text {
     pub least: usize,
     pub most: usize,
     pub measure: Measure,
@@ -38,24 +38,24 @@ pub(super) struct Text {
     pub secret: bool,
 }
 
-pub(super) enum Measure {
+pub(crate) enum Measure {
     Characters,
     Bytes,
 }
 
-/// Violations in a list after which the rest of it is not looked at: each is told in many times the bytes it has.
-// AWS: unverified: how many it tells.
-const MOST_TOLD: usize = 100;
+/// Violations in a list after which the rest of it is not checked: the answer takes many times the bytes of each.
+// AWS: unverified: how many it answers.
+const MOST_VIOLATIONS: usize = 100;
 
 /// Checks the members of a request.
-pub(super) fn check(members: &Map<String, Value>, shape: &'static [Member]) -> Result<(), ApiError> {
+pub(crate) fn check(members: &Map<String, Value>, shape: &'static [Member]) -> Result<(), ApiError> {
     let mut found = Vec::new();
     check_structure(members, shape, "", &mut found)?;
     if found.is_empty() { Ok(()) } else { Err(ApiError::Constraints(found)) }
 }
 
 /// An integer as AWS takes it: a whole number however it is written.
-pub(super) fn integer(value: &Value) -> Option<i64> {
+pub(crate) fn integer(value: &Value) -> Option<i64> {
     match value.as_i64() {
         Some(whole) => Some(whole),
         None => {
@@ -107,7 +107,7 @@ fn check_value(
         (Shape::Structure(members), Value::Object(object)) => check_structure(object, members, &at(), found)?,
         (Shape::List(element), Value::Array(items)) => {
             for (number, item) in (1..).zip(items) {
-                if found.len() >= MOST_TOLD {
+                if found.len() >= MOST_VIOLATIONS {
                     break;
                 }
                 let at_item = || format!("{}.{number}.member", at());
@@ -182,7 +182,7 @@ fn wrong_type(value: &Value, wanted: &str) -> ApiError {
     ApiError::Serialization(format!("{token} cannot be converted to {wanted}"))
 }
 
-pub(super) fn not_a_structure(value: &Value) -> String {
+pub(crate) fn not_a_structure(value: &Value) -> String {
     match value {
         Value::Array(_) => "Start of list found where not expected".to_owned(),
         _ => "Unexpected value type in payload".to_owned(),
@@ -201,9 +201,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::action;
 
-    fn refused(shape: &'static [Member], request: Value) -> String {
-        let error = check(request.as_object().unwrap(), shape).unwrap_err();
+    fn checked(action: &str, request: &Value) -> Result<(), ApiError> {
+        check(request.as_object().unwrap(), action::named(action).unwrap().shape)
+    }
+
+    fn refused(action: &str, request: Value) -> String {
+        let error = checked(action, &request).unwrap_err();
         format!("{}: {}", error.name(), error.message())
     }
 
@@ -213,16 +218,16 @@ mod tests {
         let large = "x".repeat(262_145);
         let sized = "Member must have size less than or equal to 262144 bytes in UTF-8 encoding";
         let cases = [
-            (LIST_STATE_MACHINES, json!({"maxResults": 1001}), "1 validation error detected: Value '1001' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 1000".to_owned()),
-            (LIST_STATE_MACHINES, json!({"maxResults": -1}), "1 validation error detected: Value '-1' at 'maxResults' failed to satisfy constraint: Member must have value greater than or equal to 0".to_owned()),
-            (LIST_STATE_MACHINES, json!({"nextToken": ""}), "1 validation error detected: Value '' at 'nextToken' failed to satisfy constraint: Member must have length greater than or equal to 1".to_owned()),
-            (LIST_EXECUTIONS, json!({"statusFilter": "succeeded"}), "1 validation error detected: Value 'succeeded' at 'statusFilter' failed to satisfy constraint: Member must satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING]".to_owned()),
-            (START_EXECUTION, json!({"name": over}), format!("2 validation errors detected: Value null at 'stateMachineArn' failed to satisfy constraint: Member must not be null; Value '{over}' at 'name' failed to satisfy constraint: Member must have length less than or equal to 80")),
-            (START_EXECUTION, json!({"stateMachineArn": "a", "input": large}), format!("1 validation error detected: Value at 'input' failed to satisfy constraint: {sized}")),
-            (TAG_RESOURCE, json!({"resourceArn": "a", "tags": [{"key": "k"}, {"key": ""}]}), "1 validation error detected: Value '' at 'tags.2.member.key' failed to satisfy constraint: Member must have length greater than or equal to 1".to_owned()),
+            ("ListStateMachines", json!({"maxResults": 1001}), "1 validation error detected: Value '1001' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 1000".to_owned()),
+            ("ListStateMachines", json!({"maxResults": -1}), "1 validation error detected: Value '-1' at 'maxResults' failed to satisfy constraint: Member must have value greater than or equal to 0".to_owned()),
+            ("ListStateMachines", json!({"nextToken": ""}), "1 validation error detected: Value '' at 'nextToken' failed to satisfy constraint: Member must have length greater than or equal to 1".to_owned()),
+            ("ListExecutions", json!({"statusFilter": "succeeded"}), "1 validation error detected: Value 'succeeded' at 'statusFilter' failed to satisfy constraint: Member must satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING]".to_owned()),
+            ("StartExecution", json!({"name": over}), format!("2 validation errors detected: Value null at 'stateMachineArn' failed to satisfy constraint: Member must not be null; Value '{over}' at 'name' failed to satisfy constraint: Member must have length less than or equal to 80")),
+            ("StartExecution", json!({"stateMachineArn": "a", "input": large}), format!("1 validation error detected: Value at 'input' failed to satisfy constraint: {sized}")),
+            ("TagResource", json!({"resourceArn": "a", "tags": [{"key": "k"}, {"key": ""}]}), "1 validation error detected: Value '' at 'tags.2.member.key' failed to satisfy constraint: Member must have length greater than or equal to 1".to_owned()),
         ];
-        for (shape, request, expected) in cases {
-            assert_eq!(refused(shape, request), format!("ValidationException: {expected}"));
+        for (action, request, expected) in cases {
+            assert_eq!(refused(action, request), format!("ValidationException: {expected}"));
         }
     }
 
@@ -236,26 +241,26 @@ mod tests {
             (json!({"nextToken": {}}), "Start of structure or map found where not expected."),
         ];
         for (request, expected) in cases {
-            assert_eq!(refused(LIST_STATE_MACHINES, request), format!("SerializationException: {expected}"));
+            assert_eq!(refused("ListStateMachines", request), format!("SerializationException: {expected}"));
         }
     }
 
     #[test]
     fn null_is_absent_and_unknown_members_are_ignored() {
         let request = json!({"maxResults": null, "colour": ["blue"], "nextToken": "t"});
-        assert_eq!(check(request.as_object().unwrap(), LIST_STATE_MACHINES), Ok(()));
+        assert_eq!(checked("ListStateMachines", &request), Ok(()));
     }
 
     #[test]
     fn a_list_of_violations_ends() {
         let tags = vec![Value::Null; 100_000];
-        let told = refused(TAG_RESOURCE, json!({"resourceArn": "a", "tags": tags}));
+        let told = refused("TagResource", json!({"resourceArn": "a", "tags": tags}));
         assert!(told.starts_with("ValidationException: 100 validation errors detected: "), "{told:.80}");
     }
 
     #[test]
     fn a_length_counts_characters_not_bytes() {
         let request = json!({"stateMachineArn": "a", "name": "ä".repeat(80)});
-        assert_eq!(check(request.as_object().unwrap(), START_EXECUTION), Ok(()));
+        assert_eq!(checked("StartExecution", &request), Ok(()));
     }
 }

@@ -1,15 +1,42 @@
 //! UpdateStateMachine: what starts from now on. Running executions are pinned to what they started with.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::configuration;
-use crate::api::error::ApiError;
-use crate::api::registry::MachineStatus;
-use crate::api::request::Request;
-use crate::api::{Service, arn, epoch, names};
+use crate::action::{Action, answered};
+use crate::answer::{Date, epoch};
+use crate::document::MachineStatus;
+use crate::error::ApiError;
+use crate::request::Request;
+use crate::service::Service;
+use crate::shapes::{ARN, DEFINITION, ENCRYPTION, LOGGING, Shape, TRACING, optional, required, secret};
+use crate::{arn, names};
+
+pub(crate) const UPDATE_STATE_MACHINE: Action = Action {
+    name: "UpdateStateMachine",
+    shape: &[
+        required("stateMachineArn", ARN),
+        optional("definition", DEFINITION),
+        optional("roleArn", ARN),
+        optional("loggingConfiguration", LOGGING),
+        optional("tracingConfiguration", TRACING),
+        optional("publish", Shape::Flag),
+        optional("versionDescription", secret(0, 256)),
+        optional("encryptionConfiguration", ENCRYPTION),
+    ],
+    run: |asked| answered(async move { asked.service.update_state_machine(asked.request).await }),
+};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Updated {
+    update_date: Date,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision_id: Option<String>,
+}
 
 impl Service {
-    pub(in crate::api) async fn update_state_machine(&self, request: Request) -> Result<Value, ApiError> {
+    async fn update_state_machine(&self, request: Request) -> Result<Updated, ApiError> {
         let arn = request.required("stateMachineArn");
         arn::machine(arn)?;
         check_something_given(&request)?;
@@ -45,11 +72,7 @@ impl Service {
             machine.revision_id = Some(id.clone());
             Ok(Some(id))
         });
-        let mut answer = json!({ "updateDate": epoch(now) });
-        if let (Some(id), Value::Object(members)) = (changed.await?, &mut answer) {
-            members.insert("revisionId".into(), id.into());
-        }
-        Ok(answer)
+        Ok(Updated { update_date: epoch(now), revision_id: changed.await? })
     }
 }
 

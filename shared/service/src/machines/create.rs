@@ -2,24 +2,55 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use asl::MachineType;
+use engine::definitions::revision_hash;
+use serde::Serialize;
 
 use super::configuration;
-use crate::api::error::ApiError;
-use crate::api::registry::{Machine, MachineStatus, WorkflowType};
-use crate::api::request::Request;
-use crate::api::{Service, arn, epoch, names, tags};
-use engine::definitions::revision_hash;
+use crate::action::{Action, answered};
+use crate::answer::{Date, epoch};
+use crate::document::{Machine, MachineStatus, workflow_type};
+use crate::error::ApiError;
+use crate::request::Request;
+use crate::service::Service;
+use crate::shapes::{
+    ARN, DEFINITION, ENCRYPTION, LOGGING, NAME, Shape, TAGS, TRACING, TYPE, optional, required, secret,
+};
+use crate::{arn, names, tags};
+
+pub(crate) const CREATE_STATE_MACHINE: Action = Action {
+    name: "CreateStateMachine",
+    shape: &[
+        required("name", NAME),
+        required("definition", DEFINITION),
+        required("roleArn", ARN),
+        optional("type", TYPE),
+        optional("loggingConfiguration", LOGGING),
+        optional("tags", TAGS),
+        optional("tracingConfiguration", TRACING),
+        optional("publish", Shape::Flag),
+        optional("versionDescription", secret(0, 256)),
+        optional("encryptionConfiguration", ENCRYPTION),
+    ],
+    run: |asked| answered(async move { asked.service.create_state_machine(asked.request).await }),
+};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Created {
+    state_machine_arn: String,
+    creation_date: Date,
+}
 
 impl Service {
-    pub(in crate::api) async fn create_state_machine(&self, request: Request) -> Result<Value, ApiError> {
+    async fn create_state_machine(&self, request: Request) -> Result<Created, ApiError> {
         let name = request.required("name");
         names::check(name)?;
         arn::role(request.required("roleArn"))?;
         configuration::check_versions(&request)?;
         configuration::check_encryption(&request)?;
         let logging = configuration::logging(&request)?;
-        let kind = WorkflowType::named(request.text("type"));
+        let kind = workflow_type::asked(&request);
         let arn = self.home.machine(name);
         let tags = tags::merged(&arn, Vec::new(), request.list("tags").unwrap_or_default())?;
         let definition = request.required("definition");
@@ -33,7 +64,7 @@ impl Service {
         // Twice: a machine that is in the way may be one whose deletion has just completed.
         for _ in 0..2 {
             if self.registry.create(&arn, &machine).await? {
-                return Ok(json!({ "stateMachineArn": arn, "creationDate": epoch(machine.created) }));
+                return Ok(Created { state_machine_arn: arn, creation_date: epoch(machine.created) });
             }
             if let Some(found) = self.registry.find(&arn).await? {
                 return same(&arn, &found.machine, &machine);
@@ -43,8 +74,8 @@ impl Service {
     }
 
     /// Checks a definition and stores it under its hash.
-    pub(super) async fn keep_definition(&self, definition: &str, kind: WorkflowType) -> Result<String, ApiError> {
-        let parsed = asl::parse_with(definition, kind.asl(), self.engine.world().tasks.sdk_services());
+    pub(super) async fn keep_definition(&self, definition: &str, kind: MachineType) -> Result<String, ApiError> {
+        let parsed = asl::parse_with(definition, kind, self.engine.world().tasks.sdk_services());
         if let Some(message) = asl::invalid_definition_message(&parsed.diagnostics) {
             return Err(ApiError::InvalidDefinition(message));
         }
@@ -58,7 +89,7 @@ impl Service {
 }
 
 /// The answer when the machine exists: the same one when it is the same, whatever its role and tags are.
-fn same(arn: &str, found: &Machine, asked: &Machine) -> Result<Value, ApiError> {
+fn same(arn: &str, found: &Machine, asked: &Machine) -> Result<Created, ApiError> {
     if found.status == MachineStatus::Deleting {
         return Err(ApiError::StateMachineDeleting(arn.to_owned()));
     }
@@ -68,7 +99,7 @@ fn same(arn: &str, found: &Machine, asked: &Machine) -> Result<Value, ApiError> 
         && found.logging == asked.logging
         && found.tracing == asked.tracing;
     if same {
-        Ok(json!({ "stateMachineArn": arn, "creationDate": epoch(found.created) }))
+        Ok(Created { state_machine_arn: arn.to_owned(), creation_date: epoch(found.created) })
     } else {
         Err(ApiError::StateMachineAlreadyExists(arn.to_owned()))
     }

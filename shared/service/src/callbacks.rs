@@ -2,17 +2,37 @@
 //!
 //! A token is its own address, sealed: forged ones cost no read. An answer is durable when it is acknowledged.
 
-use interpreter::{Answer, Failure, Payload};
-use serde_json::{Value, json};
-
-use super::Service;
-use super::error::ApiError;
-use super::request::Request;
 use engine::deliver::{DeliverError, Delivered};
 use engine::tokens::{Purpose, TaskToken};
+use interpreter::{Answer, Failure, Payload};
+
+use crate::action::{Action, answered};
+use crate::answer::Nothing;
+use crate::error::ApiError;
+use crate::request::Request;
+use crate::service::Service;
+use crate::shapes::{CAUSE, ERROR, PAYLOAD, TASK_TOKEN, optional, required};
+
+pub(crate) const SEND_TASK_SUCCESS: Action = Action {
+    name: "SendTaskSuccess",
+    shape: &[required("taskToken", TASK_TOKEN), required("output", PAYLOAD)],
+    run: |asked| answered(async move { asked.service.send_task_success(asked.request).await }),
+};
+
+pub(crate) const SEND_TASK_FAILURE: Action = Action {
+    name: "SendTaskFailure",
+    shape: &[required("taskToken", TASK_TOKEN), optional("error", ERROR), optional("cause", CAUSE)],
+    run: |asked| answered(async move { asked.service.send_task_failure(asked.request).await }),
+};
+
+pub(crate) const SEND_TASK_HEARTBEAT: Action = Action {
+    name: "SendTaskHeartbeat",
+    shape: &[required("taskToken", TASK_TOKEN)],
+    run: |asked| answered(async move { asked.service.send_task_heartbeat(asked.request).await }),
+};
 
 impl Service {
-    pub(super) async fn send_task_success(&self, mut request: Request) -> Result<Value, ApiError> {
+    async fn send_task_success(&self, mut request: Request) -> Result<Nothing, ApiError> {
         let output = request.take("output").unwrap_or_default();
         let token = self.task_token(&request)?;
         if output.trim().is_empty() {
@@ -23,18 +43,18 @@ impl Service {
         self.answer_task(token, Answer::Succeeded { output: Payload::from_json_text(output) }).await
     }
 
-    pub(super) async fn send_task_failure(&self, mut request: Request) -> Result<Value, ApiError> {
+    async fn send_task_failure(&self, mut request: Request) -> Result<Nothing, ApiError> {
         let failure = Failure { error: request.take("error"), cause: request.take("cause") };
         let token = self.task_token(&request)?;
         self.answer_task(token, Answer::Failed(failure)).await
     }
 
-    pub(super) async fn send_task_heartbeat(&self, request: Request) -> Result<Value, ApiError> {
+    async fn send_task_heartbeat(&self, request: Request) -> Result<Nothing, ApiError> {
         let token = self.task_token(&request)?;
         acknowledged(self.deliver().heartbeat(&token.execution, token.wait()).await)
     }
 
-    async fn answer_task(&self, token: TaskToken, answer: Answer<Payload>) -> Result<Value, ApiError> {
+    async fn answer_task(&self, token: TaskToken, answer: Answer<Payload>) -> Result<Nothing, ApiError> {
         acknowledged(self.deliver().answer(&token.execution, token.wait(), answer).await)
     }
 
@@ -43,9 +63,9 @@ impl Service {
     }
 }
 
-fn acknowledged(delivered: Result<Delivered, DeliverError>) -> Result<Value, ApiError> {
+fn acknowledged(delivered: Result<Delivered, DeliverError>) -> Result<Nothing, ApiError> {
     match delivered {
-        Ok(Delivered { counted: true, .. }) => Ok(json!({})),
+        Ok(Delivered { counted: true, .. }) => Ok(Nothing {}),
         // AWS: whatever ended the wait: an answer, a timeout, a stop.
         Ok(Delivered { counted: false, .. }) => Err(ApiError::TaskTimedOut),
         Err(DeliverError::NoSuchExecution) => Err(ApiError::TaskDoesNotExist),

@@ -6,21 +6,50 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use asl::StateMachine;
-use interpreter::{Execution, Limits, Payload, Timestamp};
-use serde_json::{Value, json};
-
-use super::error::ApiError;
-use super::executions::undamaged;
-use super::registry::{Machine, WorkflowType};
-use super::request::Request;
-use super::{Service, arn, epoch, names};
+use asl::{MachineType, StateMachine};
 use engine::deliver::{DeliverError, Start, Started};
 use engine::entry::Head;
 use engine::ports::Record;
+use interpreter::{Execution, Limits, Payload, Timestamp};
+use serde::Serialize;
+
+use crate::action::{Action, Asked, answered};
+use crate::answer::{Date, epoch};
+use crate::document::Machine;
+use crate::error::ApiError;
+use crate::executions::undamaged;
+use crate::request::Request;
+use crate::service::Service;
+use crate::shapes::{ARN, NAME, PAYLOAD, TRACE_HEADER, optional, required};
+use crate::{arn, names};
+
+pub(crate) const START_EXECUTION: Action = Action {
+    name: "StartExecution",
+    shape: &[
+        required("stateMachineArn", ARN),
+        optional("name", NAME),
+        optional("input", PAYLOAD),
+        optional("traceHeader", TRACE_HEADER),
+    ],
+    run: |asked| answered(start_execution(asked)),
+};
+
+/// StartExecution's answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Begun {
+    execution_arn: String,
+    start_date: Date,
+}
+
+impl Begun {
+    pub fn of(arn: String, started: Timestamp) -> Begun {
+        Begun { execution_arn: arn, start_date: epoch(started) }
+    }
+}
 
 /// A start that has been checked.
-pub(super) struct Order {
+pub(crate) struct Order {
     pub machine: Arc<Machine>,
     pub name: String,
     pub input: Payload,
@@ -35,21 +64,18 @@ pub(super) struct Order {
 const TRIES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
-impl Service {
-    pub(super) async fn start_execution(
-        &self,
-        request: Request,
-        invocation: Option<String>,
-    ) -> Result<Value, ApiError> {
-        let order = self.order(request, invocation).await?;
-        match order.machine.kind {
-            WorkflowType::Standard => self.start_standard(order).await,
-            WorkflowType::Express => self.start_express(order).await,
-        }
+async fn start_execution(asked: Asked) -> Result<Begun, ApiError> {
+    let Asked { service, request, invocation } = asked;
+    let order = service.order(request, invocation).await?;
+    match order.machine.kind {
+        MachineType::Standard => service.start_standard(order).await,
+        MachineType::Express => service.start_express(order).await,
     }
+}
 
+impl Service {
     /// Checks a start: the machine first, then the name, then the input, as AWS does.
-    pub(super) async fn order(&self, mut request: Request, invocation: Option<String>) -> Result<Order, ApiError> {
+    pub(crate) async fn order(&self, mut request: Request, invocation: Option<String>) -> Result<Order, ApiError> {
         let input = request.take("input");
         let (arn, case) = self.without_test_case(request.required("stateMachineArn"));
         arn::machine(arn)?;
@@ -89,7 +115,7 @@ impl Service {
     }
 
     /// The execution that an order asks for, and the definition it is pinned to.
-    pub(super) async fn prepared(
+    pub(crate) async fn prepared(
         &self,
         order: &Order,
         arn: String,
@@ -98,8 +124,8 @@ impl Service {
         let machine = &order.machine;
         let definition = self.deliver().definitions().get(&machine.revision).await?;
         let limits = match machine.kind {
-            WorkflowType::Standard => Limits { events: self.engine.settings().events, ..Limits::STANDARD },
-            WorkflowType::Express => Limits::EXPRESS,
+            MachineType::Standard => Limits { events: self.engine.settings().events, ..Limits::STANDARD },
+            MachineType::Express => Limits::EXPRESS,
         };
         let settings = self.engine.settings();
         let (wait_millionths, retry_millionths) = (settings.wait_millionths, settings.retry_millionths);
@@ -118,19 +144,19 @@ impl Service {
         Ok((definition, execution))
     }
 
-    async fn start_standard(&self, order: Order) -> Result<Value, ApiError> {
+    async fn start_standard(&self, order: Order) -> Result<Begun, ApiError> {
         let arn = self.home.execution(&order.machine.name, &order.name);
         for _ in 0..TRIES {
             let (machine, execution) = self.prepared(&order, arn.clone(), self.now()).await?;
             let head = head_of(&order, &machine, &execution);
             let started = execution.started;
             match self.deliver().start(Start { machine, execution, head }).await {
-                Ok(Started::New) => return Ok(answer(&arn, started)),
+                Ok(Started::New) => return Ok(Begun::of(arn, started)),
                 Ok(Started::Exists(first)) => match self.found(&order, &arn, &first).await? {
-                    Some(started) => return Ok(answer(&arn, started)),
+                    Some(started) => return Ok(Begun::of(arn, started)),
                     None => continue,
                 },
-                // Somebody is at this execution, and nothing is written yet.
+                // Another start of that name is under way, and nothing is written yet.
                 Err(DeliverError::Lost) => tokio::time::sleep(PAUSE).await,
                 Err(error) => return Err(error.into()),
             }
@@ -140,7 +166,7 @@ impl Service {
 
     /// When the execution that is there started, if it is this start's; `None` when the name is free now.
     async fn found(&self, order: &Order, arn: &str, first: &Record) -> Result<Option<Timestamp>, ApiError> {
-        // A head that is damaged is nobody's start: its name is taken.
+        // A damaged head is the start of no call: its name is taken.
         let same = undamaged(first)?
             .and_then(|entry| entry.head)
             .filter(|(head, input)| *input == order.input && head.test_case == order.test_case);
@@ -170,10 +196,6 @@ fn head_of(order: &Order, machine: &StateMachine, execution: &Execution) -> Head
     head.trace_header = order.trace_header.clone();
     head.test_case = order.test_case.clone();
     head
-}
-
-pub(super) fn answer(arn: &str, started: Timestamp) -> Value {
-    json!({ "executionArn": arn, "startDate": epoch(started) })
 }
 
 /// An input as it was sent, once it is known to be JSON.

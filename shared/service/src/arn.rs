@@ -3,12 +3,12 @@
 //! An ARN of another account or region is well-formed; what it names does not exist here. Versions and aliases
 //! (`stateMachine:NAME:7`) are well-formed too and name nothing yet.
 
-use super::error::ApiError;
+use crate::error::ApiError;
 use engine::Settings;
 
-/// What kind of thing an ARN names.
+/// The kinds of things that ARNs name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     StateMachine,
     Execution,
     Express,
@@ -41,7 +41,7 @@ impl Kind {
 }
 
 /// Checks that `text` is an ARN of one of `kinds`.
-pub(super) fn expect(text: &str, kinds: &[Kind]) -> Result<Kind, ApiError> {
+pub(crate) fn expect(text: &str, kinds: &[Kind]) -> Result<Kind, ApiError> {
     let resource = states_resource(text)?;
     let (name, rest) = resource.split_once(':').unwrap_or((resource, ""));
     // AWS: observed for `express` in DescribeExecution and `execution` in StartExecution.
@@ -60,17 +60,17 @@ pub(super) fn expect(text: &str, kinds: &[Kind]) -> Result<Kind, ApiError> {
 }
 
 /// An ARN of a state machine.
-pub(super) fn machine(text: &str) -> Result<(), ApiError> {
+pub(crate) fn machine(text: &str) -> Result<(), ApiError> {
     expect(text, &[Kind::StateMachine]).map(|_| ())
 }
 
 /// An ARN of an execution of a standard workflow.
-pub(super) fn execution(text: &str) -> Result<(), ApiError> {
+pub(crate) fn execution(text: &str) -> Result<(), ApiError> {
     expect(text, &[Kind::Execution]).map(|_| ())
 }
 
-/// The ARN of a role. Whether it exists is for who calls targets to find out.
-pub(super) fn role(text: &str) -> Result<(), ApiError> {
+/// The ARN of a role. Whether it exists shows when a task is called with it.
+pub(crate) fn role(text: &str) -> Result<(), ApiError> {
     let mut parts = text.splitn(6, ':');
     let arn = parts.next() == Some("arn") && parts.next().is_some_and(is_partition);
     // AWS: unverified for what begins like an ARN and is none.
@@ -101,7 +101,7 @@ fn is_partition(text: &str) -> bool {
 
 /// Makes the ARNs of one installation.
 #[derive(Debug, Clone)]
-pub(super) struct Home {
+pub(crate) struct Home {
     /// `arn:PARTITION:states:REGION:ACCOUNT:`
     prefix: String,
     region: String,

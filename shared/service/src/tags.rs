@@ -1,42 +1,75 @@
 //! TagResource, UntagResource, ListTagsForResource: tags of state machines.
 //!
-//! Activities and versions have ARNs that can be tagged on AWS; none exist here, so they are not found.
+//! Activities have ARNs that can be tagged on AWS; none exist here, so they are not found.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use super::Service;
-use super::arn::{self, Kind};
-use super::error::ApiError;
-use super::request::Request;
+use crate::action::{Action, answered};
+use crate::answer::Nothing;
+use crate::arn::{self, Kind};
+use crate::error::ApiError;
+use crate::request::Request;
+use crate::service::Service;
+use crate::shapes::{ARN, Shape, TAG_KEY, TAGS, required};
+
+pub(crate) const TAG_RESOURCE: Action = Action {
+    name: "TagResource",
+    shape: &[required("resourceArn", ARN), required("tags", TAGS)],
+    run: |asked| answered(async move { asked.service.tag_resource(asked.request).await }),
+};
+
+pub(crate) const UNTAG_RESOURCE: Action = Action {
+    name: "UntagResource",
+    shape: &[required("resourceArn", ARN), required("tagKeys", Shape::List(&TAG_KEY))],
+    run: |asked| answered(async move { asked.service.untag_resource(asked.request).await }),
+};
+
+pub(crate) const LIST_TAGS_FOR_RESOURCE: Action = Action {
+    name: "ListTagsForResource",
+    shape: &[required("resourceArn", ARN)],
+    run: |asked| answered(async move { asked.service.list_tags_for_resource(asked.request).await }),
+};
 
 /// Tags of one resource.
 const MOST: usize = 50;
 
+#[derive(Serialize)]
+struct Listed {
+    tags: Vec<Tag>,
+}
+
+#[derive(Serialize)]
+struct Tag {
+    key: String,
+    value: String,
+}
+
 impl Service {
-    pub(super) async fn tag_resource(&self, request: Request) -> Result<Value, ApiError> {
+    async fn tag_resource(&self, request: Request) -> Result<Nothing, ApiError> {
         let arn = resource(&request)?;
         let given = request.list("tags").unwrap_or_default();
         let change = self.registry.change(arn, |machine| {
             machine.tags = merged(arn, machine.tags.clone(), given)?;
-            Ok(json!({}))
+            Ok(Nothing {})
         });
         change.await.map_err(not_found)
     }
 
-    pub(super) async fn untag_resource(&self, request: Request) -> Result<Value, ApiError> {
+    async fn untag_resource(&self, request: Request) -> Result<Nothing, ApiError> {
         let arn = resource(&request)?;
         let keys = request.list("tagKeys").unwrap_or_default();
         let change = self.registry.change(arn, |machine| {
             machine.tags.retain(|(key, _)| !keys.iter().any(|gone| gone.as_str() == Some(key)));
-            Ok(json!({}))
+            Ok(Nothing {})
         });
         change.await.map_err(not_found)
     }
 
-    pub(super) async fn list_tags_for_resource(&self, request: Request) -> Result<Value, ApiError> {
+    async fn list_tags_for_resource(&self, request: Request) -> Result<Listed, ApiError> {
         let machine = self.registry.get(resource(&request)?).await.map_err(not_found)?;
-        let tags: Vec<Value> = machine.tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
-        Ok(json!({ "tags": tags }))
+        let tags = machine.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() });
+        Ok(Listed { tags: tags.collect() })
     }
 }
 
@@ -83,6 +116,8 @@ fn is_allowed(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
