@@ -1,7 +1,7 @@
 //! The ARNs of Step Functions, in any partition: taken apart, checked, put together.
 //!
-//! An ARN of another account or region is well-formed; what it names does not exist here. Versions and aliases
-//! (`stateMachine:NAME:7`) are well-formed too and name nothing yet.
+//! An ARN of another account or region is well-formed; what it names does not exist here. The ARN of a version or an
+//! alias is its machine's with a [`Qualifier`] behind it: `stateMachine:NAME:7`, `stateMachine:NAME:live`.
 
 use crate::error::ApiError;
 use engine::Settings;
@@ -67,6 +67,32 @@ pub(crate) fn machine(text: &str) -> Result<(), ApiError> {
 /// An ARN of an execution of a standard workflow.
 pub(crate) fn execution(text: &str) -> Result<(), ApiError> {
     expect(text, &[Kind::Execution]).map(|_| ())
+}
+
+/// The end of the ARN of a state machine in that of a version or an alias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Qualifier<'a> {
+    /// 0 where the digits are no version's number.
+    Version(u64),
+    Alias(&'a str),
+}
+
+/// The ARN of a state machine, and the qualifier behind it.
+pub(crate) fn split(text: &str) -> (&str, Option<Qualifier<'_>>) {
+    let Some((at, _)) = text.match_indices(':').nth(6) else { return (text, None) };
+    let (machine, qualifier) = text.split_at(at);
+    let qualifier = qualifier.trim_start_matches(':');
+    let is_number = qualifier.bytes().all(|byte| byte.is_ascii_digit());
+    let number = || qualifier.parse().ok().filter(|_| !qualifier.starts_with('0')).unwrap_or(0);
+    (machine, Some(if is_number { Qualifier::Version(number()) } else { Qualifier::Alias(qualifier) }))
+}
+
+pub(crate) fn version(machine: &str, number: u64) -> String {
+    format!("{machine}:{number}")
+}
+
+pub(crate) fn alias(machine: &str, name: &str) -> String {
+    format!("{machine}:{name}")
 }
 
 /// The ARN of a role. Whether it exists shows when a task is called with it.
@@ -179,6 +205,21 @@ mod tests {
         for (text, kinds, expected) in cases {
             let expected = expected.map_err(|inner| ApiError::InvalidArn(inner.to_owned()));
             assert_eq!(expect(text, kinds), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_qualifier_of_digits_is_a_version_and_any_other_an_alias() {
+        let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+        for (text, expected) in [
+            (machine.to_owned(), None),
+            (version(machine, 7), Some(Qualifier::Version(7))),
+            (alias(machine, "live"), Some(Qualifier::Alias("live"))),
+            (format!("{machine}:07"), Some(Qualifier::Version(0))),
+            (format!("{machine}:99999999999999999999"), Some(Qualifier::Version(0))),
+            (format!("{machine}:7a"), Some(Qualifier::Alias("7a"))),
+        ] {
+            assert_eq!(split(&text), (machine, expected), "{text}");
         }
     }
 

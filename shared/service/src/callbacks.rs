@@ -39,7 +39,9 @@ impl Service {
             // AWS: unverified, as StartExecution words it.
             return Err(ApiError::InvalidOutput("Invalid output.".to_owned()));
         }
-        expressions::json::parse(&output).map_err(|error| ApiError::InvalidOutput(error.message))?;
+        if expressions::json::parse(&output).is_err() {
+            return Err(ApiError::OutputIsNoJson(output));
+        }
         self.answer_task(token, Answer::Succeeded { output: Payload::from_json_text(output) }).await
     }
 

@@ -2,7 +2,12 @@
 //!
 //! # When the shape changes
 //!
-//! A member that an older program can do without comes without a new [`FORMAT`]; see [`engine::entry`].
+//! A member that an older program can do without comes without a new number; see [`engine::entry`]. Versions and aliases
+//! are a number of their own, since an older program would drop them when it changes the machine: a machine that has none
+//! is still written as the number before.
+
+mod aliases;
+mod versions;
 
 use asl::MachineType;
 use engine::ports::Document;
@@ -11,8 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
 
-/// The newest shape of the document, and the one that is written.
-const FORMAT: u32 = 1;
+pub(crate) use aliases::{Alias, Route};
+pub(crate) use versions::{Publication, Revision, Version};
+
+/// The shape of a machine without versions and aliases.
+const PLAIN: u32 = 1;
+/// The newest shape: with versions and aliases.
+const FORMAT: u32 = 2;
 
 /// A state machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +43,18 @@ pub(crate) struct Machine {
     pub logging: Logging,
     pub tracing: bool,
     pub tags: Vec<(String, String)>,
+    /// Oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<Version>,
+    /// The number of the newest version there ever was.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub last_version: u64,
+    /// Oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<Alias>,
+    /// Present when the call that created the machine published it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<Publication>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,11 +88,22 @@ impl Default for Logging {
     }
 }
 
+impl Logging {
+    fn is_default(&self) -> bool {
+        *self == Logging::default()
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl Machine {
     /// A machine that is just created.
     pub fn new(name: &str, kind: MachineType, role_arn: &str, revision: String, now: Timestamp) -> Machine {
         Machine {
-            v: FORMAT,
+            v: PLAIN,
             name: name.to_owned(),
             kind,
             role_arn: role_arn.to_owned(),
@@ -82,6 +115,10 @@ impl Machine {
             logging: Logging::default(),
             tracing: false,
             tags: Vec::new(),
+            versions: Vec::new(),
+            last_version: 0,
+            aliases: Vec::new(),
+            published: None,
         }
     }
 
@@ -100,7 +137,9 @@ impl Machine {
 
     /// The body of its document.
     pub fn written(&self) -> Result<String, ApiError> {
-        serde_json::to_string(self).map_err(|error| {
+        let plain = self.last_version == 0 && self.published.is_none();
+        let written = Machine { v: if plain { PLAIN } else { FORMAT }, ..self.clone() };
+        serde_json::to_string(&written).map_err(|error| {
             tracing::error!(%error, "state machine not written; API call answered as an internal failure");
             ApiError::Internal
         })

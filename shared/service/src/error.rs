@@ -41,6 +41,8 @@ errors! {
     Constraints(found: Vec<String>) => "ValidationException", Model, violations(found);
     /// A request that is well-formed and still makes no sense.
     Validation(text: String) => "ValidationException", Service, text;
+    /// A routing configuration that makes no sense.
+    Routing(text: String) => "ValidationException", Service, text;
     /// The body is no JSON, or a member has a wrong type.
     Serialization(text: String) => "SerializationException", Front, text;
     UnknownOperation(text: String) => "UnknownOperationException", Front, text;
@@ -56,6 +58,7 @@ errors! {
         format!("Invalid State Machine Execution Input: '{what}'");
     // AWS: unverified, worded like the others.
     InvalidOutput(what: String) => "InvalidOutput", Service, format!("Invalid Output: '{what}'");
+    OutputIsNoJson(output: String) => "InvalidOutput", Service, format!("Invalid Output: '{output}' is not valid JSON.");
     InvalidToken => "InvalidToken", Service, "Invalid Token: 'Invalid token'";
     InvalidLoggingConfiguration(what: String) => "InvalidLoggingConfiguration", Service,
         format!("Invalid Logging Configuration: {what}");
@@ -64,8 +67,18 @@ errors! {
     MissingRequiredParameter(text: String) => "MissingRequiredParameter", Service, text;
     StateMachineDoesNotExist(arn: String) => "StateMachineDoesNotExist", Service,
         format!("State Machine Does Not Exist: '{arn}'");
+    VersionDoesNotExist(arn: String) => "StateMachineDoesNotExist", Service,
+        format!("State Machine Version Does Not Exist: '{arn}'");
+    // AWS: unverified, worded as for a version.
+    AliasDoesNotExist(arn: String) => "StateMachineDoesNotExist", Service,
+        format!("State Machine Alias Does Not Exist: '{arn}'");
     StateMachineAlreadyExists(arn: String) => "StateMachineAlreadyExists", Service,
         format!("State Machine Already Exists: '{arn}'");
+    AlreadyPublished => "StateMachineAlreadyExists", Service,
+        "State Machine Already Exists: This state machine was already created with a published version.";
+    PublishedOtherwise => "StateMachineAlreadyExists", Service,
+        "State Machine Already Exists: This state machine was already created with a published version using a different \
+         description.";
     // AWS: the first half as users quote it.
     StateMachineDeleting(arn: String) => "StateMachineDeleting", Service,
         format!("State Machine is being deleted: '{arn}'");
@@ -81,8 +94,11 @@ errors! {
     ResourceNotFound(arn: String) => "ResourceNotFound", Service, format!("Resource not found: '{arn}'");
     // AWS: unverified.
     TooManyTags(arn: String) => "TooManyTags", Service, format!("Too many tags: '{arn}'");
+    // AWS: the member of the text is spelled `Message`.
+    AccessDenied(text: String) => "AccessDeniedException", Access, text;
     /// Another request changed the same thing at the same time.
     Conflict(text: String) => "ConflictException", Service, text;
+    ServiceQuotaExceeded(text: String) => "ServiceQuotaExceededException", Quota, text;
     /// More than is taken on at a time: stock clients wait, and send it again.
     Throttled => "ThrottlingException", Rate, "Rate exceeded";
     /// The store is busy: the client's own retry will do.
@@ -103,6 +119,10 @@ enum Side {
     /// The front end, before it knows what is asked.
     Front,
     Service,
+    /// The rights of the caller.
+    Access,
+    /// A quota of the account.
+    Quota,
     /// The limit of a rate.
     Rate,
     Size,
@@ -116,15 +136,26 @@ impl Side {
     fn namespace(self) -> &'static str {
         match self {
             Side::Model => "com.amazon.coral.validate#",
-            Side::Front | Side::Size | Side::Busy | Side::Broken => "com.amazon.coral.service#",
+            Side::Front | Side::Access | Side::Size | Side::Busy | Side::Broken => "com.amazon.coral.service#",
             Side::Rate => "com.amazon.coral.availability#",
-            Side::Service => "com.amazonaws.swf.service.v2.model#",
+            Side::Service | Side::Quota => "com.amazonaws.swf.service.v2.model#",
+        }
+    }
+
+    /// The member of the body that has the text.
+    fn text_member(self) -> &'static str {
+        match self {
+            Side::Access => "Message",
+            Side::Model | Side::Front | Side::Service | Side::Quota => "message",
+            Side::Rate | Side::Size | Side::Busy | Side::Broken => "message",
         }
     }
 
     fn status(self) -> u16 {
         match self {
-            Side::Model | Side::Front | Side::Service | Side::Rate => 400,
+            Side::Model | Side::Front | Side::Access | Side::Service | Side::Rate => 400,
+            // AWS: documented.
+            Side::Quota => 402,
             Side::Size => 413,
             Side::Busy => 503,
             Side::Broken => 500,
@@ -136,6 +167,14 @@ impl ApiError {
     /// The name by which SDKs make it an exception.
     pub fn name(&self) -> &'static str {
         self.row().name
+    }
+
+    /// The same, about the ARN that the request has: that of a version, where its machine is not found.
+    pub(crate) fn about(self, asked: &str) -> ApiError {
+        match self {
+            Self::StateMachineDoesNotExist(_) => Self::StateMachineDoesNotExist(asked.to_owned()),
+            other => other,
+        }
     }
 
     /// The HTTP status.
@@ -152,9 +191,12 @@ impl ApiError {
         let Row { name, side, text } = self.row();
         let mut members = Map::new();
         members.insert("__type".into(), format!("{}{name}", side.namespace()).into());
-        members.insert("message".into(), text.into());
+        members.insert(side.text_member().into(), text.into());
         if let Self::ResourceNotFound(arn) | Self::TooManyTags(arn) = self {
             members.insert("resourceName".into(), arn.clone().into());
+        }
+        if let Self::Routing(_) = self {
+            members.insert("reason".into(), "INVALID_ROUTING_CONFIGURATION".into());
         }
         Value::Object(members).to_string()
     }
@@ -224,5 +266,13 @@ mod tests {
             r#""message":"Resource not found: 'arn'","resourceName":"arn"}"#
         );
         assert_eq!(body, expected);
+        let body = ApiError::Routing("why".into()).body();
+        let expected = concat!(
+            r#"{"__type":"com.amazonaws.swf.service.v2.model#ValidationException","#,
+            r#""message":"why","reason":"INVALID_ROUTING_CONFIGURATION"}"#
+        );
+        assert_eq!(body, expected);
+        let body = ApiError::AccessDenied("why".into()).body();
+        assert_eq!(body, r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"why"}"#);
     }
 }

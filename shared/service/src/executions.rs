@@ -4,17 +4,18 @@
 use asl::MachineType;
 use engine::deliver::{DeliverError, status_of};
 use engine::entry::{self, Entry, Head, Unreadable};
-use engine::ports::{ExecutionStatus, ListQuery, Listing, Record};
+use engine::ports::{Direction, ExecutionStatus, ListQuery, Listing, Record};
 use interpreter::{Closing, Failure, Payload, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, answered};
 use crate::answer::{Date, Included, JsonText, epoch};
+use crate::arn::{self, Qualifier};
 use crate::error::ApiError;
+use crate::paging;
 use crate::request::Request;
 use crate::service::Service;
 use crate::shapes::{ARN, CAUSE, ERROR, INCLUDED_DATA, PAGE_SIZE, STATUS, one_of, optional, required, text};
-use crate::{arn, paging};
 
 pub(crate) const DESCRIBE_EXECUTION: Action = Action {
     name: "DescribeExecution",
@@ -53,6 +54,29 @@ pub(crate) struct Journalled {
 
 /// Pages of a list that are read at most in search of executions that are not expired.
 const MOST_PAGES: usize = 10;
+/// Heads that are read at most for a page. A list has no version and no alias: those are in the heads.
+const MOST_HEADS: usize = 1000;
+
+/// A list of executions.
+struct Wanted {
+    machine: String,
+    /// Started by this version, or by an alias that routed to it.
+    version: Option<u64>,
+    /// Started by this alias.
+    alias: Option<String>,
+    status: Option<ExecutionStatus>,
+    /// The machine has versions: then the heads are read.
+    qualified: bool,
+}
+
+impl Wanted {
+    fn has(&self, item: &Item) -> bool {
+        let version = self.version.map(|number| arn::version(&self.machine, number));
+        let alias = self.alias.as_ref().map(|name| arn::alias(&self.machine, name));
+        version.is_none_or(|wanted| item.state_machine_version_arn == Some(wanted))
+            && alias.is_none_or(|wanted| item.state_machine_alias_arn == Some(wanted))
+    }
+}
 
 impl Service {
     async fn describe_execution(&self, request: Request) -> Result<Described, ApiError> {
@@ -77,21 +101,19 @@ impl Service {
     }
 
     async fn list_executions(&self, request: Request) -> Result<Executions, ApiError> {
-        let machine = self.listed_machine(&request).await?;
+        let asked = listed(&request)?;
         let status = request.text("statusFilter");
         let redriven = request.text("redriveFilter");
-        let query = (machine.clone(), status.map(str::to_owned), redriven.map(str::to_owned));
+        let query = (asked.to_owned(), status.map(str::to_owned), redriven.map(str::to_owned));
         let after: Option<Place> = paging::place(&self.seal, &request, &query)?;
-        let wanted = status.map(ExecutionStatus::from_name);
-        if wanted == Some(None) || redriven == Some("REDRIVEN") {
+        let named = status.map(ExecutionStatus::from_name);
+        let wanted = self.wanted(asked, named.flatten()).await?;
+        if named == Some(None) || redriven == Some("REDRIVEN") {
             // PENDING_REDRIVE, or redriven: nothing is ever redriven.
             return Ok(Executions { executions: Vec::new(), next_token: None });
         }
-        let (found, next) = self.page(machine, wanted.flatten(), after, paging::size(&request)).await?;
-        Ok(Executions {
-            executions: found.iter().map(Item::of).collect(),
-            next_token: next.map(|next| paging::token(&self.seal, query, next)),
-        })
+        let (executions, next) = self.page(&wanted, after, paging::size(&request)).await?;
+        Ok(Executions { executions, next_token: next.map(|next| paging::token(&self.seal, query, next)) })
     }
 
     /// An execution whose retention is not over.
@@ -115,44 +137,51 @@ impl Service {
         Ok(Some(Journalled { listing, opening, closed, last_event, last_sequence: last.sequence }))
     }
 
-    /// The machine whose executions are asked for.
-    async fn listed_machine(&self, request: &Request) -> Result<String, ApiError> {
-        let arn = match (request.text("stateMachineArn"), request.text("mapRunArn")) {
-            (Some(arn), None) => arn,
-            (None, Some(_)) => {
-                let text = "Listing executions of Map Runs is not available in Stepwell yet.";
-                return Err(ApiError::Validation(text.to_owned()));
-            }
-            // AWS: unverified texts.
-            (Some(_), Some(_)) => return Err(exactly("only one")),
-            (None, None) => return Err(exactly("exactly one")),
-        };
-        arn::machine(arn)?;
-        match self.registry.get(arn).await?.kind {
-            MachineType::Standard => Ok(arn.to_owned()),
-            MachineType::Express => Err(ApiError::StateMachineTypeNotSupported),
+    async fn wanted(&self, asked: &str, status: Option<ExecutionStatus>) -> Result<Wanted, ApiError> {
+        let (arn, qualifier) = arn::split(asked);
+        let machine = self.registry.get(arn).await.map_err(|error| error.about(asked))?;
+        match machine.kind {
+            MachineType::Standard => {}
+            MachineType::Express => return Err(ApiError::StateMachineTypeNotSupported),
         }
+        let qualified = machine.last_version > 0;
+        let wanted = Wanted { machine: arn.to_owned(), version: None, alias: None, status, qualified };
+        Ok(match qualifier {
+            None => wanted,
+            Some(Qualifier::Version(number)) => Wanted { version: Some(number), ..wanted },
+            Some(Qualifier::Alias(name)) => Wanted { alias: Some(name.to_owned()), ..wanted },
+        })
     }
 
+    /// A page, and the place of its end if the list goes on. It may be short, and more follow.
     async fn page(
         &self,
-        machine: String,
-        status: Option<ExecutionStatus>,
-        after: Option<Place>,
+        wanted: &Wanted,
+        mut after: Option<Place>,
         size: usize,
-    ) -> Result<(Vec<Listing>, Option<Place>), ApiError> {
-        let mut found: Vec<Listing> = Vec::new();
-        let mut query = ListQuery { machine, status, after: after.map(Place::pair), limit: size.saturating_add(1) };
+    ) -> Result<(Vec<Item>, Option<Place>), ApiError> {
+        let (mut found, mut heads) = (Vec::new(), 0usize);
+        let (machine, limit) = (wanted.machine.clone(), size.saturating_add(1));
+        let mut query = ListQuery { machine, status: wanted.status, after: after.clone().map(Place::pair), limit };
         for _ in 0..MOST_PAGES {
             let listed = self.engine.world().journal.list(&query).await?;
             query.after = listed.next;
-            found.extend(
-                listed.listings.into_iter().filter(|one| one.stopped.is_none_or(|ended| !self.is_expired(ended))),
-            );
-            if found.len() > size {
-                found.truncate(size);
-                let last = found.last().map(|last| Place(last.started, last.execution.clone()));
-                return Ok((found, last));
+            for listing in listed.listings {
+                if listing.stopped.is_some_and(|ended| self.is_expired(ended)) {
+                    continue;
+                }
+                if found.len() == size || heads == MOST_HEADS {
+                    return Ok((found, after));
+                }
+                let mut item = Item::of(&listing);
+                if wanted.qualified {
+                    heads = heads.saturating_add(1);
+                    item = self.qualified(item).await?;
+                }
+                after = Some(Place(listing.started, listing.execution));
+                if wanted.has(&item) {
+                    found.push(item);
+                }
             }
             if query.after.is_none() {
                 return Ok((found, None));
@@ -160,6 +189,40 @@ impl Service {
         }
         Ok((found, query.after.map(|(started, arn)| Place(started, arn))))
     }
+
+    /// The same with the version and the alias that it was started by.
+    async fn qualified(&self, item: Item) -> Result<Item, ApiError> {
+        let first = self.engine.world().journal.read(&item.execution_arn, 0, Direction::Ascending, 1).await?;
+        let entry = first.first().map(undamaged).transpose()?.flatten();
+        let Some((head, _)) = entry.and_then(|entry| entry.head) else { return Ok(item) };
+        Ok(Item { state_machine_version_arn: version_of(&head), state_machine_alias_arn: alias_of(&head), ..item })
+    }
+}
+
+/// The ARN whose executions are asked for.
+fn listed(request: &Request) -> Result<&str, ApiError> {
+    let arn = match (request.text("stateMachineArn"), request.text("mapRunArn")) {
+        (Some(arn), None) => arn,
+        (None, Some(_)) => {
+            let text = "Listing executions of Map Runs is not available in Stepwell yet.";
+            return Err(ApiError::Validation(text.to_owned()));
+        }
+        // AWS: unverified texts.
+        (Some(_), Some(_)) => return Err(exactly("only one")),
+        (None, None) => return Err(exactly("exactly one")),
+    };
+    arn::machine(arn)?;
+    Ok(arn)
+}
+
+/// The ARN of the version that an execution was started with.
+pub(crate) fn version_of(head: &Head) -> Option<String> {
+    head.version.map(|number| arn::version(&head.machine_arn, number))
+}
+
+/// The ARN of the alias that an execution was started by.
+pub(crate) fn alias_of(head: &Head) -> Option<String> {
+    head.alias.as_ref().map(|name| arn::alias(&head.machine_arn, name))
 }
 
 /// The entry of a record; `None` when it is damaged.
@@ -175,7 +238,7 @@ pub(crate) fn undamaged(record: &Record) -> Result<Option<Entry>, Unreadable> {
 }
 
 /// A place in the list of executions.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Place(Timestamp, String);
 
 impl Place {
@@ -215,6 +278,10 @@ struct Item {
     redrive_count: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_date: Option<Date>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<String>,
 }
 
 impl Item {
@@ -227,6 +294,8 @@ impl Item {
             start_date: epoch(listing.started),
             redrive_count: 0,
             stop_date: listing.stopped.map(epoch),
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
         }
     }
 }
@@ -250,6 +319,10 @@ struct Described {
     stop_date: Option<Date>,
     #[serde(flatten)]
     end: End,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<String>,
     redrive_count: u32,
     redrive_status: &'static str,
     redrive_status_reason: String,
@@ -266,9 +339,11 @@ impl Described {
             name: listing.name.clone(),
             status: status.name(),
             start_date: epoch(listing.started),
-            // AWS: unverified that `included` is false without data.
-            input_details: Some(Included { included: data && input.is_some() }),
+            // AWS: without data the details are left out, too.
+            input_details: data.then_some(Included { included: input.is_some() }),
             input: input.filter(|_| data).map(JsonText),
+            state_machine_version_arn: head.and_then(version_of),
+            state_machine_alias_arn: head.and_then(alias_of),
             trace_header: head.and_then(|head| head.trace_header.clone()),
             stop_date: execution.closed.as_ref().map(|(_, stopped)| epoch(*stopped)),
             end: execution.closed.as_ref().map(|(closing, _)| End::of(closing, data)).unwrap_or_default(),
@@ -295,18 +370,21 @@ pub(crate) struct End {
 }
 
 impl End {
+    /// Without data nothing of it is shown.
+    // AWS: observed for DescribeExecution and StartSyncExecution with METADATA_ONLY.
     pub fn of(closing: &Closing<Payload>, data: bool) -> End {
         match closing {
+            _ if !data => End::default(),
             Closing::Succeeded { output } => End {
-                output: data.then(|| JsonText(output.clone())),
-                output_details: Some(Included { included: data }),
+                output: Some(JsonText(output.clone())),
+                output_details: Some(Included { included: true }),
                 ..End::default()
             },
             // AWS: a machine's timeout leaves neither here, though its event has the error.
             Closing::TimedOut(_) => End::default(),
             Closing::Failed(failure) | Closing::Aborted(failure) => {
                 let Failure { error, cause } = failure.clone();
-                End { error, cause: cause.filter(|_| data), ..End::default() }
+                End { error, cause, ..End::default() }
             }
         }
     }

@@ -5,7 +5,6 @@
 
 use asl::MachineType;
 use engine::deliver::{ExpressEnd, Start, status_of};
-use engine::entry::Head;
 use interpreter::{Closing, Timestamp};
 use serde::Serialize;
 
@@ -76,7 +75,7 @@ async fn start_sync_execution(asked: Asked) -> Result<Ended, ApiError> {
         name: order.name,
         start_date: epoch(started),
         input: data.then(|| JsonText(order.input)),
-        input_details: Some(Included { included: data }),
+        input_details: data.then_some(Included { included: true }),
         trace_header: order.trace_header,
         stop_date: epoch(ended.stopped),
         status: status_of(&ended.closing).name(),
@@ -91,7 +90,7 @@ fn end_of(ended: &ExpressEnd, data: bool) -> End {
         Closing::Succeeded { .. } => {}
         // AWS: there without an output, too.
         Closing::Failed(_) | Closing::Aborted(_) | Closing::TimedOut(_) => {
-            end.output_details = Some(Included { included: data });
+            end.output_details = data.then_some(Included { included: true });
         }
     }
     end
@@ -123,9 +122,7 @@ impl Service {
     async fn express_start(&self, order: &Order, arn: String) -> Result<Start, ApiError> {
         let (machine, execution) = self.prepared(order, arn, self.now()).await?;
         let seconds = execution.limits.seconds;
-        let mut head = Head::new(&execution, seconds, order.machine.revision.clone());
-        head.trace_header = order.trace_header.clone();
-        head.test_case = order.test_case.clone();
+        let head = order.head(&execution, seconds);
         Ok(Start { machine, execution, head })
     }
 }

@@ -3,15 +3,17 @@
 //! History is read, never recomputed. A page ends at `maxResults` events, or earlier when it has become large: AWS
 //! allows a page to have fewer.
 
+use engine::entry::Head;
 use engine::ports::Direction;
-use interpreter::{Event, Payload};
-use serde::ser::{SerializeSeq, Serializer};
+use interpreter::{Detail, Event, Payload};
+use serde::ser::{Error, SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::action::{Action, answered};
 use crate::error::ApiError;
 use crate::events::Shown;
-use crate::executions::undamaged;
+use crate::executions::{alias_of, undamaged, version_of};
 use crate::request::Request;
 use crate::service::Service;
 use crate::shapes::{ARN, PAGE_SIZE, PAGE_TOKEN, Shape, optional, required};
@@ -54,13 +56,46 @@ struct Page {
 struct Events {
     events: Vec<Event<Payload>>,
     data: bool,
+    qualified: Qualified,
+}
+
+/// The members of ExecutionStarted that the head has.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Qualified {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+}
+
+impl Qualified {
+    fn of(head: &Head) -> Qualified {
+        Qualified { state_machine_alias_arn: alias_of(head), state_machine_version_arn: version_of(head) }
+    }
+
+    /// ExecutionStarted with them.
+    fn started(&self, event: Shown<'_>) -> serde_json::Result<Value> {
+        let mut shown = serde_json::to_value(&event)?;
+        let details = shown.get_mut("executionStartedEventDetails").and_then(Value::as_object_mut);
+        if let (Some(details), Value::Object(own)) = (details, serde_json::to_value(self)?) {
+            details.extend(own);
+        }
+        Ok(shown)
+    }
 }
 
 impl Serialize for Events {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(Some(self.events.len()))?;
         for event in &self.events {
-            list.serialize_element(&Shown { event, data: self.data })?;
+            let shown = Shown { event, data: self.data };
+            match &event.detail {
+                Detail::ExecutionStarted { .. } if self.qualified.state_machine_version_arn.is_some() => {
+                    list.serialize_element(&self.qualified.started(shown).map_err(S::Error::custom)?)?;
+                }
+                _ => list.serialize_element(&shown)?,
+            }
         }
         list.end()
     }
@@ -86,7 +121,8 @@ impl Service {
             _ => None,
         };
         let next_token = next.map(|event| paging::token(&self.seal, query, Place { sequence: last, event }));
-        Ok(Page { events: Events { events, data }, next_token })
+        let qualified = execution.opening.map(|(head, _)| Qualified::of(&head)).unwrap_or_default();
+        Ok(Page { events: Events { events, data, qualified }, next_token })
     }
 
     /// Events from a place on, and the sequence of the entry that has the last of them.

@@ -1,10 +1,12 @@
 //! ListStateMachines and DeleteStateMachine; the other actions of state machines have files of their own.
 
+pub(crate) mod aliases;
 mod configuration;
-mod create;
-mod describe;
+pub(crate) mod create;
+pub(crate) mod describe;
 mod references;
-mod update;
+pub(crate) mod update;
+pub(crate) mod versions;
 
 use serde::Serialize;
 
@@ -16,10 +18,6 @@ use crate::request::Request;
 use crate::service::Service;
 use crate::shapes::{ARN, PAGE_SIZE, PAGE_TOKEN, optional, required};
 use crate::{arn, paging};
-
-pub(crate) use create::CREATE_STATE_MACHINE;
-pub(crate) use describe::{DESCRIBE_STATE_MACHINE, DESCRIBE_STATE_MACHINE_FOR_EXECUTION};
-pub(crate) use update::UPDATE_STATE_MACHINE;
 
 pub(crate) const LIST_STATE_MACHINES: Action = Action {
     name: "ListStateMachines",

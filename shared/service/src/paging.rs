@@ -20,6 +20,18 @@ pub(super) fn size(request: &Request) -> usize {
     }
 }
 
+/// The first `size` entries of what is left of a list; and the last of them, if more follow.
+pub(crate) fn page<T>(rest: impl Iterator<Item = T>, size: usize) -> (Vec<T>, Option<T>)
+where
+    T: Copy,
+{
+    let mut page: Vec<T> = rest.take(size.saturating_add(1)).collect();
+    let more = page.len() > size;
+    page.truncate(size);
+    let last = page.last().copied().filter(|_| more);
+    (page, last)
+}
+
 /// A place in a list of a query.
 #[derive(Serialize, serde::Deserialize)]
 struct Bookmark<Query, Place> {

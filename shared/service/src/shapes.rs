@@ -23,7 +23,16 @@ pub(crate) enum Shape {
     Integer { least: i64, most: i64 },
     Flag,
     Structure(&'static [Member]),
-    List(&'static Shape),
+    List(List),
+}
+
+/// A list and its constraints.
+pub(crate) struct List {
+    pub least: usize,
+    pub most: usize,
+    pub of: &'static Shape,
+    /// The class whose name AWS's text prints in front of a structure of the list; empty where no list is printed.
+    pub name: &'static str,
 }
 
 /// A string and its constraints.
@@ -33,9 +42,40 @@ pub(crate) struct Text {
     pub measure: Measure,
     /// The values of an enumeration, in the order in which AWS's text lists them; empty for any text.
     pub one_of: &'static [&'static str],
-    pub ascii: bool,
+    pub pattern: Pattern,
     /// Its value is not repeated in messages.
     pub secret: bool,
+}
+
+/// A regular expression of the model.
+#[derive(Clone, Copy)]
+pub(crate) enum Pattern {
+    Anything,
+    Ascii,
+    /// Letters, digits and `_-.`, and not digits only.
+    AliasName,
+}
+
+impl Pattern {
+    fn text(self) -> &'static str {
+        match self {
+            Pattern::Anything => "(?s).*",
+            Pattern::Ascii => r"\p{ASCII}*",
+            Pattern::AliasName => r"^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$",
+        }
+    }
+
+    fn fits(self, text: &str) -> bool {
+        let mark = |letter: char| "_-.".contains(letter);
+        match self {
+            Pattern::Anything => true,
+            Pattern::Ascii => text.is_ascii(),
+            Pattern::AliasName => {
+                text.chars().all(|letter| letter.is_ascii_alphanumeric() || mark(letter))
+                    && text.chars().any(|letter| letter.is_ascii_alphabetic() || mark(letter))
+            }
+        }
+    }
 }
 
 pub(crate) enum Measure {
@@ -75,7 +115,13 @@ fn check_structure(
         let at = || if path.is_empty() { member.name.to_owned() } else { format!("{path}.{}", member.name) };
         match members.get(member.name) {
             None | Some(Value::Null) if member.required => {
-                found.push(format!("Value null at '{}' failed to satisfy constraint: Member must not be null", at()));
+                found.push(match &member.shape {
+                    // AWS: not even that there is no value is told of a sensitive member.
+                    Shape::Text(text) if text.secret => violation(None, &at(), "Member must not be null"),
+                    Shape::Text(_) | Shape::Integer { .. } | Shape::Flag | Shape::Structure(_) | Shape::List(_) => {
+                        violation_of_null(&at())
+                    }
+                });
             }
             None | Some(Value::Null) => {}
             Some(value) => check_value(value, &member.shape, &at, found)?,
@@ -105,7 +151,15 @@ fn check_value(
         }
         (Shape::Flag, Value::Bool(_)) => {}
         (Shape::Structure(members), Value::Object(object)) => check_structure(object, members, &at(), found)?,
-        (Shape::List(element), Value::Array(items)) => {
+        (Shape::List(List { least, most, of, name }), Value::Array(items)) => {
+            if items.len() > *most {
+                let rule = format!("Member must have length less than or equal to {most}");
+                found.push(violation(Some(&printed(value, name)), &at(), &rule));
+            }
+            if items.len() < *least {
+                let rule = format!("Member must have length greater than or equal to {least}");
+                found.push(violation(Some(&printed(value, name)), &at(), &rule));
+            }
             for (number, item) in (1..).zip(items) {
                 if found.len() >= MOST_VIOLATIONS {
                     break;
@@ -113,7 +167,7 @@ fn check_value(
                 let at_item = || format!("{}.{number}.member", at());
                 match item {
                     Value::Null => found.push(violation_of_null(&at_item())),
-                    item => check_value(item, element, &at_item, found)?,
+                    item => check_value(item, of, &at_item, found)?,
                 }
             }
         }
@@ -149,8 +203,9 @@ fn check_text(text: &str, shape: &Text, at: &dyn Fn() -> String, found: &mut Vec
         let rule = format!("Member must satisfy enum value set: [{}]", shape.one_of.join(", "));
         found.push(violation(shown, &at(), &rule));
     }
-    if shape.ascii && !text.is_ascii() {
-        found.push(violation(shown, &at(), r"Member must satisfy regular expression pattern: \p{ASCII}*"));
+    if !text.is_empty() && !shape.pattern.fits(text) {
+        let rule = format!("Member must satisfy regular expression pattern: {}", shape.pattern.text());
+        found.push(violation(shown, &at(), &rule));
     }
 }
 
@@ -158,6 +213,23 @@ fn violation(value: Option<&str>, at: &str, rule: &str) -> String {
     match value {
         Some(value) => format!("Value '{value}' at '{at}' failed to satisfy constraint: {rule}"),
         None => format!("Value at '{at}' failed to satisfy constraint: {rule}"),
+    }
+}
+
+/// A list as AWS's front end prints it: as Java does. `name` is the class of its structures.
+fn printed(value: &Value, name: &str) -> String {
+    match value {
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| printed(item, name)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(members) => {
+            let members: Vec<String> =
+                members.iter().map(|(member, value)| format!("{member}={}", printed(value, name))).collect();
+            format!("{name}({})", members.join(", "))
+        }
+        Value::String(text) => text.clone(),
+        scalar => scalar.to_string(),
     }
 }
 
@@ -229,6 +301,35 @@ mod tests {
         for (action, request, expected) in cases {
             assert_eq!(refused(action, request), format!("ValidationException: {expected}"));
         }
+    }
+
+    #[test]
+    fn lists_patterns_and_sensitive_members_are_told_as_aws_does() {
+        let route = |number: u64| json!({"stateMachineVersionArn": format!("a:{number}"), "weight": 50});
+        let cases = [
+            (
+                json!({"name": "live", "routingConfiguration": [route(1), route(2), route(3)]}),
+                "Value '[RoutingConfigurationListItem(stateMachineVersionArn=a:1, weight=50), RoutingConfigurationListItem(stateMachineVersionArn=a:2, weight=50), RoutingConfigurationListItem(stateMachineVersionArn=a:3, weight=50)]' at 'routingConfiguration' failed to satisfy constraint: Member must have length less than or equal to 2",
+            ),
+            (
+                json!({"name": "live", "routingConfiguration": []}),
+                "Value '[]' at 'routingConfiguration' failed to satisfy constraint: Member must have length greater than or equal to 1",
+            ),
+            (
+                json!({"name": "live", "routingConfiguration": [{"stateMachineVersionArn": "a", "weight": 101}]}),
+                "Value '101' at 'routingConfiguration.1.member.weight' failed to satisfy constraint: Member must have value less than or equal to 100",
+            ),
+            (
+                json!({"name": "123", "routingConfiguration": [route(1)]}),
+                r"Value '123' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: ^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$",
+            ),
+        ];
+        for (request, expected) in cases {
+            let told = refused("CreateStateMachineAlias", request);
+            assert_eq!(told, format!("ValidationException: 1 validation error detected: {expected}"));
+        }
+        let told = refused("SendTaskSuccess", json!({"taskToken": "t"}));
+        assert!(told.ends_with(": Value at 'output' failed to satisfy constraint: Member must not be null"), "{told}");
     }
 
     #[test]

@@ -15,13 +15,14 @@ use serde::Serialize;
 
 use crate::action::{Action, Asked, answered};
 use crate::answer::{Date, epoch};
-use crate::document::Machine;
+use crate::arn::{self, Qualifier};
+use crate::document::{Alias, Machine, Revision};
 use crate::error::ApiError;
 use crate::executions::undamaged;
+use crate::names;
 use crate::request::Request;
 use crate::service::Service;
 use crate::shapes::{ARN, NAME, PAYLOAD, TRACE_HEADER, optional, required};
-use crate::{arn, names};
 
 pub(crate) const START_EXECUTION: Action = Action {
     name: "StartExecution",
@@ -51,6 +52,11 @@ impl Begun {
 /// A start that has been checked.
 pub(crate) struct Order {
     pub machine: Arc<Machine>,
+    /// Pins the execution: the current revision, or that of a version.
+    pub revision: Revision,
+    pub version: Option<u64>,
+    /// The name of the alias that routed to the version.
+    pub alias: Option<String>,
     pub name: String,
     pub input: Payload,
     /// The call's id, when it is a UUID.
@@ -79,7 +85,10 @@ impl Service {
         let input = request.take("input");
         let (arn, case) = self.without_test_case(request.required("stateMachineArn"));
         arn::machine(arn)?;
-        let machine = self.registry.usable(arn).await?;
+        let asked = arn;
+        let (arn, qualifier) = arn::split(asked);
+        let machine = self.registry.usable(arn).await.map_err(|error| error.about(asked))?;
+        let target = Target::of(&machine, qualifier, asked)?;
         let test_case = case.map(|case| self.checked_test_case(&machine.name, case)).transpose()?;
         let invocation = names::invocation_uuid(invocation.as_deref());
         let name = match (request.take("name"), &invocation) {
@@ -89,7 +98,18 @@ impl Service {
         };
         names::check(&name)?;
         let input = checked_input(input)?;
-        Ok(Order { machine, name, input, invocation, trace_header: request.take("traceHeader"), test_case })
+        let version = target.version(&self.home.execution(&machine.name, &name), invocation.as_deref());
+        let revision = match version {
+            None => machine.current(),
+            Some(number) => {
+                let version = machine.version(number);
+                let missing = || arn::version(&self.home.machine(&machine.name), number);
+                version.ok_or_else(|| ApiError::VersionDoesNotExist(missing()))?.revision.clone()
+            }
+        };
+        let alias = target.alias();
+        let trace_header = request.take("traceHeader");
+        Ok(Order { machine, revision, version, alias, name, input, invocation, trace_header, test_case })
     }
 
     /// `ARN#TestCase` taken apart, as Step Functions Local has it; a bare `#` asks for no test case.
@@ -122,7 +142,7 @@ impl Service {
         started: Timestamp,
     ) -> Result<(Arc<StateMachine>, Execution), ApiError> {
         let machine = &order.machine;
-        let definition = self.deliver().definitions().get(&machine.revision).await?;
+        let definition = self.deliver().definitions().get(&order.revision.definition).await?;
         let limits = match machine.kind {
             MachineType::Standard => Limits { events: self.engine.settings().events, ..Limits::STANDARD },
             MachineType::Express => Limits::EXPRESS,
@@ -133,7 +153,7 @@ impl Service {
         let execution = Execution {
             arn,
             name: order.name.clone(),
-            role_arn: machine.role_arn.clone(),
+            role_arn: order.revision.role_arn.clone(),
             machine_arn: self.home.machine(&machine.name),
             machine_name: machine.name.clone(),
             region: self.home.region().to_owned(),
@@ -191,11 +211,59 @@ impl Service {
 fn head_of(order: &Order, machine: &StateMachine, execution: &Execution) -> Head {
     let most = execution.limits.seconds;
     let seconds = machine.timeout_seconds.map_or(most, |own| own.min(most));
-    let mut head = Head::new(execution, seconds, order.machine.revision.clone());
-    head.invocation = order.invocation.clone();
-    head.trace_header = order.trace_header.clone();
-    head.test_case = order.test_case.clone();
+    let mut head = order.head(execution, seconds);
+    head.invocation.clone_from(&order.invocation);
     head
+}
+
+/// The target of a start's ARN.
+enum Target {
+    Current,
+    Version(u64),
+    Alias(Alias),
+}
+
+impl Target {
+    fn of(machine: &Machine, qualifier: Option<Qualifier<'_>>, asked: &str) -> Result<Target, ApiError> {
+        match qualifier {
+            None => Ok(Target::Current),
+            Some(Qualifier::Version(number)) if machine.version(number).is_some() => Ok(Target::Version(number)),
+            Some(Qualifier::Version(_)) => Err(ApiError::VersionDoesNotExist(asked.to_owned())),
+            Some(Qualifier::Alias(name)) => {
+                let alias = machine.alias(name).ok_or_else(|| ApiError::AliasDoesNotExist(asked.to_owned()))?;
+                Ok(Target::Alias(alias.clone()))
+            }
+        }
+    }
+
+    fn version(&self, execution: &str, invocation: Option<&str>) -> Option<u64> {
+        match self {
+            Target::Current => None,
+            Target::Version(number) => Some(*number),
+            Target::Alias(alias) => alias.drawn(execution, invocation),
+        }
+    }
+
+    fn alias(self) -> Option<String> {
+        match self {
+            Target::Current | Target::Version(_) => None,
+            Target::Alias(alias) => Some(alias.name),
+        }
+    }
+}
+
+impl Order {
+    /// The head of its execution, which may run for so many seconds.
+    pub fn head(&self, execution: &Execution, seconds: u64) -> Head {
+        let mut head = Head::new(execution, seconds, self.revision.definition.clone());
+        head.trace_header.clone_from(&self.trace_header);
+        head.test_case.clone_from(&self.test_case);
+        head.updated = Some(self.revision.updated);
+        head.revision_id.clone_from(&self.revision.id);
+        head.version = self.version;
+        head.alias.clone_from(&self.alias);
+        head
+    }
 }
 
 /// An input as it was sent, once it is known to be JSON.

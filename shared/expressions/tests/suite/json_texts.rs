@@ -104,7 +104,9 @@ fn kinds_are_told_of_what_is_carried() {
         assert_eq!((is_number(&value), string(&value)), (is_numeric, wanted), "{text}");
     }
     assert!(!is_carried(&json!({"a": ["text", 1.5, null]})));
-    for (text, plain) in [("\"a\\ud83d\"", "a\u{fffd}"), ("1e309", "1e309"), ("\"\u{10fffe}\"", "\u{10fffe}"), ("\"é\"", "é")] {
+    for (text, plain) in
+        [("\"a\\ud83d\"", "a\u{fffd}"), ("1e309", "1e309"), ("\"\u{10fffe}\"", "\u{10fffe}"), ("\"é\"", "é")]
+    {
         assert_eq!(plain_text(parse(text).unwrap().as_str().unwrap()), plain);
     }
 }

@@ -7,7 +7,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::document::Logging;
+use crate::document::{Logging, Publication};
 use crate::error::ApiError;
 use crate::request::Request;
 
@@ -98,17 +98,17 @@ pub(super) fn check_encryption(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Refuses what asks for versions.
-pub(super) fn check_versions(request: &Request) -> Result<(), ApiError> {
+/// `publish` and `versionDescription`; `None` unless a version is to be published.
+pub(super) fn publication(request: &Request) -> Result<Option<Publication>, ApiError> {
+    let description = request.text("versionDescription").map(str::to_owned);
     if request.flag("publish") == Some(true) {
-        let text = "Publishing versions (publish: true) is not available in Stepwell yet.";
-        return Err(ApiError::Validation(text.to_owned()));
+        return Ok(Some(Publication { description }));
     }
-    if request.text("versionDescription").is_some() {
+    if description.is_some() {
         let text = "Version description can only be set when publish is true";
         return Err(ApiError::Validation(text.to_owned()));
     }
-    Ok(())
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::machines::CREATE_STATE_MACHINE;
+    use crate::machines::create::CREATE_STATE_MACHINE;
 
     fn request(logging: Value) -> Request {
         let body = json!({

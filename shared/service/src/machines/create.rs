@@ -14,7 +14,7 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::service::Service;
 use crate::shapes::{
-    ARN, DEFINITION, ENCRYPTION, LOGGING, NAME, Shape, TAGS, TRACING, TYPE, optional, required, secret,
+    ARN, DEFINITION, DESCRIPTION, ENCRYPTION, LOGGING, NAME, Shape, TAGS, TRACING, TYPE, optional, required,
 };
 use crate::{arn, names, tags};
 
@@ -29,7 +29,7 @@ pub(crate) const CREATE_STATE_MACHINE: Action = Action {
         optional("tags", TAGS),
         optional("tracingConfiguration", TRACING),
         optional("publish", Shape::Flag),
-        optional("versionDescription", secret(0, 256)),
+        optional("versionDescription", DESCRIPTION),
         optional("encryptionConfiguration", ENCRYPTION),
     ],
     run: |asked| answered(async move { asked.service.create_state_machine(asked.request).await }),
@@ -40,6 +40,18 @@ pub(crate) const CREATE_STATE_MACHINE: Action = Action {
 struct Created {
     state_machine_arn: String,
     creation_date: Date,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+}
+
+impl Created {
+    fn of(arn: &str, machine: &Machine) -> Created {
+        Created {
+            state_machine_arn: arn.to_owned(),
+            creation_date: epoch(machine.created),
+            state_machine_version_arn: machine.published.as_ref().map(|_| arn::version(arn, 1)),
+        }
+    }
 }
 
 impl Service {
@@ -47,7 +59,7 @@ impl Service {
         let name = request.required("name");
         names::check(name)?;
         arn::role(request.required("roleArn"))?;
-        configuration::check_versions(&request)?;
+        let publication = configuration::publication(&request)?;
         configuration::check_encryption(&request)?;
         let logging = configuration::logging(&request)?;
         let kind = workflow_type::asked(&request);
@@ -60,11 +72,15 @@ impl Service {
         machine.logging = logging.unwrap_or_default();
         machine.tracing = configuration::tracing_enabled(&request).unwrap_or(false);
         machine.tags = tags;
+        if let Some(publication) = publication {
+            machine.publish(publication.description.as_deref(), machine.created)?;
+            machine.published = Some(publication);
+        }
 
         // Twice: a machine that is in the way may be one whose deletion has just completed.
         for _ in 0..2 {
             if self.registry.create(&arn, &machine).await? {
-                return Ok(Created { state_machine_arn: arn, creation_date: epoch(machine.created) });
+                return Ok(Created::of(&arn, &machine));
             }
             if let Some(found) = self.registry.find(&arn).await? {
                 return same(&arn, &found.machine, &machine);
@@ -98,9 +114,15 @@ fn same(arn: &str, found: &Machine, asked: &Machine) -> Result<Created, ApiError
         && found.kind == asked.kind
         && found.logging == asked.logging
         && found.tracing == asked.tracing;
-    if same {
-        Ok(Created { state_machine_arn: arn.to_owned(), creation_date: epoch(found.created) })
-    } else {
-        Err(ApiError::StateMachineAlreadyExists(arn.to_owned()))
+    if !same {
+        return Err(ApiError::StateMachineAlreadyExists(arn.to_owned()));
+    }
+    match (&found.published, &asked.published) {
+        // AWS: stable: the first version, also after an update and another publication.
+        (found_as, asked_as) if found_as == asked_as => Ok(Created::of(arn, found)),
+        (Some(_), None) => Err(ApiError::AlreadyPublished),
+        (Some(_), Some(_)) => Err(ApiError::PublishedOtherwise),
+        // AWS: unverified.
+        (None, _) => Err(ApiError::StateMachineAlreadyExists(arn.to_owned())),
     }
 }

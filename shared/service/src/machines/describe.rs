@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use asl::StateMachine;
 use engine::entry::{Head, Unreadable};
+use interpreter::Timestamp;
 use serde::Serialize;
 
 use super::configuration::{LoggingShown, OwnedKey, TracingShown};
 use super::references;
 use crate::action::{Action, answered};
 use crate::answer::{Date, epoch};
-use crate::arn;
-use crate::document::{Machine, workflow_type};
+use crate::arn::{self, Qualifier};
+use crate::document::{Revision, workflow_type};
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::service::Service;
@@ -44,6 +45,9 @@ struct Described {
     configuration: Configuration,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
+    /// Of a version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
     #[serde(flatten)]
     definition: Definition,
 }
@@ -72,11 +76,11 @@ struct Configuration {
 }
 
 impl Configuration {
-    fn of(machine: Option<&Machine>) -> Configuration {
-        let logging = machine.map(|machine| machine.logging.clone()).unwrap_or_default();
+    fn of(revision: Option<&Revision>) -> Configuration {
+        let logging = revision.map(|revision| revision.logging.clone()).unwrap_or_default();
         Configuration {
             logging_configuration: LoggingShown::of(logging),
-            tracing_configuration: TracingShown { enabled: machine.is_some_and(|machine| machine.tracing) },
+            tracing_configuration: TracingShown { enabled: revision.is_some_and(|revision| revision.tracing) },
             encryption_configuration: OwnedKey::SHOWN,
         }
     }
@@ -92,19 +96,31 @@ struct Definition {
 
 impl Service {
     async fn describe_state_machine(&self, request: Request) -> Result<Described, ApiError> {
-        let arn = request.required("stateMachineArn");
-        arn::machine(arn)?;
-        let machine = self.registry.get(arn).await?;
+        let asked = request.required("stateMachineArn");
+        arn::machine(asked)?;
+        let (arn, qualifier) = arn::split(asked);
+        let machine = self.registry.get(arn).await.map_err(|error| error.about(asked))?;
+        let version = match qualifier {
+            None => None,
+            Some(Qualifier::Version(number)) => {
+                let version = machine.version(number);
+                Some(version.ok_or_else(|| ApiError::VersionDoesNotExist(asked.to_owned()))?)
+            }
+            // AWS: unverified.
+            Some(Qualifier::Alias(_)) => return Err(ApiError::StateMachineDoesNotExist(asked.to_owned())),
+        };
+        let revision = version.map_or_else(|| machine.current(), |version| version.revision.clone());
         Ok(Described {
-            state_machine_arn: arn.to_owned(),
+            state_machine_arn: asked.to_owned(),
             name: machine.name.clone(),
             status: machine.status.name(),
-            role_arn: machine.role_arn.clone(),
             kind: workflow_type::name(machine.kind),
-            creation_date: epoch(machine.created),
-            configuration: Configuration::of(Some(&machine)),
-            revision_id: machine.revision_id.clone(),
-            definition: self.definition(&machine.revision, request.wants_data()).await?,
+            creation_date: epoch(version.map_or(machine.created, |version| version.created)),
+            configuration: Configuration::of(Some(&revision)),
+            description: version.and_then(|version| version.description.clone()),
+            definition: self.definition(&revision.definition, request.wants_data()).await?,
+            role_arn: revision.role_arn,
+            revision_id: revision.id,
         })
     }
 
@@ -115,13 +131,15 @@ impl Service {
         let opening = self.journalled(arn).await?.opening;
         let (head, _) = opening.ok_or_else(|| Unreadable::Damaged(format!("{arn} has no head")))?;
         let machine = self.registry.find(&head.machine_arn).await?.map(|found| found.machine);
-        // The rest of a revision that is not the current one any more is not kept.
-        let machine = machine.as_deref();
-        let current = machine.filter(|machine| is_current(machine, &head));
+        let current = machine.as_ref().map(|machine| machine.current());
+        let version = head.version.and_then(|number| machine.as_ref()?.version(number));
+        // The logging and tracing of a revision are kept with its version, or while it is the current one.
+        let configuration = Configuration::of(version.map(|version| &version.revision).or(current.as_ref()));
+        let pinned = pinned(&head, current.as_ref());
         Ok(DescribedForExecution {
-            update_date: epoch(current.map_or(head.started, |machine| machine.updated)),
-            configuration: Configuration::of(machine),
-            revision_id: current.and_then(|machine| machine.revision_id.clone()),
+            update_date: epoch(pinned.0),
+            configuration,
+            revision_id: pinned.1,
             definition: self.definition(&head.revision, request.wants_data()).await?,
             state_machine_arn: head.machine_arn,
             name: head.machine_name,
@@ -147,6 +165,17 @@ impl Service {
     }
 }
 
-fn is_current(machine: &Machine, head: &Head) -> bool {
-    machine.revision == head.revision && machine.role_arn == head.role_arn && machine.updated <= head.started
+/// When the revision that an execution is pinned to came, and its id.
+fn pinned(head: &Head, current: Option<&Revision>) -> (Timestamp, Option<String>) {
+    if let Some(updated) = head.updated {
+        return (updated, head.revision_id.clone());
+    }
+    // A program from before started it, which did not write this down.
+    let same = |revision: &&Revision| {
+        revision.definition == head.revision && revision.role_arn == head.role_arn && revision.updated <= head.started
+    };
+    match current.filter(same) {
+        Some(revision) => (revision.updated, revision.id.clone()),
+        None => (head.started, None),
+    }
 }

@@ -9,7 +9,7 @@ use crate::document::MachineStatus;
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::service::Service;
-use crate::shapes::{ARN, DEFINITION, ENCRYPTION, LOGGING, Shape, TRACING, optional, required, secret};
+use crate::shapes::{ARN, DEFINITION, DESCRIPTION, ENCRYPTION, LOGGING, Shape, TRACING, optional, required};
 use crate::{arn, names};
 
 pub(crate) const UPDATE_STATE_MACHINE: Action = Action {
@@ -21,7 +21,7 @@ pub(crate) const UPDATE_STATE_MACHINE: Action = Action {
         optional("loggingConfiguration", LOGGING),
         optional("tracingConfiguration", TRACING),
         optional("publish", Shape::Flag),
-        optional("versionDescription", secret(0, 256)),
+        optional("versionDescription", DESCRIPTION),
         optional("encryptionConfiguration", ENCRYPTION),
     ],
     run: |asked| answered(async move { asked.service.update_state_machine(asked.request).await }),
@@ -33,6 +33,8 @@ struct Updated {
     update_date: Date,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
 }
 
 impl Service {
@@ -42,7 +44,7 @@ impl Service {
         check_something_given(&request)?;
         let role = request.text("roleArn");
         role.map_or(Ok(()), arn::role)?;
-        configuration::check_versions(&request)?;
+        let publication = configuration::publication(&request)?;
         configuration::check_encryption(&request)?;
         let machine = self.registry.usable(arn).await?;
         let logging = configuration::logging(&request)?;
@@ -63,16 +65,19 @@ impl Service {
             machine.logging = logging.as_ref().unwrap_or(&before.logging).clone();
             machine.tracing = tracing.unwrap_or(before.tracing);
             machine.revision = revision.as_ref().unwrap_or(&before.revision).clone();
-            if *machine == before {
-                // AWS: an update that changes nothing makes no revision and names none.
-                return Ok(None);
+            // AWS: an update that changes nothing makes no revision; it answers with the current one, the first has no id.
+            if *machine != before {
+                machine.updated = now;
+                machine.revision_id = Some(names::random_uuid(seed));
             }
-            machine.updated = now;
-            let id = names::random_uuid(seed);
-            machine.revision_id = Some(id.clone());
-            Ok(Some(id))
+            let published = publication.as_ref().map(|asked| machine.publish(asked.description.as_deref(), now));
+            Ok(Updated {
+                update_date: epoch(machine.updated),
+                revision_id: machine.revision_id.clone(),
+                state_machine_version_arn: published.transpose()?.map(|version| arn::version(arn, version.number)),
+            })
         });
-        Ok(Updated { update_date: epoch(now), revision_id: changed.await? })
+        changed.await
     }
 }
 
