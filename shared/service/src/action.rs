@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::service::Service;
 use crate::shapes::Member;
-use crate::{callbacks, executions, express, history, machines, start, tags, validation};
+use crate::{callbacks, executions, express, history, machines, map_runs, start, tags, validation};
 
 /// An action of the API.
 pub(crate) struct Action {
@@ -44,8 +44,8 @@ const ACTIONS: &[Action] = &[
     callbacks::SEND_TASK_HEARTBEAT,
     callbacks::SEND_TASK_SUCCESS,
     executions::DESCRIBE_EXECUTION,
-    executions::LIST_EXECUTIONS,
     executions::STOP_EXECUTION,
+    executions::list::LIST_EXECUTIONS,
     express::START_SYNC_EXECUTION,
     history::GET_EXECUTION_HISTORY,
     machines::DELETE_STATE_MACHINE,
@@ -62,6 +62,9 @@ const ACTIONS: &[Action] = &[
     machines::versions::DELETE_STATE_MACHINE_VERSION,
     machines::versions::LIST_STATE_MACHINE_VERSIONS,
     machines::versions::PUBLISH_STATE_MACHINE_VERSION,
+    map_runs::DESCRIBE_MAP_RUN,
+    map_runs::LIST_MAP_RUNS,
+    map_runs::UPDATE_MAP_RUN,
     start::START_EXECUTION,
     tags::LIST_TAGS_FOR_RESOURCE,
     tags::TAG_RESOURCE,

@@ -1,7 +1,7 @@
 //! The answers to calls, and the members that several of them share.
 
 use interpreter::{Payload, Timestamp};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::ApiError;
 
@@ -37,7 +37,7 @@ pub(crate) fn written(answer: &impl Serialize) -> Result<String, ApiError> {
 }
 
 /// An answer without members.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Nothing {}
 
 /// A point in time on the wire: seconds since 1970, milliseconds behind the point.

@@ -18,6 +18,7 @@ mod executions;
 mod express;
 mod history;
 mod machines;
+mod map_runs;
 mod names;
 mod paging;
 mod registry;

@@ -59,7 +59,7 @@ mod tests {
     use engine::tokens::Keys;
 
     use super::*;
-    use crate::executions::LIST_EXECUTIONS;
+    use crate::executions::list::LIST_EXECUTIONS;
 
     fn request(token: &str) -> Request {
         Request::parse(format!(r#"{{"nextToken":"{token}"}}"#).as_bytes(), LIST_EXECUTIONS.shape).unwrap()

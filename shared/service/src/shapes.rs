@@ -21,6 +21,7 @@ pub(crate) struct Member {
 pub(crate) enum Shape {
     Text(Text),
     Integer { least: i64, most: i64 },
+    Float { least: i32, most: i32 },
     Flag,
     Structure(&'static [Member]),
     List(List),
@@ -118,9 +119,8 @@ fn check_structure(
                 found.push(match &member.shape {
                     // AWS: not even that there is no value is told of a sensitive member.
                     Shape::Text(text) if text.secret => violation(None, &at(), "Member must not be null"),
-                    Shape::Text(_) | Shape::Integer { .. } | Shape::Flag | Shape::Structure(_) | Shape::List(_) => {
-                        violation_of_null(&at())
-                    }
+                    Shape::Text(_) | Shape::Integer { .. } | Shape::Float { .. } => violation_of_null(&at()),
+                    Shape::Flag | Shape::Structure(_) | Shape::List(_) => violation_of_null(&at()),
                 });
             }
             None | Some(Value::Null) => {}
@@ -143,6 +143,17 @@ fn check_value(
             let violated = if whole > *most {
                 format!("less than or equal to {most}")
             } else if whole < *least {
+                format!("greater than or equal to {least}")
+            } else {
+                return Ok(());
+            };
+            found.push(violation(Some(&number.to_string()), &at(), &format!("Member must have value {violated}")));
+        }
+        (Shape::Float { least, most }, Value::Number(number)) => {
+            let value = number.as_f64().unwrap_or_default();
+            let violated = if value > f64::from(*most) {
+                format!("less than or equal to {most}")
+            } else if value < f64::from(*least) {
                 format!("greater than or equal to {least}")
             } else {
                 return Ok(());
@@ -173,6 +184,7 @@ fn check_value(
         }
         (Shape::Text(_), _) => return Err(wrong_type(value, "String")),
         (Shape::Integer { .. }, _) => return Err(wrong_type(value, "Integer")),
+        (Shape::Float { .. }, _) => return Err(wrong_type(value, "Float")),
         (Shape::Flag, _) => return Err(wrong_type(value, "Boolean")),
         (Shape::Structure(_), _) => return Err(ApiError::Serialization(not_a_structure(value))),
         (Shape::List(_), _) => return Err(ApiError::Serialization(not_a_list(value))),
