@@ -55,8 +55,9 @@ class Callbacks(Case):
         tampered = token[:20] + ("B" if token[20] == "A" else "A") + token[21:]
         with self.assertRaises(self.client.exceptions.InvalidToken):
             self.client.send_task_heartbeat(taskToken=tampered)
-        with self.assertRaises(self.client.exceptions.InvalidOutput):
-            self.client.send_task_success(taskToken=token, output="{")
+        with self.assertRaises(self.client.exceptions.InvalidOutput) as raised:
+            self.client.send_task_success(taskToken=token, output="not-json")
+        self.assertEqual(raised.exception.response["Error"]["Message"], "Invalid Output: 'not-json' is not valid JSON.")
         self.assertEqual(self.client.describe_execution(executionArn=execution)["status"], "RUNNING")
         self.client.stop_execution(executionArn=execution)
 

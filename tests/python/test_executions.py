@@ -93,6 +93,41 @@ class Executions(Case):
         self.assertEqual(described["stopDate"], stopped["stopDate"])
         self.assertEqual(self.events(execution)[-1]["type"], "ExecutionAborted")
 
+    def test_without_data_neither_data_nor_its_details_are_shown(self):
+        hidden = {"input", "inputDetails", "output", "outputDetails", "error", "cause"}
+        for execution in (self.start(self.create("discreet", PASSES)), self.start(self.create("breaks-too", BREAKS))):
+            status = self.finished(execution)["status"]
+            described = self.client.describe_execution(executionArn=execution, includedData="METADATA_ONLY")
+            self.assertEqual((described["status"], hidden & set(described)), (status, set()))
+        arn = self.create("discreet-express", DOUBLES, type="EXPRESS")
+        answer = self.client.start_sync_execution(stateMachineArn=arn, input='{"number": 2}',
+                                                  includedData="METADATA_ONLY")
+        self.assertEqual((answer["status"], hidden & set(answer)), ("SUCCEEDED", set()))
+
+    def test_an_execution_shows_the_revision_it_was_started_with(self):
+        arn = self.create("revised", PASSES)
+        updated = self.client.update_state_machine(stateMachineArn=arn, definition=DOUBLES)
+        execution = self.start(arn, input='{"number": 1}')
+        self.client.update_state_machine(stateMachineArn=arn, definition=BREAKS)
+        seen = self.client.describe_state_machine_for_execution(executionArn=execution)
+        self.assertEqual((seen["definition"], seen["revisionId"], seen["updateDate"]),
+                         (DOUBLES, updated["revisionId"], updated["updateDate"]))
+
+    def test_no_execution_has_map_runs(self):
+        execution = self.start(self.create("mapless", PASSES))
+        self.assertEqual(self.client.list_map_runs(executionArn=execution)["mapRuns"], [])
+        errors, run = self.client.exceptions, PREFIX + "mapRun:mapless/Map:0c5dc2d2-9d4c-4f0f-9d5b-1f1d6a6b2c7e"
+        for error, call, members in ((errors.ResourceNotFound, self.client.describe_map_run, {"mapRunArn": run}),
+                                     (errors.ResourceNotFound, self.client.update_map_run,
+                                      {"mapRunArn": run, "maxConcurrency": 5, "toleratedFailurePercentage": 12.5}),
+                                     (errors.InvalidArn, self.client.describe_map_run, {"mapRunArn": "nonsense"}),
+                                     (errors.InvalidToken, self.client.list_map_runs,
+                                      {"executionArn": execution, "nextToken": "forged"}),
+                                     (errors.ExecutionDoesNotExist, self.client.list_map_runs,
+                                      {"executionArn": PREFIX + "execution:mapless:none"})):
+            with self.assertRaises(error):
+                call(**members)
+
     def test_express_answers_at_once_or_later(self):
         arn = self.create("quick", DOUBLES, type="EXPRESS")
         answer = self.client.start_sync_execution(stateMachineArn=arn, input='{"number": 2}')

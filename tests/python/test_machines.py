@@ -23,6 +23,13 @@ class Machines(Case):
         with self.assertRaises(self.client.exceptions.StateMachineDoesNotExist):
             self.client.describe_state_machine(stateMachineArn=made["stateMachineArn"])
 
+    def test_an_update_that_changes_nothing_answers_with_the_current_revision(self):
+        arn = self.create("unchanged", PASSES)
+        self.assertNotIn("revisionId", self.client.update_state_machine(stateMachineArn=arn, definition=PASSES))
+        first = self.client.update_state_machine(stateMachineArn=arn, definition=WAITS)
+        again = self.client.update_state_machine(stateMachineArn=arn, definition=WAITS)
+        self.assertEqual((again["revisionId"], again["updateDate"]), (first["revisionId"], first["updateDate"]))
+
     def test_creating_again_is_the_same_machine_or_a_conflict(self):
         first = self.client.create_state_machine(name="again", definition=PASSES, roleArn=ROLE)
         second = self.client.create_state_machine(name="again", definition=PASSES, roleArn=ROLE)

@@ -21,7 +21,7 @@ use engine::ports::{Clock, Tasks};
 use engine::worker::{Message, Worker};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
-use service::api::{Call, Service};
+use service::{Call, Service};
 use tokio::time::Instant;
 
 use crate::dynamo::{Dynamo, Request};

@@ -18,7 +18,7 @@ use engine::Deployment;
 use engine::ports::{Clock, TaskAnswer, TaskCall, Tasks};
 use interpreter::Timestamp;
 use serde_json::{Value, json};
-use service::api::Call;
+use service::Call;
 use tokio::time::Instant;
 
 use crate::dynamo::{Dynamo, Request};

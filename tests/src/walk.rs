@@ -33,12 +33,14 @@ macro_rules! walk {
     ($open:path) => {
         $crate::walk! { $open =>
             aws_cli: state_machines_are_created_updated_listed_described_and_deleted
+            aws_cli: versions_are_published_and_an_alias_routes_to_them
             aws_cli: executions_are_started_described_listed_and_stopped
             aws_cli: a_failed_tasks_events_are_found_by_query
             aws_cli: task_failed_events_of_an_invoke_are_found_by_query
             aws_cli: express_executions_answer_synchronously
             aws_cli: definitions_are_validated
             boto3: state_machines_are_managed_as_at_aws
+            boto3: versions_and_aliases_are_managed_as_at_aws
             boto3: executions_are_driven_as_at_aws
             boto3: tasks_are_answered_by_token_as_at_aws
         }
@@ -90,6 +92,10 @@ pub mod boto3 {
 
     pub async fn state_machines_are_managed_as_at_aws(walk: &Walk) -> Result<()> {
         walk.unittest("test_machines.py").await
+    }
+
+    pub async fn versions_and_aliases_are_managed_as_at_aws(walk: &Walk) -> Result<()> {
+        walk.unittest("test_versions.py").await
     }
 
     pub async fn executions_are_driven_as_at_aws(walk: &Walk) -> Result<()> {

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
-use service::api::wire::{self, Head, MOST_BYTES, refused};
-use service::api::{Answer, Call};
+use service::wire::{self, Head, MOST_BYTES, refused};
+use service::{Answer, Call};
 
 /// The two formats of events, and of the answers to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use event::{Format, Request};
 use integrations::{Endpoints, Home, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
-use service::api::Service;
+use service::Service;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

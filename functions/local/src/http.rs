@@ -19,8 +19,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use service::api::wire::{self, Head, MOST_BYTES, refused};
-use service::api::{Answer, ApiError, Call, Service};
+use service::wire::{self, Head, MOST_BYTES, refused};
+use service::{Answer, ApiError, Call, Service};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 

@@ -17,7 +17,7 @@ use engine::ports::Uncounted;
 use engine::tokens::Keys;
 use engine::{Deployment, Engine, Settings, SystemClock, World};
 use integrations::{Endpoint, Mocked, Mocks, Targets, credentials};
-use service::api::Service;
+use service::Service;
 use tokio::net::TcpListener;
 
 use crate::http;

@@ -123,6 +123,17 @@ pub struct Head {
     /// The test case whose mocks answer its tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_case: Option<String>,
+    /// When the revision it is pinned to came, and the id that UpdateStateMachine gave it; the first has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
+    /// The number of the version it was started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The name of the alias that routed it to the version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
     input: u32,
 }
 
@@ -142,6 +153,10 @@ impl Head {
             invocation: None,
             trace_header: None,
             test_case: None,
+            updated: None,
+            revision_id: None,
+            version: None,
+            alias: None,
             input: 0,
         }
     }

@@ -1,3 +1,37 @@
-//! What Stepwell **offers**: the API's actions, their shapes, errors and pages, over an [`engine::Engine`].
+//! What Stepwell **offers**: AWS's actions by name, JSON in and JSON out, over an [`engine::Engine`] and without HTTP.
+//!
+//! [`Service::answer`] finds the row of an action ([`action`]), parses a body once, checks it against the action's shape
+//! ([`shapes`]), runs the action and words the answer. Actions live in one file per family, each with its row and the
+//! structures it answers with; [`events`] is the one place that knows how events look on the wire, [`error`] the one that
+//! knows errors. Absent: activities, distributed Maps, redrive and TestState; and authentication, which belongs to the
+//! HTTP server.
 
-pub mod api;
+mod action;
+mod answer;
+mod arn;
+mod cache;
+mod callbacks;
+mod document;
+mod error;
+mod events;
+mod executions;
+mod express;
+mod history;
+mod machines;
+mod map_runs;
+mod names;
+mod paging;
+mod registry;
+mod request;
+mod service;
+mod shapes;
+mod start;
+mod tags;
+mod validation;
+pub mod wire;
+
+pub use answer::Answer;
+pub use error::ApiError;
+pub use service::{Call, Service};
+
+use answer::epoch;

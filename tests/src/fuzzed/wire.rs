@@ -13,8 +13,8 @@ use engine::tokens::{Keys, Purpose, Seal};
 use engine::{Deployment, Engine, Settings};
 use interpreter::{Limits, Moment, Stimulus, Timestamp, Wait, step};
 use serde_json::{Value, json};
-use service::api::wire::{Head, JSON};
-use service::api::{Answer, Call, Service};
+use service::wire::{Head, JSON};
+use service::{Answer, Call, Service};
 
 use super::set;
 use crate::simulation::{Disk, VirtualClock};

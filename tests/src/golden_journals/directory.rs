@@ -17,7 +17,7 @@ use interpreter::{Limits, Timestamp};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::Value;
-use service::api::Service;
+use service::Service;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 

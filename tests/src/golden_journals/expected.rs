@@ -12,7 +12,7 @@ use super::story::{Later, Story};
 use super::{Functions, World, history, shortened};
 
 /// What descriptions are held to: members that are facts, not what the code of the day can do about them.
-const FACTS: [&str; 11] = [
+const FACTS: [&str; 13] = [
     "name",
     "status",
     "type",
@@ -24,6 +24,8 @@ const FACTS: [&str; 11] = [
     "output",
     "error",
     "cause",
+    "stateMachineVersionArn",
+    "stateMachineAliasArn",
 ];
 /// How often what is gone on with is left to come further.
 const PATIENCE: usize = 2_000;

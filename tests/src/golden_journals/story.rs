@@ -37,6 +37,9 @@ pub struct Story {
     /// The test case that it is started with; then it is told on `serve` only, as are Express executions, which leave
     /// nothing in a table.
     case: Option<String>,
+    /// The machine has a version, and the execution is started by an alias that routes to it.
+    #[serde(default)]
+    routed: bool,
     /// What the machine is updated to while the execution runs.
     updated: Option<Value>,
     #[serde(default)]
@@ -103,6 +106,13 @@ impl Later {
     }
 }
 
+/// An alias that routes to a version; its ARN.
+async fn route(world: &dyn World, version: &Value) -> Result<String> {
+    let routes = json!([{"stateMachineVersionArn": version, "weight": 100}]);
+    let alias = json!({"name": "live", "description": "of customers", "routingConfiguration": routes});
+    crate::client::text(&world.call("CreateStateMachineAlias", alias).await?, "stateMachineAliasArn")
+}
+
 fn standard() -> String {
     "STANDARD".to_owned()
 }
@@ -137,6 +147,7 @@ impl Story {
             input,
             tags: Vec::new(),
             case: None,
+            routed: false,
             updated: None,
             stopped: false,
             deleted: false,
@@ -177,14 +188,15 @@ impl Story {
                 "CreateStateMachine",
                 json!({
                     "name": self.name, "type": self.kind, "roleArn": ROLE, "tags": self.tags,
-                    "definition": definition.to_string(),
+                    "definition": definition.to_string(), "publish": self.routed,
                 }),
             )
             .await?;
         let machine = crate::client::text(&made, "stateMachineArn")?;
+        let target = if self.routed { route(world, &made["stateMachineVersionArn"]).await? } else { machine.clone() };
         let case = self.case.as_ref().map(|case| format!("#{case}")).unwrap_or_default();
         let input = self.input.to_string();
-        let start = json!({"stateMachineArn": format!("{machine}{case}"), "name": "one", "input": input});
+        let start = json!({"stateMachineArn": format!("{target}{case}"), "name": "one", "input": input});
         let execution = crate::client::text(&world.call("StartExecution", start).await?, "executionArn")?;
         if let Some(updated) = &self.updated {
             let members = json!({"stateMachineArn": machine, "definition": updated.to_string()});

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use interpreter::{Closing, Failure};
 use serde_json::{Value, json};
-use service::api::{Call, Service};
+use service::{Call, Service};
 
 use super::{Disk, Reference};
 

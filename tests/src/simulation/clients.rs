@@ -9,7 +9,7 @@ use engine::deliver::DeliverError;
 use engine::ports::Clock;
 use interpreter::{Answer, Failure, Payload, Wait};
 use serde_json::{Value, json};
-use service::api::{Call, Service};
+use service::{Call, Service};
 
 use super::faults::Gate;
 use super::functions::PendingAnswer;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use engine::Deployment;
-use service::api::Service;
+use service::Service;
 
 use super::api_checks;
 use super::check::{Fate, check};

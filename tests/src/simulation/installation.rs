@@ -12,7 +12,7 @@ use engine::ports::{Documents, Metrics, Queue, Starts, Uncounted};
 use engine::tokens::Keys;
 use engine::{Deployment, Engine, Settings};
 use interpreter::{Execution, Limits, Payload, Timestamp};
-use service::api::Service;
+use service::Service;
 use tokio::sync::Notify;
 
 use super::faults::Gate;

@@ -10,7 +10,7 @@ use engine::deliver::{Deliver, DeliverError};
 use engine::ports::{Clock, Journal, Queue, Starts, WakeUp};
 use interpreter::Timestamp;
 use serde_json::json;
-use service::api::Service;
+use service::Service;
 
 use super::check::{Fate, check};
 use super::clients::{AGAIN, Clients, Front};

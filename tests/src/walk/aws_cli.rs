@@ -106,6 +106,46 @@ pub async fn state_machines_are_created_updated_listed_described_and_deleted(ter
     Ok(())
 }
 
+pub async fn versions_are_published_and_an_alias_routes_to_them(terminal: &Walk) -> Result<()> {
+    let arn = terminal.create("released", &passes())?;
+    let versions = ["list-state-machine-versions", "--state-machine-arn", &arn];
+    assert_eq!(terminal.aws(&versions)?, json!({"stateMachineVersions": []}));
+    let publish = ["publish-state-machine-version", "--state-machine-arn", &arn, "--description", "the first"];
+    let version = text(&terminal.aws(&publish)?, "stateMachineVersionArn")?;
+    assert_eq!(version, format!("{arn}:1"));
+    assert_eq!(terminal.aws(&versions)?["stateMachineVersions"][0]["stateMachineVersionArn"], *version);
+
+    let route = format!("stateMachineVersionArn={version},weight=100");
+    let create = ["create-state-machine-alias", "--name", "live", "--routing-configuration", &route];
+    let alias = text(&terminal.aws(&create)?, "stateMachineAliasArn")?;
+    let described = terminal.aws(&["describe-state-machine-alias", "--state-machine-alias-arn", &alias])?;
+    assert_eq!(described["routingConfiguration"], json!([{"stateMachineVersionArn": version, "weight": 100}]));
+    let updated =
+        ["update-state-machine-alias", "--state-machine-alias-arn", &alias, "--description", "what customers see"];
+    assert!(!terminal.aws(&updated)?["updateDate"].is_null());
+
+    let execution = terminal.start(&alias, "routed", "{}")?;
+    terminal.finished(&execution).await?;
+    let described = terminal.aws(&["describe-execution", "--execution-arn", &execution])?;
+    assert_eq!(described["stateMachineVersionArn"], *version);
+    assert_eq!(described["stateMachineAliasArn"], *alias);
+    let query = ["list-executions", "--state-machine-arn", &alias, "--query", "executions[].executionArn"];
+    assert_eq!(terminal.aws(&query)?, json!([execution]));
+
+    let delete = ["delete-state-machine-version", "--state-machine-version-arn", &version];
+    assert_eq!(
+        terminal.refusal(&delete)?,
+        "An error occurred (ConflictException) when calling the DeleteStateMachineVersion operation: Version to be deleted \
+         must not be referenced by an alias. Current list of aliases referencing this version: [live]"
+    );
+    terminal.aws(&["delete-state-machine-alias", "--state-machine-alias-arn", &alias])?;
+    let aliases = ["list-state-machine-aliases", "--state-machine-arn", &arn];
+    assert_eq!(terminal.aws(&aliases)?, json!({"stateMachineAliases": []}));
+    assert_eq!(terminal.aws(&delete)?, Value::Null);
+    assert_eq!(terminal.aws(&versions)?, json!({"stateMachineVersions": []}));
+    Ok(())
+}
+
 pub async fn executions_are_started_described_listed_and_stopped(terminal: &Walk) -> Result<()> {
     let greeter = terminal.create("greeter", &passes())?;
     let done = terminal.start(&greeter, "first", r#"{"name": "you"}"#)?;

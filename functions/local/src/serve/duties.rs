@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::Engine;
 use engine::deliver::DeliverError;
 use engine::ports::{Clock, Journal, Queue, WakeUp};
-use service::api::Service;
+use service::Service;
 use tokio::sync::Semaphore;
 
 use super::Installation;

@@ -13,7 +13,7 @@ use engine::{Deployment, entry};
 use futures_util::future::{join_all, try_join_all};
 use interpreter::{Answer, Payload, ThreadPath, Wait};
 use serde_json::{Value, json};
-use service::api::Service;
+use service::Service;
 use stepwell_tests::cloud::Process;
 use stepwell_tests::cloud::{Cloud, call, create_machine, start};
 use stepwell_tests::dynamo::{Dynamo, Fault};

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use engine::Deployment;
 use engine::ports::{TaskAnswer, TaskCall, Tasks};
 use serde_json::{Value, json};
-use service::api::Service;
+use service::Service;
 use stepwell_tests::cloud::Process;
 use stepwell_tests::cloud::{Bringing, Cloud, Life, call, create_machine, start};
 use stepwell_tests::simulation::Plan;

@@ -5,11 +5,11 @@
 
 use serde_json::{Map, Value};
 
-use super::error::ApiError;
-use super::shapes::{self, Member};
+use crate::error::ApiError;
+use crate::shapes::{self, Member};
 
 /// The members of a request.
-pub(super) struct Request {
+pub(crate) struct Request {
     members: Map<String, Value>,
 }
 

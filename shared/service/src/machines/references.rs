@@ -31,6 +31,9 @@ struct Read<'m> {
 impl<'m> Read<'m> {
     // Everything is taken apart field by field, so that the compiler asks about a field that is new.
 
+    // Each structure of the language is taken apart whole, so that the compiler asks here about a field that is added.
+    // Retriers have numbers and names of errors only.
+
     fn state(&mut self, state: &'m State) {
         let State { id: _, name: _, comment: _, query_language: _, unusable: _, data, retry: _, catch, kind } = state;
         self.data_flow(data);
@@ -47,13 +50,13 @@ impl<'m> Read<'m> {
             },
             Kind::Choice(choice) => self.choice(choice),
             Kind::Fail(fail) => self.fail(fail),
-            Kind::Parallel(Parallel { branches: _, transition: _ })
-            | Kind::Pass(Pass { result: _, transition: _ })
-            | Kind::Succeed => {}
+            // The states of their branches are listed on their own.
+            Kind::Parallel(Parallel { branches: _, transition: _ }) => {}
+            Kind::Pass(Pass { result: _, transition: _ }) | Kind::Succeed => {}
         }
     }
 
-    /// `ResultPath` is not looked at: it is a place to write to, and never a variable.
+    /// `ResultPath` is a place to write to, and never a variable.
     fn data_flow(&mut self, data: &'m DataFlow) {
         let DataFlow { input_path, arguments, result_selector, result_path: _, assign, output_path, output } = data;
         self.selection(input_path);

@@ -4,11 +4,12 @@
 //! Logging is accepted and shown as AWS does, so that templates deploy, but nothing is delivered. A customer's own KMS
 //! key is refused: pretending to encrypt would be worse.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::api::error::ApiError;
-use crate::api::registry::Logging;
-use crate::api::request::Request;
+use crate::document::{Logging, Publication};
+use crate::error::ApiError;
+use crate::request::Request;
 
 /// The logging that a request asks for; `None` when it says nothing about it.
 pub(super) fn logging(request: &Request) -> Result<Option<Logging>, ApiError> {
@@ -33,19 +34,53 @@ fn log_group(destination: &Value) -> Option<&str> {
 }
 
 /// As Describe shows it.
-pub(super) fn logging_shown(logging: &Logging) -> Value {
-    let mut shown = Map::new();
-    shown.insert("level".into(), logging.level.as_str().into());
-    shown.insert("includeExecutionData".into(), logging.include_execution_data.into());
-    if !logging.destinations.is_empty() {
-        let destinations: Vec<Value> = logging
-            .destinations
-            .iter()
-            .map(|arn| json!({ "cloudWatchLogsLogGroup": { "logGroupArn": arn } }))
-            .collect();
-        shown.insert("destinations".into(), destinations.into());
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LoggingShown {
+    level: String,
+    include_execution_data: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    destinations: Vec<Destination>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Destination {
+    cloud_watch_logs_log_group: LogGroup,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogGroup {
+    log_group_arn: String,
+}
+
+impl LoggingShown {
+    pub fn of(logging: Logging) -> LoggingShown {
+        let Logging { level, include_execution_data, destinations } = logging;
+        let destination = |log_group_arn| Destination { cloud_watch_logs_log_group: LogGroup { log_group_arn } };
+        LoggingShown {
+            level,
+            include_execution_data,
+            destinations: destinations.into_iter().map(destination).collect(),
+        }
     }
-    Value::Object(shown)
+}
+
+#[derive(Serialize)]
+pub(super) struct TracingShown {
+    pub enabled: bool,
+}
+
+/// `encryptionConfiguration` without a customer's key.
+#[derive(Serialize)]
+pub(super) struct OwnedKey {
+    r#type: &'static str,
+}
+
+impl OwnedKey {
+    // AWS: shown since 2024, whether it was given or not.
+    pub const SHOWN: OwnedKey = OwnedKey { r#type: "AWS_OWNED_KEY" };
 }
 
 pub(super) fn tracing_enabled(request: &Request) -> Option<bool> {
@@ -63,17 +98,17 @@ pub(super) fn check_encryption(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Refuses what asks for versions.
-pub(super) fn check_versions(request: &Request) -> Result<(), ApiError> {
+/// `publish` and `versionDescription`; `None` unless a version is to be published.
+pub(super) fn publication(request: &Request) -> Result<Option<Publication>, ApiError> {
+    let description = request.text("versionDescription").map(str::to_owned);
     if request.flag("publish") == Some(true) {
-        let text = "Publishing versions (publish: true) is not available in Stepwell yet.";
-        return Err(ApiError::Validation(text.to_owned()));
+        return Ok(Some(Publication { description }));
     }
-    if request.text("versionDescription").is_some() {
+    if description.is_some() {
         let text = "Version description can only be set when publish is true";
         return Err(ApiError::Validation(text.to_owned()));
     }
-    Ok(())
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -81,13 +116,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::api::shapes::CREATE_STATE_MACHINE;
+    use crate::machines::create::CREATE_STATE_MACHINE;
 
     fn request(logging: Value) -> Request {
         let body = json!({
             "name": "n", "definition": "d", "roleArn": "r", "loggingConfiguration": logging
         });
-        Request::parse(body.to_string().as_bytes(), CREATE_STATE_MACHINE).unwrap()
+        Request::parse(body.to_string().as_bytes(), CREATE_STATE_MACHINE.shape).unwrap()
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Pages: how many entries one has, and the tokens that lead to the next.
 //!
-//! A token is our own place in a list, sealed: nobody can make one up or use it for another query. AWS's tokens expire
+//! A token is our own place in a list, sealed: a client can neither make one up nor use it for another query. AWS's tokens expire
 //! after 24 hours; ours stay good as long as the list is there, which no client can mind.
 
+use engine::tokens::{Purpose, Seal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::error::ApiError;
-use super::request::Request;
-use engine::tokens::{Purpose, Seal};
+use crate::error::ApiError;
+use crate::request::Request;
 
 const DEFAULT_SIZE: usize = 100;
 
@@ -18,6 +18,18 @@ pub(super) fn size(request: &Request) -> usize {
         None | Some(0) => DEFAULT_SIZE,
         Some(size) => usize::try_from(size).unwrap_or(DEFAULT_SIZE),
     }
+}
+
+/// The first `size` entries of what is left of a list; and the last of them, if more follow.
+pub(crate) fn page<T>(rest: impl Iterator<Item = T>, size: usize) -> (Vec<T>, Option<T>)
+where
+    T: Copy,
+{
+    let mut page: Vec<T> = rest.take(size.saturating_add(1)).collect();
+    let more = page.len() > size;
+    page.truncate(size);
+    let last = page.last().copied().filter(|_| more);
+    (page, last)
 }
 
 /// A place in a list of a query.
@@ -44,12 +56,13 @@ pub(super) fn token(seal: &Seal, query: impl Serialize, place: impl Serialize) -
 
 #[cfg(test)]
 mod tests {
-    use super::super::shapes::LIST_EXECUTIONS;
-    use super::*;
     use engine::tokens::Keys;
 
+    use super::*;
+    use crate::executions::list::LIST_EXECUTIONS;
+
     fn request(token: &str) -> Request {
-        Request::parse(format!(r#"{{"nextToken":"{token}"}}"#).as_bytes(), LIST_EXECUTIONS).unwrap()
+        Request::parse(format!(r#"{{"nextToken":"{token}"}}"#).as_bytes(), LIST_EXECUTIONS.shape).unwrap()
     }
 
     #[test]
@@ -67,7 +80,7 @@ mod tests {
     #[test]
     fn a_page_has_a_hundred_entries_unless_told() {
         for (body, expected) in [("{}", 100), (r#"{"maxResults":0}"#, 100), (r#"{"maxResults":7}"#, 7)] {
-            assert_eq!(size(&Request::parse(body.as_bytes(), LIST_EXECUTIONS).unwrap()), expected);
+            assert_eq!(size(&Request::parse(body.as_bytes(), LIST_EXECUTIONS.shape).unwrap()), expected);
         }
     }
 }

@@ -1,10 +1,10 @@
-//! AWS JSON 1.0, whoever carries it: which HTTP requests are calls of Step Functions, and how answers look.
+//! AWS JSON 1.0, over any HTTP server: which HTTP requests are calls of Step Functions, and how answers look.
 
-use super::{Answer, ApiError};
+use crate::{Answer, ApiError};
 
 /// The content type of requests and answers.
 pub const JSON: &str = "application/x-amz-json-1.0";
-/// What an operation's name stands behind in `X-Amz-Target`.
+/// The prefix of an operation in `X-Amz-Target`.
 pub const TARGET: &str = "AWSStepFunctions.";
 /// AWS takes requests of 1 MiB. A definition may have as many characters, and JSON within JSON needs room for escapes.
 pub const MOST_BYTES: usize = 2 << 20;
@@ -12,7 +12,7 @@ pub const MOST_BYTES: usize = 2 << 20;
 /// A request, but for its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// What follows [`TARGET`].
+    /// The operation, without [`TARGET`].
     pub action: String,
     /// `amz-sdk-invocation-id`.
     pub invocation: Option<String>,
@@ -21,7 +21,7 @@ pub struct Head {
 impl Head {
     /// Reads the head of a request, or says what is answered instead; `header` looks a header up by its name in lower case.
     pub fn read<'h>(method: &str, path: &str, header: impl Fn(&str) -> Option<&'h str>) -> Result<Head, Answer> {
-        // AWS JSON clients are no browsers; a page that a browser shows would send this.
+        // AWS clients are no browsers; a page in a browser would send this.
         if header("origin").is_some() {
             return Err(refused(403, "AccessDeniedException", "Requests of browsers are not answered."));
         }
@@ -43,7 +43,7 @@ impl Head {
 
 /// The answer to a body of more than [`MOST_BYTES`].
 pub fn too_large() -> Answer {
-    ApiError::RequestTooLarge { limit: MOST_BYTES }.into()
+    ApiError::RequestTooLarge(MOST_BYTES).into()
 }
 
 /// An answer to what is no call at all. Its texts need no escapes.

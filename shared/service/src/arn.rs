@@ -1,14 +1,14 @@
 //! The ARNs of Step Functions, in any partition: taken apart, checked, put together.
 //!
-//! An ARN of another account or region is well-formed; what it names does not exist here. Versions and aliases
-//! (`stateMachine:NAME:7`) are well-formed too and name nothing yet.
+//! An ARN of another account or region is well-formed; what it names does not exist here. The ARN of a version or an
+//! alias is its machine's with a [`Qualifier`] behind it: `stateMachine:NAME:7`, `stateMachine:NAME:live`.
 
-use super::error::ApiError;
+use crate::error::ApiError;
 use engine::Settings;
 
-/// What kind of thing an ARN names.
+/// The kinds of things that ARNs name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     StateMachine,
     Execution,
     Express,
@@ -41,7 +41,7 @@ impl Kind {
 }
 
 /// Checks that `text` is an ARN of one of `kinds`.
-pub(super) fn expect(text: &str, kinds: &[Kind]) -> Result<Kind, ApiError> {
+pub(crate) fn expect(text: &str, kinds: &[Kind]) -> Result<Kind, ApiError> {
     let resource = states_resource(text)?;
     let (name, rest) = resource.split_once(':').unwrap_or((resource, ""));
     // AWS: observed for `express` in DescribeExecution and `execution` in StartExecution.
@@ -60,17 +60,43 @@ pub(super) fn expect(text: &str, kinds: &[Kind]) -> Result<Kind, ApiError> {
 }
 
 /// An ARN of a state machine.
-pub(super) fn machine(text: &str) -> Result<(), ApiError> {
+pub(crate) fn machine(text: &str) -> Result<(), ApiError> {
     expect(text, &[Kind::StateMachine]).map(|_| ())
 }
 
 /// An ARN of an execution of a standard workflow.
-pub(super) fn execution(text: &str) -> Result<(), ApiError> {
+pub(crate) fn execution(text: &str) -> Result<(), ApiError> {
     expect(text, &[Kind::Execution]).map(|_| ())
 }
 
-/// The ARN of a role. Whether it exists is for who calls targets to find out.
-pub(super) fn role(text: &str) -> Result<(), ApiError> {
+/// The end of the ARN of a state machine in that of a version or an alias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Qualifier<'a> {
+    /// 0 where the digits are no version's number.
+    Version(u64),
+    Alias(&'a str),
+}
+
+/// The ARN of a state machine, and the qualifier behind it.
+pub(crate) fn split(text: &str) -> (&str, Option<Qualifier<'_>>) {
+    let Some((at, _)) = text.match_indices(':').nth(6) else { return (text, None) };
+    let (machine, qualifier) = text.split_at(at);
+    let qualifier = qualifier.trim_start_matches(':');
+    let is_number = qualifier.bytes().all(|byte| byte.is_ascii_digit());
+    let number = || qualifier.parse().ok().filter(|_| !qualifier.starts_with('0')).unwrap_or(0);
+    (machine, Some(if is_number { Qualifier::Version(number()) } else { Qualifier::Alias(qualifier) }))
+}
+
+pub(crate) fn version(machine: &str, number: u64) -> String {
+    format!("{machine}:{number}")
+}
+
+pub(crate) fn alias(machine: &str, name: &str) -> String {
+    format!("{machine}:{name}")
+}
+
+/// The ARN of a role. Whether it exists shows when a task is called with it.
+pub(crate) fn role(text: &str) -> Result<(), ApiError> {
     let mut parts = text.splitn(6, ':');
     let arn = parts.next() == Some("arn") && parts.next().is_some_and(is_partition);
     // AWS: unverified for what begins like an ARN and is none.
@@ -101,7 +127,7 @@ fn is_partition(text: &str) -> bool {
 
 /// Makes the ARNs of one installation.
 #[derive(Debug, Clone)]
-pub(super) struct Home {
+pub(crate) struct Home {
     /// `arn:PARTITION:states:REGION:ACCOUNT:`
     prefix: String,
     region: String,
@@ -179,6 +205,21 @@ mod tests {
         for (text, kinds, expected) in cases {
             let expected = expected.map_err(|inner| ApiError::InvalidArn(inner.to_owned()));
             assert_eq!(expect(text, kinds), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_qualifier_of_digits_is_a_version_and_any_other_an_alias() {
+        let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+        for (text, expected) in [
+            (machine.to_owned(), None),
+            (version(machine, 7), Some(Qualifier::Version(7))),
+            (alias(machine, "live"), Some(Qualifier::Alias("live"))),
+            (format!("{machine}:07"), Some(Qualifier::Version(0))),
+            (format!("{machine}:99999999999999999999"), Some(Qualifier::Version(0))),
+            (format!("{machine}:7a"), Some(Qualifier::Alias("7a"))),
+        ] {
+            assert_eq!(split(&text), (machine, expected), "{text}");
         }
     }
 

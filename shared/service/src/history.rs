@@ -3,23 +3,40 @@
 //! History is read, never recomputed. A page ends at `maxResults` events, or earlier when it has become large: AWS
 //! allows a page to have fewer.
 
-use interpreter::{Event, Payload};
-use serde::ser::{SerializeSeq, Serializer};
-use serde::{Deserialize, Serialize};
-
-use super::error::ApiError;
-use super::events::Shown;
-use super::executions::undamaged;
-use super::request::Request;
-use super::{Service, arn, paging};
+use engine::entry::Head;
 use engine::ports::Direction;
+use interpreter::{Detail, Event, Payload};
+use serde::ser::{Error, SerializeSeq, Serializer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::{Action, answered};
+use crate::error::ApiError;
+use crate::events::Shown;
+use crate::executions::{alias_of, undamaged, version_of};
+use crate::request::Request;
+use crate::service::Service;
+use crate::shapes::{ARN, PAGE_SIZE, PAGE_TOKEN, Shape, optional, required};
+use crate::{arn, paging};
+
+pub(crate) const GET_EXECUTION_HISTORY: Action = Action {
+    name: "GetExecutionHistory",
+    shape: &[
+        required("executionArn", ARN),
+        optional("maxResults", PAGE_SIZE),
+        optional("reverseOrder", Shape::Flag),
+        optional("nextToken", PAGE_TOKEN),
+        optional("includeExecutionData", Shape::Flag),
+    ],
+    run: |asked| answered(async move { asked.service.get_execution_history(asked.request).await }),
+};
 
 /// Bytes of payloads after which a page ends.
 const LARGE: usize = 4 << 20;
 /// Entries read at a time.
 const BATCH: usize = 16;
 
-/// What a page is a page of: the execution, and whether the order is reversed and data are included.
+/// The query of a page: the execution, and whether the order is reversed and data are included.
 type Query = (String, bool, bool);
 
 /// Where the next page begins: an entry, and the id of the first event.
@@ -30,29 +47,62 @@ struct Place {
 }
 
 #[derive(Serialize)]
-struct Page<'p> {
-    events: Events<'p>,
+struct Page {
+    events: Events,
     #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
 }
 
-struct Events<'p> {
-    events: &'p [Event<Payload>],
+struct Events {
+    events: Vec<Event<Payload>>,
     data: bool,
+    qualified: Qualified,
 }
 
-impl Serialize for Events<'_> {
+/// The members of ExecutionStarted that the head has.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Qualified {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+}
+
+impl Qualified {
+    fn of(head: &Head) -> Qualified {
+        Qualified { state_machine_alias_arn: alias_of(head), state_machine_version_arn: version_of(head) }
+    }
+
+    /// ExecutionStarted with them.
+    fn started(&self, event: Shown<'_>) -> serde_json::Result<Value> {
+        let mut shown = serde_json::to_value(&event)?;
+        let details = shown.get_mut("executionStartedEventDetails").and_then(Value::as_object_mut);
+        if let (Some(details), Value::Object(own)) = (details, serde_json::to_value(self)?) {
+            details.extend(own);
+        }
+        Ok(shown)
+    }
+}
+
+impl Serialize for Events {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(Some(self.events.len()))?;
-        for event in self.events {
-            list.serialize_element(&Shown { event, data: self.data })?;
+        for event in &self.events {
+            let shown = Shown { event, data: self.data };
+            match &event.detail {
+                Detail::ExecutionStarted { .. } if self.qualified.state_machine_version_arn.is_some() => {
+                    list.serialize_element(&self.qualified.started(shown).map_err(S::Error::custom)?)?;
+                }
+                _ => list.serialize_element(&shown)?,
+            }
         }
         list.end()
     }
 }
 
 impl Service {
-    pub(super) async fn get_execution_history(&self, request: Request) -> Result<String, ApiError> {
+    async fn get_execution_history(&self, request: Request) -> Result<Page, ApiError> {
         let arn = request.required("executionArn");
         arn::execution(arn)?;
         let reverse = request.flag("reverseOrder").unwrap_or(false);
@@ -71,11 +121,8 @@ impl Service {
             _ => None,
         };
         let next_token = next.map(|event| paging::token(&self.seal, query, Place { sequence: last, event }));
-        let page = Page { events: Events { events: &events, data }, next_token };
-        serde_json::to_string(&page).map_err(|error| {
-            tracing::error!(%error, "a history cannot be written down");
-            ApiError::Internal
-        })
+        let qualified = execution.opening.map(|(head, _)| Qualified::of(&head)).unwrap_or_default();
+        Ok(Page { events: Events { events, data, qualified }, next_token })
     }
 
     /// Events from a place on, and the sequence of the entry that has the last of them.
@@ -94,7 +141,7 @@ impl Service {
             let records = self.engine.world().journal.read(arn, first, direction, BATCH).await?;
             let full = records.len() == BATCH;
             for record in records {
-                // What nobody can read is left out, so that the rest can be seen.
+                // A damaged entry is left out, so that the rest can be read.
                 let mut entry = undamaged(&record)?.map(|entry| entry.events).unwrap_or_default();
                 if reverse {
                     entry.reverse();

@@ -1,21 +1,50 @@
 //! UpdateStateMachine: what starts from now on. Running executions are pinned to what they started with.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::configuration;
-use crate::api::error::ApiError;
-use crate::api::registry::MachineStatus;
-use crate::api::request::Request;
-use crate::api::{Service, arn, epoch, names};
+use crate::action::{Action, answered};
+use crate::answer::{Date, epoch};
+use crate::document::MachineStatus;
+use crate::error::ApiError;
+use crate::request::Request;
+use crate::service::Service;
+use crate::shapes::{ARN, DEFINITION, DESCRIPTION, ENCRYPTION, LOGGING, Shape, TRACING, optional, required};
+use crate::{arn, names};
+
+pub(crate) const UPDATE_STATE_MACHINE: Action = Action {
+    name: "UpdateStateMachine",
+    shape: &[
+        required("stateMachineArn", ARN),
+        optional("definition", DEFINITION),
+        optional("roleArn", ARN),
+        optional("loggingConfiguration", LOGGING),
+        optional("tracingConfiguration", TRACING),
+        optional("publish", Shape::Flag),
+        optional("versionDescription", DESCRIPTION),
+        optional("encryptionConfiguration", ENCRYPTION),
+    ],
+    run: |asked| answered(async move { asked.service.update_state_machine(asked.request).await }),
+};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Updated {
+    update_date: Date,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+}
 
 impl Service {
-    pub(in crate::api) async fn update_state_machine(&self, request: Request) -> Result<Value, ApiError> {
+    async fn update_state_machine(&self, request: Request) -> Result<Updated, ApiError> {
         let arn = request.required("stateMachineArn");
         arn::machine(arn)?;
         check_something_given(&request)?;
         let role = request.text("roleArn");
         role.map_or(Ok(()), arn::role)?;
-        configuration::check_versions(&request)?;
+        let publication = configuration::publication(&request)?;
         configuration::check_encryption(&request)?;
         let machine = self.registry.usable(arn).await?;
         let logging = configuration::logging(&request)?;
@@ -36,20 +65,19 @@ impl Service {
             machine.logging = logging.as_ref().unwrap_or(&before.logging).clone();
             machine.tracing = tracing.unwrap_or(before.tracing);
             machine.revision = revision.as_ref().unwrap_or(&before.revision).clone();
-            if *machine == before {
-                // AWS: an update that changes nothing makes no revision and names none.
-                return Ok(None);
+            // AWS: an update that changes nothing makes no revision; it answers with the current one, the first has no id.
+            if *machine != before {
+                machine.updated = now;
+                machine.revision_id = Some(names::random_uuid(seed));
             }
-            machine.updated = now;
-            let id = names::random_uuid(seed);
-            machine.revision_id = Some(id.clone());
-            Ok(Some(id))
+            let published = publication.as_ref().map(|asked| machine.publish(asked.description.as_deref(), now));
+            Ok(Updated {
+                update_date: epoch(machine.updated),
+                revision_id: machine.revision_id.clone(),
+                state_machine_version_arn: published.transpose()?.map(|version| arn::version(arn, version.number)),
+            })
         });
-        let mut answer = json!({ "updateDate": epoch(now) });
-        if let (Some(id), Value::Object(members)) = (changed.await?, &mut answer) {
-            members.insert("revisionId".into(), id.into());
-        }
-        Ok(answer)
+        changed.await
     }
 }
 

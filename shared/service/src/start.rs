@@ -6,22 +6,57 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use asl::StateMachine;
-use interpreter::{Execution, Limits, Payload, Timestamp};
-use serde_json::{Value, json};
-
-use super::error::ApiError;
-use super::executions::undamaged;
-use super::registry::{Machine, WorkflowType};
-use super::request::Request;
-use super::{Service, arn, epoch, names};
+use asl::{MachineType, StateMachine};
 use engine::deliver::{DeliverError, Start, Started};
 use engine::entry::Head;
 use engine::ports::Record;
+use interpreter::{Execution, Limits, Payload, Timestamp};
+use serde::Serialize;
+
+use crate::action::{Action, Asked, answered};
+use crate::answer::{Date, epoch};
+use crate::arn::{self, Qualifier};
+use crate::document::{Alias, Machine, Revision};
+use crate::error::ApiError;
+use crate::executions::undamaged;
+use crate::names;
+use crate::request::Request;
+use crate::service::Service;
+use crate::shapes::{ARN, NAME, PAYLOAD, TRACE_HEADER, optional, required};
+
+pub(crate) const START_EXECUTION: Action = Action {
+    name: "StartExecution",
+    shape: &[
+        required("stateMachineArn", ARN),
+        optional("name", NAME),
+        optional("input", PAYLOAD),
+        optional("traceHeader", TRACE_HEADER),
+    ],
+    run: |asked| answered(start_execution(asked)),
+};
+
+/// StartExecution's answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Begun {
+    execution_arn: String,
+    start_date: Date,
+}
+
+impl Begun {
+    pub fn of(arn: String, started: Timestamp) -> Begun {
+        Begun { execution_arn: arn, start_date: epoch(started) }
+    }
+}
 
 /// A start that has been checked.
-pub(super) struct Order {
+pub(crate) struct Order {
     pub machine: Arc<Machine>,
+    /// Pins the execution: the current revision, or that of a version.
+    pub revision: Revision,
+    pub version: Option<u64>,
+    /// The name of the alias that routed to the version.
+    pub alias: Option<String>,
     pub name: String,
     pub input: Payload,
     /// The call's id, when it is a UUID.
@@ -35,25 +70,25 @@ pub(super) struct Order {
 const TRIES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
-impl Service {
-    pub(super) async fn start_execution(
-        &self,
-        request: Request,
-        invocation: Option<String>,
-    ) -> Result<Value, ApiError> {
-        let order = self.order(request, invocation).await?;
-        match order.machine.kind {
-            WorkflowType::Standard => self.start_standard(order).await,
-            WorkflowType::Express => self.start_express(order).await,
-        }
+async fn start_execution(asked: Asked) -> Result<Begun, ApiError> {
+    let Asked { service, request, invocation } = asked;
+    let order = service.order(request, invocation).await?;
+    match order.machine.kind {
+        MachineType::Standard => service.start_standard(order).await,
+        MachineType::Express => service.start_express(order).await,
     }
+}
 
+impl Service {
     /// Checks a start: the machine first, then the name, then the input, as AWS does.
-    pub(super) async fn order(&self, mut request: Request, invocation: Option<String>) -> Result<Order, ApiError> {
+    pub(crate) async fn order(&self, mut request: Request, invocation: Option<String>) -> Result<Order, ApiError> {
         let input = request.take("input");
         let (arn, case) = self.without_test_case(request.required("stateMachineArn"));
         arn::machine(arn)?;
-        let machine = self.registry.usable(arn).await?;
+        let asked = arn;
+        let (arn, qualifier) = arn::split(asked);
+        let machine = self.registry.usable(arn).await.map_err(|error| error.about(asked))?;
+        let target = Target::of(&machine, qualifier, asked)?;
         let test_case = case.map(|case| self.checked_test_case(&machine.name, case)).transpose()?;
         let invocation = names::invocation_uuid(invocation.as_deref());
         let name = match (request.take("name"), &invocation) {
@@ -63,7 +98,18 @@ impl Service {
         };
         names::check(&name)?;
         let input = checked_input(input)?;
-        Ok(Order { machine, name, input, invocation, trace_header: request.take("traceHeader"), test_case })
+        let version = target.version(&self.home.execution(&machine.name, &name), invocation.as_deref());
+        let revision = match version {
+            None => machine.current(),
+            Some(number) => {
+                let version = machine.version(number);
+                let missing = || arn::version(&self.home.machine(&machine.name), number);
+                version.ok_or_else(|| ApiError::VersionDoesNotExist(missing()))?.revision.clone()
+            }
+        };
+        let alias = target.alias();
+        let trace_header = request.take("traceHeader");
+        Ok(Order { machine, revision, version, alias, name, input, invocation, trace_header, test_case })
     }
 
     /// `ARN#TestCase` taken apart, as Step Functions Local has it; a bare `#` asks for no test case.
@@ -89,17 +135,17 @@ impl Service {
     }
 
     /// The execution that an order asks for, and the definition it is pinned to.
-    pub(super) async fn prepared(
+    pub(crate) async fn prepared(
         &self,
         order: &Order,
         arn: String,
         started: Timestamp,
     ) -> Result<(Arc<StateMachine>, Execution), ApiError> {
         let machine = &order.machine;
-        let definition = self.deliver().definitions().get(&machine.revision).await?;
+        let definition = self.deliver().definitions().get(&order.revision.definition).await?;
         let limits = match machine.kind {
-            WorkflowType::Standard => Limits { events: self.engine.settings().events, ..Limits::STANDARD },
-            WorkflowType::Express => Limits::EXPRESS,
+            MachineType::Standard => Limits { events: self.engine.settings().events, ..Limits::STANDARD },
+            MachineType::Express => Limits::EXPRESS,
         };
         let settings = self.engine.settings();
         let (wait_millionths, retry_millionths) = (settings.wait_millionths, settings.retry_millionths);
@@ -107,7 +153,7 @@ impl Service {
         let execution = Execution {
             arn,
             name: order.name.clone(),
-            role_arn: machine.role_arn.clone(),
+            role_arn: order.revision.role_arn.clone(),
             machine_arn: self.home.machine(&machine.name),
             machine_name: machine.name.clone(),
             region: self.home.region().to_owned(),
@@ -118,19 +164,19 @@ impl Service {
         Ok((definition, execution))
     }
 
-    async fn start_standard(&self, order: Order) -> Result<Value, ApiError> {
+    async fn start_standard(&self, order: Order) -> Result<Begun, ApiError> {
         let arn = self.home.execution(&order.machine.name, &order.name);
         for _ in 0..TRIES {
             let (machine, execution) = self.prepared(&order, arn.clone(), self.now()).await?;
             let head = head_of(&order, &machine, &execution);
             let started = execution.started;
             match self.deliver().start(Start { machine, execution, head }).await {
-                Ok(Started::New) => return Ok(answer(&arn, started)),
+                Ok(Started::New) => return Ok(Begun::of(arn, started)),
                 Ok(Started::Exists(first)) => match self.found(&order, &arn, &first).await? {
-                    Some(started) => return Ok(answer(&arn, started)),
+                    Some(started) => return Ok(Begun::of(arn, started)),
                     None => continue,
                 },
-                // Somebody is at this execution, and nothing is written yet.
+                // Another start of that name is under way, and nothing is written yet.
                 Err(DeliverError::Lost) => tokio::time::sleep(PAUSE).await,
                 Err(error) => return Err(error.into()),
             }
@@ -140,7 +186,7 @@ impl Service {
 
     /// When the execution that is there started, if it is this start's; `None` when the name is free now.
     async fn found(&self, order: &Order, arn: &str, first: &Record) -> Result<Option<Timestamp>, ApiError> {
-        // A head that is damaged is nobody's start: its name is taken.
+        // A damaged head is the start of no call: its name is taken.
         let same = undamaged(first)?
             .and_then(|entry| entry.head)
             .filter(|(head, input)| *input == order.input && head.test_case == order.test_case);
@@ -165,15 +211,59 @@ impl Service {
 fn head_of(order: &Order, machine: &StateMachine, execution: &Execution) -> Head {
     let most = execution.limits.seconds;
     let seconds = machine.timeout_seconds.map_or(most, |own| own.min(most));
-    let mut head = Head::new(execution, seconds, order.machine.revision.clone());
-    head.invocation = order.invocation.clone();
-    head.trace_header = order.trace_header.clone();
-    head.test_case = order.test_case.clone();
+    let mut head = order.head(execution, seconds);
+    head.invocation.clone_from(&order.invocation);
     head
 }
 
-pub(super) fn answer(arn: &str, started: Timestamp) -> Value {
-    json!({ "executionArn": arn, "startDate": epoch(started) })
+/// The target of a start's ARN.
+enum Target {
+    Current,
+    Version(u64),
+    Alias(Alias),
+}
+
+impl Target {
+    fn of(machine: &Machine, qualifier: Option<Qualifier<'_>>, asked: &str) -> Result<Target, ApiError> {
+        match qualifier {
+            None => Ok(Target::Current),
+            Some(Qualifier::Version(number)) if machine.version(number).is_some() => Ok(Target::Version(number)),
+            Some(Qualifier::Version(_)) => Err(ApiError::VersionDoesNotExist(asked.to_owned())),
+            Some(Qualifier::Alias(name)) => {
+                let alias = machine.alias(name).ok_or_else(|| ApiError::AliasDoesNotExist(asked.to_owned()))?;
+                Ok(Target::Alias(alias.clone()))
+            }
+        }
+    }
+
+    fn version(&self, execution: &str, invocation: Option<&str>) -> Option<u64> {
+        match self {
+            Target::Current => None,
+            Target::Version(number) => Some(*number),
+            Target::Alias(alias) => alias.drawn(execution, invocation),
+        }
+    }
+
+    fn alias(self) -> Option<String> {
+        match self {
+            Target::Current | Target::Version(_) => None,
+            Target::Alias(alias) => Some(alias.name),
+        }
+    }
+}
+
+impl Order {
+    /// The head of its execution, which may run for so many seconds.
+    pub fn head(&self, execution: &Execution, seconds: u64) -> Head {
+        let mut head = Head::new(execution, seconds, self.revision.definition.clone());
+        head.trace_header.clone_from(&self.trace_header);
+        head.test_case.clone_from(&self.test_case);
+        head.updated = Some(self.revision.updated);
+        head.revision_id.clone_from(&self.revision.id);
+        head.version = self.version;
+        head.alias.clone_from(&self.alias);
+        head
+    }
 }
 
 /// An input as it was sent, once it is known to be JSON.

@@ -1,14 +1,14 @@
 //! Names that callers give, and UUIDs for what they leave unnamed.
 //!
-//! A call that a client repeats carries the same invocation id; what is made up for it comes from that id, so that the
+//! A call that a client repeats carries the same invocation id; names made for it come from that id, so that the
 //! repeated call finds what the first one made.
 
 use sha2::{Digest, Sha256};
 
-use super::error::ApiError;
+use crate::error::ApiError;
 
 /// Checks a name of a state machine or execution. Its length is the shape's affair.
-pub(super) fn check(name: &str) -> Result<(), ApiError> {
+pub(crate) fn check(name: &str) -> Result<(), ApiError> {
     if name.chars().any(is_forbidden) { Err(ApiError::InvalidName(name.to_owned())) } else { Ok(()) }
 }
 
@@ -19,7 +19,7 @@ fn is_forbidden(letter: char) -> bool {
 }
 
 /// The invocation id, if it is the UUID that SDKs send.
-pub(super) fn invocation_uuid(invocation: Option<&str>) -> Option<String> {
+pub(crate) fn invocation_uuid(invocation: Option<&str>) -> Option<String> {
     let text = invocation?;
     let shaped = text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -29,15 +29,15 @@ pub(super) fn invocation_uuid(invocation: Option<&str>) -> Option<String> {
     shaped.then(|| text.to_ascii_lowercase())
 }
 
-/// A UUID out of 32 bytes nobody can guess.
-pub(super) fn random_uuid(seed: [u8; 32]) -> String {
+/// A UUID out of 32 random bytes.
+pub(crate) fn random_uuid(seed: [u8; 32]) -> String {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(seed.first_chunk::<16>().unwrap_or(&[0; 16]));
     uuid(bytes, 4)
 }
 
 /// The UUID that belongs to a call and a purpose: another one than the invocation id, the same every time.
-pub(super) fn derived_uuid(invocation: &str, purpose: &str) -> String {
+pub(crate) fn derived_uuid(invocation: &str, purpose: &str) -> String {
     let hash: [u8; 32] =
         Sha256::new().chain_update(invocation).chain_update([0]).chain_update(purpose).finalize().into();
     let mut bytes = [0; 16];

@@ -1,42 +1,86 @@
 //! TagResource, UntagResource, ListTagsForResource: tags of state machines.
 //!
-//! Activities and versions have ARNs that can be tagged on AWS; none exist here, so they are not found.
+//! Activities have ARNs that can be tagged on AWS; none exist here, so they are not found.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use super::Service;
-use super::arn::{self, Kind};
-use super::error::ApiError;
-use super::request::Request;
+use crate::action::{Action, answered};
+use crate::answer::Nothing;
+use crate::arn::{self, Kind, Qualifier};
+use crate::error::ApiError;
+use crate::request::Request;
+use crate::service::Service;
+use crate::shapes::{ARN, TAG_KEY, TAGS, list, required};
+
+pub(crate) const TAG_RESOURCE: Action = Action {
+    name: "TagResource",
+    shape: &[required("resourceArn", ARN), required("tags", TAGS)],
+    run: |asked| answered(async move { asked.service.tag_resource(asked.request).await }),
+};
+
+pub(crate) const UNTAG_RESOURCE: Action = Action {
+    name: "UntagResource",
+    shape: &[required("resourceArn", ARN), required("tagKeys", list(&TAG_KEY))],
+    run: |asked| answered(async move { asked.service.untag_resource(asked.request).await }),
+};
+
+pub(crate) const LIST_TAGS_FOR_RESOURCE: Action = Action {
+    name: "ListTagsForResource",
+    shape: &[required("resourceArn", ARN)],
+    run: |asked| answered(async move { asked.service.list_tags_for_resource(asked.request).await }),
+};
 
 /// Tags of one resource.
 const MOST: usize = 50;
 
+#[derive(Serialize)]
+struct Listed {
+    tags: Vec<Tag>,
+}
+
+#[derive(Serialize)]
+struct Tag {
+    key: String,
+    value: String,
+}
+
 impl Service {
-    pub(super) async fn tag_resource(&self, request: Request) -> Result<Value, ApiError> {
+    async fn tag_resource(&self, request: Request) -> Result<Nothing, ApiError> {
         let arn = resource(&request)?;
         let given = request.list("tags").unwrap_or_default();
         let change = self.registry.change(arn, |machine| {
             machine.tags = merged(arn, machine.tags.clone(), given)?;
-            Ok(json!({}))
+            Ok(Nothing {})
         });
         change.await.map_err(not_found)
     }
 
-    pub(super) async fn untag_resource(&self, request: Request) -> Result<Value, ApiError> {
+    async fn untag_resource(&self, request: Request) -> Result<Nothing, ApiError> {
         let arn = resource(&request)?;
         let keys = request.list("tagKeys").unwrap_or_default();
+        keys.iter().filter_map(Value::as_str).try_for_each(check_owner)?;
         let change = self.registry.change(arn, |machine| {
             machine.tags.retain(|(key, _)| !keys.iter().any(|gone| gone.as_str() == Some(key)));
-            Ok(json!({}))
+            Ok(Nothing {})
         });
         change.await.map_err(not_found)
     }
 
-    pub(super) async fn list_tags_for_resource(&self, request: Request) -> Result<Value, ApiError> {
-        let machine = self.registry.get(resource(&request)?).await.map_err(not_found)?;
-        let tags: Vec<Value> = machine.tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
-        Ok(json!({ "tags": tags }))
+    async fn list_tags_for_resource(&self, request: Request) -> Result<Listed, ApiError> {
+        let asked = resource(&request)?;
+        let (arn, qualifier) = arn::split(asked);
+        let machine = self.registry.get(arn).await.map_err(|error| not_found(error.about(asked)))?;
+        match qualifier {
+            None => {}
+            // AWS: a version has no tags.
+            Some(Qualifier::Version(number)) if machine.version(number).is_some() => {
+                return Ok(Listed { tags: Vec::new() });
+            }
+            Some(_) => return Err(ApiError::ResourceNotFound(asked.to_owned())),
+        }
+        let tags = machine.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() });
+        Ok(Listed { tags: tags.collect() })
     }
 }
 
@@ -62,6 +106,7 @@ pub(super) fn merged(
     for tag in given {
         let text = |name| tag.get(name).and_then(Value::as_str).unwrap_or_default();
         let (key, value) = (text("key"), text("value"));
+        check_owner(key)?;
         // AWS: unverified texts.
         if key.is_empty() {
             return Err(ApiError::Validation("Tag keys must not be empty".to_owned()));
@@ -77,12 +122,23 @@ pub(super) fn merged(
     if tags.len() > MOST { Err(ApiError::TooManyTags(arn.to_owned())) } else { Ok(tags) }
 }
 
+/// Refuses the tags that are AWS's own.
+fn check_owner(key: &str) -> Result<(), ApiError> {
+    if key.starts_with("aws:") {
+        let text = "Caller is an end user and not allowed to mutate system tags";
+        return Err(ApiError::AccessDenied(text.to_owned()));
+    }
+    Ok(())
+}
+
 fn is_allowed(letter: char) -> bool {
     letter.is_alphanumeric() || letter.is_whitespace() || "_.:/=+-@".contains(letter)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -98,6 +154,8 @@ mod tests {
     fn tags_beyond_fifty_and_odd_letters_are_refused() {
         let many: Vec<Value> = (0..51).map(|number| json!({"key": format!("k{number}"), "value": ""})).collect();
         assert_eq!(merged("arn", Vec::new(), &many), Err(ApiError::TooManyTags("arn".into())));
+        let system = merged("arn", Vec::new(), &[json!({"key": "aws:cloudformation:stack-name", "value": "s"})]);
+        assert!(matches!(system, Err(ApiError::AccessDenied(_))), "{system:?}");
         for bad in [json!({"key": "a<b"}), json!({"key": "a", "value": "x\u{7f}"}), json!({"value": "x"})] {
             let error = merged("arn", Vec::new(), std::slice::from_ref(&bad)).unwrap_err();
             assert_eq!(error.name(), "ValidationException", "{bad}");
