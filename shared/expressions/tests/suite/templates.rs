@@ -58,7 +58,7 @@ fn a_value_that_nests_too_deeply_is_not_rendered() {
     let template = Template::compile(&json!({"a.$": "$"})).unwrap();
     let render = |input: &Value| world::with_scope(input, |scope| template.render(scope));
     assert!(render(&nested(999)).is_ok());
-    assert_eq!(render(&nested(1000)).unwrap_err().error, "States.Runtime");
+    assert_eq!(render(&nested(1000)).unwrap_err().error, "States.DataLimitExceeded");
     assert!(Template::compile(&nested(129)).is_err());
 }
 
@@ -85,5 +85,5 @@ fn only_reference_paths_into_the_input_are_result_paths() {
 #[test]
 fn a_result_is_not_written_too_deep() {
     let path = ReferencePath::parse(&format!("${}", ".a".repeat(1001))).unwrap();
-    assert_eq!(path.write(json!({}), json!(1)).unwrap_err().error, "States.Runtime");
+    assert_eq!(path.write(json!({}), json!(1)).unwrap_err().error, "States.DataLimitExceeded");
 }
