@@ -273,7 +273,11 @@ impl Contents {
             Some(machines) if machines.is_empty() => None,
             Some(_) => Some(Contents::Template),
             // A text that cannot be read is none either, unless it has the fields of a definition.
-            None => (text.contains("StartAt") && text.contains("States")).then_some(Contents::Definition),
+            None => {
+                let has_fields = text.contains("StartAt") && text.contains("States");
+                let is_one = has_fields && source::why_not(extension(file).as_deref(), text, format).is_none();
+                is_one.then_some(Contents::Definition)
+            }
         }
     }
 }

@@ -54,7 +54,7 @@ pub fn parse_with(text: &str, machine_type: MachineType, sdk: &'static dyn SdkSe
 ///
 /// # Errors
 ///
-/// What is wrong with the structure: no version has accepted it.
+/// The error of the structure, in words: no version has accepted it.
 pub fn load(text: &str) -> Result<StateMachine, String> {
     let document = read_document(text).map_err(|error| error.message())?;
     let context = &mut ParseContext::new(MachineType::Standard, machine_language(&document), Purpose::Execution);

@@ -115,7 +115,7 @@ pub fn read_of_template(
 }
 
 impl Source {
-    /// What is wrong with a text that is no JSON.
+    /// The error of a text that is no JSON.
     fn syntax_error(&self) -> Option<SourceError> {
         let one = crate::parse(self.json(), MachineType::Standard).diagnostics.into_iter().next()?;
         let is_syntax = one.code == Code::InvalidJsonDescription;

@@ -72,7 +72,7 @@ pub fn walk(directory: &Path) -> Walk {
     walk
 }
 
-/// What is in a directory and may hold definitions, and whether it is a directory itself.
+/// The entries of a directory that may hold definitions, each with whether it is a directory.
 fn entries(directory: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory)? {

@@ -93,6 +93,7 @@ fn walks_a_directory_and_reads_what_a_template_names_once() {
     put("package.json", r#"{"name": "app", "version": "1"}"#);
     put("node_modules/x/m.json", definition);
     put(".hidden/m.json", definition);
+    put("cases.json", r#"{"of": {"StartAt": "A", "States": {}}}"#);
     put("notes.txt", "StartAt States");
     let said = said_of(&["."], directory.path());
     assert!(said.starts_with("exit code 1\n"), "{said}");

@@ -263,7 +263,7 @@ proptest! {
         for one in source.check(machine_type) {
             prop_assert!(source.span_of(&one).is_none_or(|span| text.get(span).is_some()), "{}", text);
         }
-        // What was accepted is read again as it was, and what was not is read or refused.
+        // An accepted definition is read again as it was; any other is read or refused.
         let loaded = load(&text);
         if let Some(machine) = parsed.machine {
             prop_assert_eq!(loaded, Ok(machine), "{}", text);
