@@ -1,4 +1,4 @@
-//! What the functions are before they do anything: the size of their binaries, and the time until they ask for work.
+//! Cold starts of the functions: the size of their binaries, and the time until they ask for work.
 //! `cargo bench --workspace --bench cold_start`, or with `-- DIR` those that are in DIR, as `cargo lambda build` and
 //! `sam build` leave them there (`DIR/api/bootstrap`). Figures beside their bars, not assertions.
 //!
@@ -66,7 +66,7 @@ fn load() -> Result<String> {
     Ok(told.split(' ').next().unwrap_or_default().to_owned())
 }
 
-/// What a start took.
+/// The cost of a start.
 struct Start {
     wall_ms: f64,
     cpu_ms: f64,

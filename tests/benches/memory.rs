@@ -1,4 +1,4 @@
-//! What a worker takes of memory while it drives a batch of ten executions: `cargo bench --workspace --bench memory`,
+//! The memory of a worker while it drives a batch of ten executions: `cargo bench --workspace --bench memory`,
 //! or with `-- DIR` by the binaries that are in DIR, as for `cold_start`. Figures, not assertions.
 //!
 //! The binaries of api and worker under a Runtime API, over DynamoDB in process that takes 5 ms an answer, with functions
@@ -32,7 +32,7 @@ const SMALL: usize = 100;
 /// Items of one Map: those of a batch are more than the 128 calls that a worker makes at a time.
 const ITEMS: usize = 13;
 
-/// What ten executions at a time do.
+/// The workflow of ten executions at a time.
 struct Load {
     name: &'static str,
     definition: Value,
@@ -140,7 +140,7 @@ impl Installation {
             let started = json!({ "stateMachineArn": machine, "input": input.to_string() });
             self.call("StartExecution", &started).await?;
         }
-        // What the emulators remember of earlier batches is large.
+        // The emulators' memory of earlier batches is large.
         drop(self.dynamo.requests());
         let sent = self.sqs.requests().into_iter().map(|(_, body)| text(&body, "MessageBody"));
         let records = sent.enumerate().map(|(place, body)| {

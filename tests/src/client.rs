@@ -38,7 +38,7 @@ pub struct Client {
 pub enum CallError {
     /// The service said no.
     Refused { status: StatusCode, kind: String, message: String },
-    /// Nobody knows what became of the call.
+    /// The call may or may not have taken effect.
     CutOff(String),
 }
 

@@ -34,10 +34,10 @@ pub use source::{Bringing, Life};
 pub const TABLE: &str = "stepwell";
 pub const QUEUE: &str = "https://queue.invalid/work";
 pub const DEAD_LETTERS: &str = "https://queue.invalid/work-dead";
-/// What an invocation of a worker has.
+/// The time of a worker's invocation.
 const TERM_MS: i64 = 890_000;
 
-/// What outlives processes.
+/// The state that outlives processes.
 pub struct Cloud {
     pub dynamo: Dynamo,
     pub sqs: Sqs,
@@ -46,7 +46,7 @@ pub struct Cloud {
     dynamodb: aws_sdk_dynamodb::Client,
 }
 
-/// What functions write to their standard output.
+/// The standard output of functions.
 #[derive(Debug, Clone, Default)]
 pub struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -145,7 +145,7 @@ impl Cloud {
         Ok(Process::new(environment.joined(clients, self.clock.clone(), deployment, tasks, metrics).await?))
     }
 
-    /// What was sent to the work queue since the last call of this.
+    /// The messages sent to the work queue since the last call of this.
     pub fn sent(&self) -> Result<Vec<Sent>> {
         let mut sent = Vec::new();
         for (operation, body) in self.sqs.requests() {

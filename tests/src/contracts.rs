@@ -1,7 +1,7 @@
-//! What every adapter of a port is held to: one function per promise of `engine::ports`.
+//! The contract of every adapter of a port: one function per promise of `engine::ports`.
 //!
 //! Each function gets an adapter that holds nothing yet and returns an error, or panics by an assertion, where the
-//! adapter breaks the promise; the macro [`promises`](crate::promises) makes them the tests of an adapter. What survives
+//! adapter breaks the promise; the macro [`promises`](crate::promises) makes them the tests of an adapter. That which survives
 //! a crash is tested beside each adapter, because crashing is different for each.
 
 mod queue;

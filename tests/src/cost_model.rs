@@ -1,7 +1,7 @@
 //! An installation on AWS whose bill is counted: the functions' services over DynamoDB in process, with an SQS in process,
 //! in virtual time.
 //!
-//! What is counted is what AWS charges for: capacity units as the emulator counts them, requests to SQS and those that
+//! The units are those that AWS charges for: capacity units as the emulator counts them, requests to SQS and those that
 //! the event source mapping makes, invocations and their milliseconds. Time passes when a store, a queue or a task
 //! answers; processors are taken as infinitely fast.
 //!
@@ -25,9 +25,9 @@ use crate::dynamo::{Dynamo, Request};
 use crate::simulation::VirtualClock;
 use crate::sqs::Sqs;
 
-/// What a request to DynamoDB is taken to need: AWS speaks of single-digit milliseconds.
+/// The assumed duration of a request to DynamoDB: AWS speaks of single-digit milliseconds.
 pub const STORE: Duration = Duration::from_millis(5);
-/// What a request to SQS is taken to need.
+/// The assumed duration of a request to SQS.
 pub const QUEUE: Duration = Duration::from_millis(10);
 
 const BEGIN: Timestamp = Timestamp(1_700_000_000_000);
@@ -44,7 +44,7 @@ const HIDDEN: Duration = Duration::from_secs(900);
 /// Bytes of a message that are one request.
 const CHUNK: usize = 64 << 10;
 
-/// What is run and counted.
+/// A workflow that is run and counted.
 pub struct Workflow {
     pub definition: Value,
     pub input: Value,
@@ -140,8 +140,8 @@ impl CostModel {
             if self.all_ended(&started).await? {
                 return Ok(());
             }
-            // Somebody waits for longer than a queue can delay: a tick of the clock, whose messages count. What it
-            // reads and tells of its minute does not, since it does that whether or not anybody waits.
+            // A wait is longer than a queue can delay: a tick of the clock, whose messages count. What it
+            // reads and tells of its minute does not, since it does that in any case.
             tokio::time::sleep(TICK).await;
             self.worker.tick(None, self.clock.now().plus_millis(TERM_MS)).await?;
             self.dynamo.requests();
@@ -240,7 +240,7 @@ fn millis(since: Instant) -> f64 {
     since.elapsed().as_millis() as f64
 }
 
-/// What an item that was put takes for as long as it is there: its bytes, and per item and row of an index 100 more.
+/// The stored size of an item: its bytes, and per item and row of an index 100 more.
 fn stored(request: &Request) -> f64 {
     const OVERHEAD: usize = 100;
     let Some(item) = request.body.get("Item").and_then(Value::as_object) else { return 0.0 };

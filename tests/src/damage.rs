@@ -1,4 +1,4 @@
-//! What a disk can do to the files of a data directory: torn, cut off, zeroed, flipped or gone, wherever chance puts it.
+//! Damage by a disk to the files of a data directory: torn, cut off, zeroed, flipped or gone, wherever chance puts it.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ pub const FILES: [&str; 5] = ["stepwell.db", "stepwell.db-wal", "stepwell.db-shm
 /// A sector: what is torn or zeroed is torn or zeroed as a whole.
 const SECTOR: usize = 512;
 
-/// What is done to one file.
+/// The damage to one file.
 #[derive(Debug, Clone, Copy)]
 enum Damage {
     Flip,
@@ -49,7 +49,7 @@ pub fn damage(directory: &Path, chance: &mut Chance) -> Result<String> {
     match kind {
         Damage::Flip => content.get_mut(place).into_iter().for_each(|byte| *byte ^= 1 << (place % 8)),
         Damage::Zero => content.get_mut(sector).into_iter().for_each(|sector| sector.fill(0)),
-        // What another sector of the file holds.
+        // The content of another sector of the file.
         Damage::Tear => content.copy_within(0..sector.len(), sector.start),
         Damage::Cut => content.truncate(place),
         Damage::Empty => content.clear(),

@@ -1,4 +1,4 @@
-//! What the SAM CLI deploys to an emulator of AWS, started by the first test that asks, for all of a test binary.
+//! The stack that the SAM CLI deploys to an emulator of AWS, started by the first test that asks, for all of a test binary.
 //!
 //! `python/deploy.py` does the work. The long mode builds the functions by `sam build`; the normal one deploys those that
 //! cargo built for the tests, since a second build of all dependencies takes longer than all that is tested here. Tests take turns, and each finds no state machines. The process ends when its
@@ -126,7 +126,7 @@ impl Turn {
         Client::new(&self.endpoint)
     }
 
-    /// What clients of the SDK have to be built from to call the emulator.
+    /// The configuration of SDK clients that call the emulator.
     pub async fn sdk(&self) -> SdkConfig {
         dynamo::config_at(&self.emulator, ACCOUNT).await
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-/// What disks write as a whole.
+/// The unit that disks write as a whole.
 const SECTOR: usize = 512;
 
 /// Something a process did to a file of the directory; files are named within it.
@@ -36,7 +36,7 @@ pub enum Operation {
     },
 }
 
-/// What happened to what the process had not synced.
+/// The fate of data that the process had not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsynced {
     /// All of it is gone.

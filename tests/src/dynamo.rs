@@ -49,7 +49,7 @@ pub struct Request {
     pub units: f64,
 }
 
-/// What goes wrong with a request.
+/// A fault of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// It is done, and the answer never arrives.
@@ -66,7 +66,7 @@ impl Dynamo {
         Ok(Dynamo { database: Database::memory()?, state: Arc::default() })
     }
 
-    /// What a client has to be built from.
+    /// The configuration of a client.
     pub fn config(&self) -> SdkConfig {
         config(self.clone())
     }

@@ -1,4 +1,4 @@
-//! What nobody should send, as functions of bytes: each takes any bytes at all, feeds them to one of the product's readers
+//! Hostile bytes for every reader, as functions: each takes any bytes at all, feeds them to one of the product's readers
 //! of what comes from outside, and panics where a promise is broken.
 //!
 //! The coverage-guided targets under `tests/fuzz` and the property tests of `tests/tests/suite/any_bytes.rs` are made of the same

@@ -1,7 +1,7 @@
 //! Golden journals: what a released layout left on the disk and in the table, for the code of today to go on with.
 //!
 //! `golden_journals/stories` are executions of every kind, each brought to where it stands still; a [`World`] is where they
-//! are told: the real `serve`, or functions over an emulated table. What was there in the middle of all of them is a
+//! are told: the real `serve`, or functions over an emulated table. The state in the middle of all of them is a
 //! golden: the directory that `kill -9` left as SQL ([`directory`]), the table as its items ([`table`]), and beside either
 //! what its readers have to find and how each execution has to end ([`Expected`]).
 //!

@@ -32,7 +32,7 @@ pub enum Dialect {
     CargoLambda,
 }
 
-/// What a function does with an event.
+/// A function's reply to an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// It returns this.
@@ -156,7 +156,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
             let service = service_fn(move |request| respond(Arc::clone(&shared), request));
-            // What a test's client makes of a broken connection is the test's matter.
+            // A broken connection is the client's own affair.
             let _ended = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }

@@ -1,4 +1,4 @@
-//! What tests of several crates share. Nothing here is part of a product.
+//! The library of the tests of several crates. Nothing here is part of a product.
 
 pub mod client;
 pub mod cloud;

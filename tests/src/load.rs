@@ -36,7 +36,7 @@ const AGAIN: Duration = Duration::from_millis(15);
 /// A server that is away for longer will not come back.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
-/// What an execution is an example of; each has its workflow.
+/// The kind of an execution; each has its workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Tasks,
@@ -144,7 +144,7 @@ impl Load {
         Ok(self.ledger())
     }
 
-    /// What is known so far.
+    /// The ledger so far.
     pub fn ledger(&self) -> Ledger {
         self.shared.ledger.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -45,7 +45,7 @@ impl Progress {
         if self.told.elapsed() >= TELL {
             self.told = Instant::now();
             let (what, total, seconds) = (self.what, self.total, self.begun.elapsed().as_secs());
-            // Nobody misses it when standard error is closed.
+            // A closed standard error loses the line, which is no failure.
             let _told = writeln!(std::io::stderr(), "{what}: {done} of {total} after {seconds} s");
         }
     }

@@ -1,4 +1,4 @@
-//! What tests need of Python, installed from PyPI into environments under `target`: the aws CLI and boto3, emulators of
+//! Python tools of the tests, installed from PyPI into environments under `target`: the aws CLI and boto3, emulators of
 //! AWS, and the tools of a deployment.
 //!
 //! The versions are pinned in `tests/python/*requirements.txt` and `infra/local-requirements.txt`; an environment is made
@@ -75,7 +75,7 @@ pub fn local_tools() -> Result<Option<PathBuf>> {
     found("cargo-lambda and emulator", install("local-tools", LOCAL_REQUIREMENTS))
 }
 
-/// What cannot be installed is a failure where nothing may be skipped; elsewhere it is said.
+/// A tool that cannot be installed is a failure in CI; elsewhere a line on standard error says so.
 fn found(what: &str, installed: Result<PathBuf>) -> Result<Option<PathBuf>> {
     match installed {
         Ok(programs) => Ok(Some(programs)),

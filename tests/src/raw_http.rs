@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Larger answers are a fault of whoever sends them.
+/// A larger answer is a fault of the server.
 const LARGEST: usize = 16 << 20;
 const BLOCK: usize = 64 << 10;
 
@@ -21,7 +21,7 @@ const BLOCK: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
-    /// What has arrived and was not asked for yet.
+    /// The bytes that have arrived and are not read yet.
     received: Vec<u8>,
 }
 
@@ -106,7 +106,7 @@ impl Connection {
     }
 }
 
-/// What the network does, which takes no longer than an answer may.
+/// A network operation, limited as an answer is.
 async fn within<T>(work: impl Future<Output = io::Result<T>>) -> Result<T> {
     Ok(tokio::time::timeout(PATIENCE, work).await.context("the connection takes nothing")??)
 }

@@ -27,7 +27,7 @@ impl RetryingClient {
         Ok(RetryingClient { process, said })
     }
 
-    /// What it says next; empty when it has ended.
+    /// Its next line; empty when it has ended.
     pub fn line(&mut self) -> Result<String> {
         let mut line = String::new();
         tokio::task::block_in_place(|| self.said.read_line(&mut line))?;

@@ -48,7 +48,7 @@ pub struct Function {
     accepting: JoinHandle<()>,
 }
 
-/// What a function says to the Runtime API.
+/// A function's request to the Runtime API.
 #[derive(Debug)]
 enum Heard {
     AsksForWork,
@@ -198,7 +198,7 @@ async fn accept(listener: TcpListener, surroundings: Arc<Surroundings>) {
         let surroundings = surroundings.clone();
         connections.spawn(async move {
             let service = service_fn(move |request| answer(surroundings.clone(), request));
-            // What the process makes of a broken connection is its matter.
+            // A broken connection is the process's own affair.
             let _ended = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }

@@ -20,7 +20,7 @@ pub const ACCOUNT: &str = "123456789012";
 const START_LIMIT: Duration = Duration::from_secs(20);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(5);
-/// Somebody else may take a free port between asking for it and using it.
+/// Another process may take a free port between asking for it and using it.
 const ATTEMPTS: usize = 3;
 
 /// A running server.
@@ -101,7 +101,7 @@ impl Server {
         Ok(kib / 1024)
     }
 
-    /// What the servers of this directory wrote so far.
+    /// The log of this directory's servers so far.
     pub fn log_text(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -151,7 +151,7 @@ fn decides_behaviour(variable: &str) -> bool {
     ["AWS_", "LAMBDA_", "SFN_", "STEPWELL_", "WAIT_TIME_", "RUST_LOG"].iter().any(|prefix| variable.starts_with(prefix))
 }
 
-/// An address that nobody listens at.
+/// A free address.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }

@@ -1,6 +1,6 @@
 //! A simulated world: the service's ports in memory, in virtual time, with faults where a test wants them.
 //!
-//! What outlives processes is an installation: a disk, the clients who answer task tokens, and the log of calls that
+//! An installation outlives processes: a disk, the clients who answer task tokens, and the log of calls that
 //! functions got. In a [`World`] one process lives on it at a time, as `serve` does, until every execution is closed,
 //! until it has crashed where its [`Plan`] says, or until nothing moves any more. In a [`Fleet`] many live at once, as on
 //! Lambda. Both have one thread, virtual time and chance from a seed, so that the same seed and plan give the same run,

@@ -44,7 +44,7 @@ struct State {
 }
 
 impl Sqs {
-    /// What a client has to be built from.
+    /// The configuration of a client.
     pub fn config(&self) -> SdkConfig {
         config(self.clone())
     }
@@ -69,7 +69,7 @@ impl Sqs {
         std::mem::take(&mut self.lock().log)
     }
 
-    /// What is visible in a queue, as it is given to somebody who has it for that long.
+    /// The visible messages of a queue, received with that visibility timeout.
     pub fn receive(&self, queue: &str, most: usize, hidden: Duration) -> Vec<Delivery> {
         self.lock().kept.receive(queue, most, hidden)
     }

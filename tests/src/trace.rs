@@ -1,7 +1,7 @@
 //! Runs a process and logs what it asks of the files of one directory, by watching its system calls (ptrace).
 //!
 //! The process is the real one with the real engine; nothing in it knows. It stands still while a call is logged, so
-//! whoever it answers afterwards finds the log at least as far as the answer's causes. Linux on x86-64 only, because
+//! a client that it answers afterwards finds the log at least as far as the answer's causes. Linux on x86-64 only, because
 //! registers are an architecture's; the process runs several times slower than it would alone. Deliberately absent:
 //! memory-mapped writes (SQLite's shared memory is one, and is rebuilt from the log), renames, other processes.
 
@@ -27,7 +27,7 @@ use nix::unistd::Pid;
 use crate::disk::{Log, Operation};
 
 const BEGIN_LIMIT: Duration = Duration::from_secs(20);
-/// What rax holds when a system call begins.
+/// The value of rax when a system call begins.
 const BEGINS: i64 = -libc::ENOSYS as i64;
 /// Stops itself, so that it is watched from its first step on, and becomes the command.
 const WAIT_FOR_WATCHER: &str = "kill -STOP $$; exec \"$@\"";
@@ -172,7 +172,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// What a call that succeeded did to the directory, if anything.
+    /// The effect of a successful call on the directory, if any.
     fn operation(
         &self,
         thread: Pid,

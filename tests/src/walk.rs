@@ -1,4 +1,4 @@
-//! What stock clients have to find, wherever Stepwell runs: the aws CLI and boto3, through every command README promises.
+//! The walk of stock clients, wherever Stepwell runs: the aws CLI and boto3, through every command README promises.
 //!
 //! The same walk goes over `stepwell serve` and over what SAM deploys: [`walk!`](crate::walk) makes its tests, given how an
 //! installation is opened that has no state machines and calls the functions of [`functions`].

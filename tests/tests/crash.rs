@@ -2,7 +2,7 @@
 //! is lost, nothing is stuck, no attempt is started twice, no history has a gap.
 //!
 //! `STEPWELL_KILLS` says how often (6 unless it is set, 200 in the long mode; `.ci/run` says 50), `STEPWELL_SEED` repeats
-//! the moments of a run that failed. What power loss takes beyond the process is `power_loss.rs`; crashes between any two calls of the ports,
+//! the moments of a run that failed. The losses by power failure beyond the process is `power_loss.rs`; crashes between any two calls of the ports,
 //! in order and without chance, are `simulation.rs`.
 
 use std::sync::Arc;

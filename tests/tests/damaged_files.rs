@@ -1,7 +1,7 @@
 //! A server that was killed, files that are not what it left, and the server started again: it has all that it
 //! acknowledged, or it does not start, or it says of which execution something is damaged; each in words that help.
 //!
-//! What is found of any damage is `shared/embedded/tests/suite/damage.rs`; this is what becomes of it in the process: its exit
+//! The detection of any damage is tested in `shared/embedded/tests/suite/damage.rs`; this is what becomes of it in the process: its exit
 //! code, what it prints, what its clients are answered. `STEPWELL_SERVED_DAMAGES` says how many random ones there are
 //! (12; 400 in the long mode), `STEPWELL_SEED` repeats those of a run that failed.
 
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 const LOG: &str = "stepwell.db-wal";
 const SETTLE: Duration = Duration::from_secs(20);
-/// What an operator finds in any refusal.
+/// The words that an operator finds in any refusal.
 const HELP: [&str; 3] = ["stepwell.db", "backup", "stepwell: "];
 
 /// A directory as a killed server left it, and what it had answered by then: description and history of each execution.
@@ -76,7 +76,7 @@ async fn left() -> Result<Left> {
     Ok(Left { home, told })
 }
 
-/// What became of a start on damaged files.
+/// The outcome of a start on damaged files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     /// Everything is there.
@@ -147,7 +147,7 @@ async fn files_of_every_kind_of_damage_are_refused_told_or_made_whole() -> Resul
     Ok(())
 }
 
-/// What is done to a directory.
+/// The damage to a directory.
 enum Done {
     Nothing,
     Cut(&'static str, u64),

@@ -1,4 +1,4 @@
-//! What the real SAM CLI builds and deploys, on an emulator of AWS that starts our functions as they are.
+//! The stack as the real SAM CLI deploys it, on an emulator of AWS that starts our functions as they are.
 //!
 //! What `serve` has to stand, stock clients have to find here too (`stepwell_tests::walk`); workflows are about what only
 //! this form has: messages, functions that end, the clock.
@@ -188,7 +188,7 @@ async fn a_task_in_a_role_may_do_what_that_may_when_the_role_trusts_its_state_ma
 }
 
 /// Nothing but the clock knows of a wait of more than 25 minutes; of one of more than 20 a message knows as well, which takes a
-/// quarter of an hour. Nobody calls the clock here but its schedule of a minute.
+/// quarter of an hour. Only its schedule of a minute calls the clock here.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clock_wakes_waits_of_more_than_twenty_minutes_on_its_own_schedule() -> Result<()> {
     let Some(installed) = with_echo().await? else { return Ok(()) };

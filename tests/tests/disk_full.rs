@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Disk(TempDir);
 
 impl Disk {
-    /// `None` where nobody may mount one.
+    /// `None` where mounting one is not permitted.
     fn mount() -> Result<Option<Disk>> {
         let directory = TempDir::new()?;
         let size = format!("size={DISK}");

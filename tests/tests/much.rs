@@ -1,7 +1,7 @@
 //! As much as the design promises: 100,000 executions that wait, within 1 GiB, and a history of 100,000 events; killed in
 //! the middle, nothing is missing, and everything goes on.
 //!
-//! `STEPWELL_OPEN` says how many wait (10,000; 100,000 in the long mode). What is a matter of seconds is printed and not
+//! `STEPWELL_OPEN` says how many wait (10,000; 100,000 in the long mode). Durations are printed and not
 //! judged: README has the figures.
 
 #![expect(clippy::indexing_slicing, reason = "an index into JSON does not panic; any other that does fails the test")]
@@ -25,7 +25,7 @@ const CLIENTS: u64 = 64;
 const NEAR: usize = 50;
 const SETTLE: Duration = Duration::from_secs(60);
 
-/// What a server may take: as an empty one, and for each execution that waits. 1 GiB for 100,000.
+/// The memory limit of a server: as an empty one, and for each execution that waits. 1 GiB for 100,000.
 fn most_mib(open: u64) -> u64 {
     64 + open * 960 / 100_000
 }

@@ -24,16 +24,16 @@ use tokio::task::JoinSet;
 const CLIENTS: usize = 800;
 /// An execution takes two of the server's 10,000 hands.
 const INPUT: usize = 20 << 10;
-/// What the server may take for all of that.
+/// The server's memory limit for all of that.
 const LARGEST_MIB: u64 = 768;
-/// While a call of somebody else waits for its answer, the server mostly answers fewer of the flood's: each of its clients
+/// While a call of another client waits for its answer, the server mostly answers fewer of the flood's: each of its clients
 /// once. In answers, since what they take in seconds is the machine's, and mostly, since single ones depend on its mood.
 const FAIR: usize = CLIENTS;
 /// In a flood that goes on, one such round is what any call waits for, even one that asks for nothing.
 const FAIR_FOR_LONG: usize = 2 * CLIENTS;
 const SETTLE: Duration = Duration::from_secs(120);
 
-/// What the clients were told.
+/// The answers to the clients.
 #[derive(Default)]
 struct Told {
     throttled: AtomicUsize,
@@ -115,7 +115,7 @@ async fn starts(client: Client, machine: String, number: usize, each: usize, tol
     Ok(acknowledged)
 }
 
-/// Asks now and then, as somebody who has no part in this: each wait for an answer in answers to the flood, and the longest.
+/// Calls now and then, as a client outside the flood: each wait for an answer in answers to the flood, and the longest.
 /// It is never throttled: starts are what there is too much of.
 async fn watch(client: Client, execution: String, told: Arc<Told>) -> Result<(Vec<usize>, Duration)> {
     let (mut waits, mut slowest) = (Vec::new(), Duration::ZERO);

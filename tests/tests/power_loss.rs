@@ -82,7 +82,7 @@ async fn record(durability: &str) -> Result<(Log, Ledger)> {
     Ok((traced.kill()?, ledger))
 }
 
-/// What a server misses that starts on what is left.
+/// The losses of a server that starts on the remaining files.
 async fn breaches_after(log: &Log, ledger: &Ledger, moment: usize, unsynced: Unsynced) -> Result<Vec<String>> {
     let directory = TempDir::new()?;
     let data = directory.path().join("data");

@@ -1,4 +1,4 @@
-//! What the targets share: where they begin, and which panics are findings.
+//! The shared part of the targets: where they begin, and which panics are findings.
 //!
 //! The readers under test are those of `stepwell_tests::fuzzed`; a target is one of them by name.
 

@@ -50,7 +50,7 @@ impl Cloud {
     }
 }
 
-/// What a process reaches of the world through its gate: nothing, once it is dead.
+/// The gate between a process and the world: nothing passes once the process is dead.
 #[derive(Clone)]
 struct Gated {
     client: SharedHttpConnector,
@@ -88,7 +88,7 @@ impl HttpClient for Gated {
     }
 }
 
-/// What a service says that does not do what it is asked. The SDK takes either for final.
+/// The errors of a service that refuses a request. The SDK takes either for final.
 fn refusal(retryable: bool) -> Result<HttpResponse, ConnectorError> {
     let code = if retryable { "OverLimit" } else { "AccessDeniedException" };
     response(400, &serde_json::json!({ "__type": code, "message": "as planned" }).to_string())

@@ -1,7 +1,7 @@
 //! The clock's schedule in a test's hands: invokes clocks minute by minute, who die where a test says so, and are ended when
 //! their time is over.
 //!
-//! Who died or failed is not invoked again for that minute: the template wants it so.
+//! A clock that died or failed is not invoked again for that minute: the template wants it so.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +27,9 @@ pub struct Ticking<'a> {
     pub first: Plan,
     /// Another clock is invoked at the same time.
     pub beside: bool,
-    /// The minutes in which there is something to do. Who died or failed in one of them is followed by a clock a minute later.
+    /// The minutes in which there is something to do. A clock that died or failed in one of them is followed by another a minute later.
     pub minutes: &'a [u32],
-    /// What an invocation has, and how much of it is for its farewell.
+    /// The time of an invocation, and its shutdown margin.
     pub term: (Duration, Duration),
     /// Asked whenever an invocation is over.
     pub holds: &'a dyn Fn() -> Result<()>,

@@ -1,7 +1,7 @@
 //! Lambda's event source in a test's hands: brings what is on the queue to workers, who die where a test says so.
 //!
 //! A message that a worker took is given to others when SQS says so: not before the queue's time, unless the worker
-//! changed it. Nobody deletes what a dead worker had.
+//! changed it. The messages of a dead worker are not deleted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub struct Bringing<'a> {
     pub awaited: &'a dyn Fn() -> bool,
 }
 
-/// What the first worker lived to see.
+/// The calls that the first worker lived to make.
 pub struct Life {
     /// Moments at which it could have died.
     pub points: u64,
@@ -41,7 +41,7 @@ pub struct Life {
 }
 
 impl Cloud {
-    /// Brings messages to workers until the queue is empty and nobody is awaited who would send one. One works at a time:
+    /// Brings messages to workers until the queue is empty and no process is awaited that would send one. One works at a time:
     /// the first as planned, and when it has died another one. With `beside`, one who lives is brought each batch as
     /// well.
     pub async fn bring(

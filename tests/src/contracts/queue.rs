@@ -1,6 +1,6 @@
-//! What a queue over SQS is held to: that what is sent arrives, when, how often, and what becomes of what is not dealt with.
+//! The contract of a queue over SQS: messages arrive, in time, once, and come back when they are not deleted.
 //!
-//! What is sent, and how patiently, is tested by its shape (`shared/aws/tests/suite/queue.rs`). Here a queue is made as an
+//! The shape of requests and their retries are tested elsewhere (`shared/aws/tests/suite/queue.rs`). Here a queue is made as an
 //! installation makes it, and messages go through an SQS; `tests/emulators.rs` has which.
 
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ impl Mailbox {
         Ok(Self { sqs, url, queue, clock })
     }
 
-    /// What is visible now, and taken off the queue.
+    /// The messages visible now, which are deleted.
     async fn take(&self) -> Result<Vec<Message>> {
         let request = self.sqs.receive_message().queue_url(&self.url).max_number_of_messages(10);
         let mut taken = Vec::new();
@@ -67,7 +67,7 @@ pub async fn a_message_arrives_at_its_time_and_says_what_was_said(mailbox: &Mail
     assert_eq!(mailbox.until(1).await?, [Message::Look(at_once)]);
     assert_eq!(mailbox.until(1).await?, [Message::Look(later)]);
     ensure!(mailbox.clock.now().0 >= now.0 + 2_000, "it was early");
-    // What the clock sends is not sent here.
+    // The clock's messages are not sent here.
     mailbox.queue.send(WakeUp::of(&execution_arn("far"), Some(now.plus_seconds(3_600)))).await?;
     assert_eq!(mailbox.take().await?, []);
     Ok(())

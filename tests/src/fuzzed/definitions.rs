@@ -11,7 +11,7 @@ use super::{set, two_texts};
 
 /// Events of a history: few, so that endless machines end soon.
 const EVENTS: u64 = 400;
-/// What is said to an execution before it is left alone.
+/// The stimuli given to an execution before it is left alone.
 const STIMULI: i64 = 32;
 
 /// A text as a definition, as the service and as the command line read it.
@@ -134,7 +134,7 @@ pub(super) fn begin(machine: &StateMachine, input: &str) -> Snapshot {
     Snapshot::begin(machine, execution)
 }
 
-/// What somebody who makes the calls would say next.
+/// The next stimulus that a caller of tasks would give.
 fn next(snapshot: &Snapshot, input: &str) -> Stimulus {
     if let Some(wait) = snapshot.unclaimed().next() {
         return Stimulus::TaskClaimed {

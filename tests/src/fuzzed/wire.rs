@@ -1,4 +1,4 @@
-//! What clients send and stores hold: requests, the tokens in them, and journal entries.
+//! Input from clients and stores: requests, the tokens in them, and journal entries.
 //!
 //! Requests go to the API's own entry point over a store in memory, in virtual time; what a request must
 //! not do is end in anything but an answer in AWS's shape that blames the client.
@@ -23,12 +23,12 @@ const KEY: [u8; 32] = [7; 32];
 const HOME: &str = "arn:aws:states:us-east-1:123456789012";
 /// Written in a request, these are the tokens that lead on and that a task waits for.
 pub(super) const PLACEHOLDERS: [&str; 2] = ["@PAGE@", "@TASK@"];
-/// What a token is made of.
+/// The parts of a token.
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 /// Answers that may be given to a token that was never given out.
 const REFUSALS: [&str; 2] = ["InvalidToken", "ValidationException"];
 
-/// A service over a memory, with two machines of either kind and an execution that waits for somebody's answer.
+/// A service over a memory, with two machines of either kind and an execution that waits for a task token.
 struct Desk {
     service: Arc<Service>,
     disk: Disk,
@@ -91,7 +91,7 @@ impl Desk {
         self.service.answer(Call { action: action.to_owned(), body, invocation: None }).await
     }
 
-    /// What a call is answered that cannot be refused.
+    /// The answer to a call that cannot be refused.
     async fn good(&self, action: &str, members: &Value) -> Value {
         let answer = self.call(action, members.to_string().into()).await;
         assert_eq!(answer.status, 200, "{action} {members}: {answer:?}");
@@ -121,7 +121,7 @@ fn text_at(value: &Value, place: &str) -> String {
     text.to_owned()
 }
 
-/// A queue that nobody reads and functions that return null.
+/// A queue without readers and functions that return null.
 struct Nowhere;
 
 #[async_trait]
@@ -218,7 +218,7 @@ impl List {
     }
 }
 
-/// What is done to a token, by the first byte of what a token target gets; the next byte says to which call.
+/// The change to a token, by the first byte of what a token target gets; the next byte says to which call.
 enum Forgery<'b> {
     /// It is replaced by this text.
     Text(String),
@@ -298,7 +298,7 @@ pub(super) fn task_token(bytes: &[u8]) {
         let members = json!({"taskToken": token, "output": "1"});
         let answer = desk.call(action, members.to_string().into()).await;
         forgery.check(&answer, &token, &good);
-        // Whoever waits for its answer still gets it.
+        // A caller that waits for its answer still gets it.
         if answer.status != 200 {
             desk.good(action, &json!({"taskToken": good, "output": "1"})).await;
         }

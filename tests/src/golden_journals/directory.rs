@@ -29,7 +29,7 @@ use crate::simulation::VirtualClock;
 
 const DATABASE: &str = "stepwell.db";
 const PAUSE: Duration = Duration::from_millis(20);
-/// What the file says about itself, in front of its tables.
+/// The file's header, in front of its tables.
 const PRAGMAS: [&str; 4] = ["page_size", "auto_vacuum", "application_id", "user_version"];
 
 #[async_trait(?Send)]
@@ -123,7 +123,7 @@ pub fn restored(sql: &str) -> Result<TempDir> {
     Ok(home)
 }
 
-/// What shapes the rows of a directory have.
+/// The shapes of a directory's rows.
 pub fn shapes(home: &Path) -> Result<Shapes> {
     let connection = Connection::open(home.join(DATABASE))?;
     let directory: u64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -202,7 +202,7 @@ impl Reopened {
             loop {
                 let told = queue.next().await;
                 let service = looking.clone();
-                // What it could not do the test finds undone.
+                // The test finds what it could not do.
                 tokio::spawn(async move { service.engine().deliver().look(&told.execution).await.map(drop) });
             }
         });

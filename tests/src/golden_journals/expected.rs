@@ -1,4 +1,4 @@
-//! What a golden's readers have to find, and how each of its executions has to end.
+//! The expectations beside a golden: its content, and how each of its executions has to end.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::lines::lines;
 use super::story::{Later, Story};
 use super::{Functions, World, history, shortened};
 
-/// What descriptions are held to: members that are facts, not what the code of the day can do about them.
+/// The members of descriptions that are compared: facts, not what the code of the day can do about them.
 const FACTS: [&str; 13] = [
     "name",
     "status",
@@ -51,7 +51,7 @@ struct Execution {
     described: Value,
     pinned: Value,
     history: Vec<Value>,
-    /// Its task tokens that nobody has answered.
+    /// Its task tokens without an answer.
     tokens: Vec<Token>,
     /// Those of waits that are over: they answer nothing, whatever is waited for since.
     spent: Vec<Token>,
@@ -69,7 +69,7 @@ struct Token {
 }
 
 impl Expected {
-    /// What is there now, of stories that were told: each with the ARNs of its execution and machine.
+    /// The present state of stories that ran: each with the ARNs of its execution and machine.
     pub async fn of(
         world: &dyn World,
         functions: &Functions,

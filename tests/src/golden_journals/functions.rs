@@ -13,7 +13,7 @@ use crate::lambda_server::{Answer, LambdaServer};
 /// The longest a call may take: a call that hangs outlives the telling of all stories.
 const LIMIT: Duration = Duration::from_secs(800);
 
-/// A task token that somebody outside was given.
+/// A task token that a client outside was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     pub execution: String,

@@ -1,4 +1,4 @@
-//! An execution that is brought to where it stands still, and how it has to end when somebody goes on with it.
+//! An execution that is brought to where it stands still, and how it has to end when a process continues it.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ pub struct Story {
     /// The machine has a version, and the execution is started by an alias that routes to it.
     #[serde(default)]
     routed: bool,
-    /// What the machine is updated to while the execution runs.
+    /// The definition that the machine is updated to while the execution runs.
     updated: Option<Value>,
     #[serde(default)]
     stopped: bool,
@@ -49,12 +49,12 @@ pub struct Story {
     /// It is answered in the cell of its wait, which is told in a table only.
     #[serde(default)]
     pub beside: bool,
-    /// What is said through its task tokens.
+    /// The answers to its task tokens.
     #[serde(default)]
     said: Vec<Said>,
     /// It stands still when its history is that long.
     events: usize,
-    /// What is said through its other tokens when somebody goes on with it.
+    /// The answers to its other tokens when a process continues it.
     #[serde(default)]
     pub later: Later,
     /// How it ends then; Express executions are only run again.
@@ -76,7 +76,7 @@ enum Saying {
     Beats,
 }
 
-/// What somebody outside says in the end.
+/// The answers that a client outside gives in the end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Later {
@@ -118,7 +118,7 @@ fn standard() -> String {
 }
 
 impl Story {
-    /// All stories that can be told there. What hangs comes last: it is not to be over before the end.
+    /// All stories that can run there. Those that hang come last: it is not to be over before the end.
     pub fn all(place: Place) -> Result<Vec<Story>> {
         let mut stories = Vec::new();
         for entry in fs::read_dir(Path::new(FOLDER).join("stories"))? {

@@ -1,7 +1,7 @@
 //! The table as a golden: its items in DynamoDB's JSON, told to functions over an emulated table, and the same functions
 //! days later over a table that holds them.
 //!
-//! Bytes that are text are written as text. A body of chunks is longer than anybody would read, so its text is made of
+//! Bytes that are text are written as text. A body of chunks is too long to read, so its text is made of
 //! pieces, each of which is written once: farther apart than what packing looks back on.
 
 use std::collections::BTreeMap;
@@ -123,7 +123,7 @@ fn large() -> (Story, Vec<String>) {
     (Story::made("a_large_one", definition, json!(long), 4, ends), pieces)
 }
 
-/// An answer in the cell of the execution's first wait, whose writer died before it told anybody.
+/// An answer in the cell of the execution's first wait, whose writer died before it notified the worker.
 async fn answer_beside(fleet: &Fleet, execution: &str) -> Result<()> {
     let table = &fleet.api.table;
     let (head, _) = table.ends(execution).await?.context("no records")?;
@@ -224,7 +224,7 @@ fn unfolded(text: &str) -> Result<Vec<Value>> {
     Ok(items)
 }
 
-/// What shapes items have: their own, that of packing, and those of bodies that are plain.
+/// The shapes of items: their own, that of packing, and those of bodies that are plain.
 pub fn shapes(items: &[Value]) -> Result<Shapes> {
     let number = |value: &Value| value["N"].as_str().and_then(|digits| digits.parse::<u64>().ok());
     let mut shapes = Shapes::new();
@@ -233,7 +233,7 @@ pub fn shapes(items: &[Value]) -> Result<Shapes> {
         shapes.extend(number(&item["packed"]).map(|way| ("a packing", way)));
         let sort = item["sk"]["S"].as_str().unwrap_or_default();
         let what = if sort.starts_with("s/") { "a cell" } else { "a document" };
-        // What is packed is seen in the directory, where the same bodies are not.
+        // Packed bodies are seen in the directory, where the same bodies are not.
         let plain = item["packed"].is_null() && !sort.starts_with("k/");
         let body = text_of(&item["body"])?.filter(|text| plain && text.starts_with(r#"{"v":"#));
         if let Some(body) = body {

@@ -1,4 +1,4 @@
-//! What the workflows under fire call: functions that write down every attempt and take their time.
+//! The functions that workflows under fire call: that write down every attempt and take their time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What was acknowledged and what was called, and the promises that both are held to.
+//! The ledger of acknowledged requests and of calls, and the promises that both are held to.
 
 #![expect(clippy::indexing_slicing, reason = "an index into JSON does not panic; any other that does fails the test")]
 
@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use super::Kind;
 use crate::client::{Client, parsed};
 
-/// What a restart may take to find out about lost calls.
+/// The time within which a restart finds lost calls.
 const MOMENT: Duration = Duration::from_secs(10);
 
 /// A call of a function, as the function saw it.
@@ -22,7 +22,7 @@ pub struct Attempt {
     pub retry: u64,
 }
 
-/// What the server said yes to.
+/// The requests that the server acknowledged.
 #[derive(Debug, Clone)]
 pub enum Acknowledged {
     Started { kind: Kind, execution: String },
@@ -41,7 +41,7 @@ pub struct Ledger {
     pub acknowledged: Vec<(u64, Acknowledged)>,
 }
 
-/// What the histories told.
+/// The findings in the histories.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// Each a promise that was broken.

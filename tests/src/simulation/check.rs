@@ -12,11 +12,11 @@ use super::installation::Installation;
 use super::reference::{Ending, Tried};
 use super::{CallMade, Reference, Scenario, problems_of_history};
 
-/// What may happen to an execution besides what its scenario says.
+/// The events of an execution beside its scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     AsItsScenarioSays,
-    /// Somebody tries to stop it.
+    /// A client tries to stop it.
     MayBeStopped,
 }
 
@@ -96,7 +96,7 @@ fn check_calls(installation: &Installation, execution: &str, reference: &Referen
     Ok(())
 }
 
-/// An attempt is told as lost only if its call was begun, or whoever claimed it died: a store that is slow or does not
+/// An attempt is told as lost only if its call was begun, or the process that claimed it died: a store that is slow or does not
 /// answer fails nothing.
 fn check_lost(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
     let mut lost: BTreeMap<(&str, &str), Vec<&Tried>> = BTreeMap::new();
@@ -115,7 +115,7 @@ fn check_lost(installation: &Installation, execution: &str, reference: &Referenc
     Ok(())
 }
 
-/// What the history calls an answer was said: by the function, or by somebody with the attempt's token.
+/// Every answer in the history was given: by the function, or by a client with the attempt's token.
 fn check_said(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
     let outside = installation.outside.lock();
     let mut said: BTreeMap<(&str, &str), Vec<Answer<Payload>>> = BTreeMap::new();
@@ -148,8 +148,8 @@ fn check_counted(installation: &Installation, execution: &str, reference: &Refer
     Ok(())
 }
 
-/// An answer was refused only when its attempt was settled: in the journal, or in its cell. What was written first counts,
-/// whatever the clocks say; so the same answer, whose acknowledgement had been lost, is refused rightly, and nobody may
+/// An answer was refused only when its attempt was settled: in the journal, or in its cell. The first write counts,
+/// whatever the clocks say; so the same answer, whose acknowledgement had been lost, is refused rightly, and no client may
 /// refuse because of what he is about to write.
 fn check_refused(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
     let decided = installation.disk.decided(execution);

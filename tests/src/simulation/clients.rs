@@ -17,7 +17,7 @@ use super::installation::{BEGIN, Installation, machine_arn};
 use super::ports::VirtualClock;
 use super::scenario::{Scenario, Stop};
 
-/// What was not acknowledged is said again after this.
+/// A request without acknowledgement is repeated after this.
 pub const AGAIN: Duration = Duration::from_secs(1);
 /// A process that has not answered by then is taken for dead, and by its platform out of service.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,7 +41,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Says something until somebody acknowledges it.
+    /// Repeats a call until a process acknowledges it.
     pub async fn insist<T, E, F>(&self, say: impl Fn(Arc<Service>) -> F) -> T
     where
         F: Future<Output = Result<T, E>>,
@@ -148,7 +148,7 @@ impl Clients {
         outside.answers.retain(|other| other.execution != pending.execution || other.wait != pending.wait);
     }
 
-    /// Gives one of the answers that somebody has, and remembers what became of it.
+    /// Sends one of the pending answers, and records its outcome.
     async fn tell(&self, pending: &PendingAnswer, answer: &Answer<Payload>) {
         let counted = self.say(&pending.token, answer).await;
         let now = self.installation.disk.now();

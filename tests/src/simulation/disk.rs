@@ -1,4 +1,4 @@
-//! What survives a crash: the journal, the machines and the kept starts, in memory.
+//! The state that survives a crash: the journal, the machines and the kept starts, in memory.
 //!
 //! These are the ports without faults; [`super::ports`] puts the faults in front of them. They are held to the port
 //! contracts like every other adapter.
@@ -30,7 +30,7 @@ struct Stored {
     starts: BTreeMap<String, String>,
     /// By execution and key.
     cells: BTreeMap<(String, String), Cell>,
-    /// What decided waits beside the journal, in the order in which it was written.
+    /// The decisions on waits beside the journal, in the order in which they were written.
     decided: Vec<Decided>,
     /// By execution, when each record was written.
     written: BTreeMap<String, Vec<Order>>,

@@ -89,7 +89,7 @@ impl Express {
         self.missing(installation).len() as u64 <= self.overdue.0.load(Ordering::Relaxed)
     }
 
-    /// What has not reached its last state.
+    /// The executions that have not reached their last state.
     fn missing(&self, installation: &Installation) -> Vec<u64> {
         let outside = installation.outside.lock();
         let reached = |number: &u64| {

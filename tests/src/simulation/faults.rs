@@ -33,7 +33,7 @@ pub struct Plan {
     pub stalls: BTreeMap<u64, u64>,
     /// At these points the process's clock is set back by so many milliseconds.
     pub set_back: BTreeMap<u64, i64>,
-    /// These commits take so many milliseconds, half of them before anybody can see them.
+    /// These commits take so many milliseconds, half of them before they are visible.
     pub slow_commits: BTreeMap<u64, u64>,
     /// So many milliseconds more go by at each point: others are faster, and win every race.
     pub slow_ms: u64,
@@ -88,7 +88,7 @@ impl Plan {
     }
 }
 
-/// What a process did so far.
+/// The calls of a process so far.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
     /// Moments at which it could have crashed.
@@ -219,7 +219,7 @@ impl Gate {
         }
     }
 
-    /// Mostly milliseconds; now and then longer than somebody is ready to wait.
+    /// Mostly milliseconds; now and then longer than a client's timeout.
     fn pause(&self) -> Duration {
         let Some(latency) = &self.latency else { return Duration::from_millis(1) };
         let mut chance = latency.lock().unwrap_or_else(PoisonError::into_inner);
@@ -269,7 +269,7 @@ impl Gate {
         }
     }
 
-    /// True when the plan loses messages, which nobody but a sweep makes good.
+    /// True when the plan loses messages, which only a sweep makes good.
     pub fn loses_messages(&self) -> bool {
         !self.plan.lost.is_empty()
     }

@@ -41,7 +41,7 @@ pub struct Circumstances {
     pub seed: u64,
     pub workers: usize,
     pub fronts: usize,
-    /// What they do besides answering: nothing, or all that they begin.
+    /// Their work besides answering: none, or all that they begin.
     pub fronts_are: Deployment,
     /// Batches that a worker deals with at a time.
     pub at_once: usize,
@@ -51,7 +51,7 @@ pub struct Circumstances {
     pub limit: Duration,
     /// How long a message that was told is hidden.
     pub visibility: Duration,
-    /// What each process may have in hand.
+    /// The limits of each process.
     pub room: Room,
     /// How many express executions are started besides.
     pub express: u64,
@@ -69,14 +69,14 @@ pub enum Faults {
     Chance(Trouble),
 }
 
-/// What may go wrong by chance.
+/// The random faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trouble {
     /// Processes die at any moment.
     pub deaths: bool,
     /// The store and the queue answer with errors, whether they did what they were asked or not.
     pub failing: bool,
-    /// Calls of ports take their time, now and then longer than somebody is ready to wait.
+    /// Calls of ports take their time, now and then longer than a client's timeout.
     pub latency: bool,
     /// Functions take longer than they should, and some never answer.
     pub slowness: bool,
@@ -108,7 +108,7 @@ impl Trouble {
 }
 
 impl Faults {
-    /// What may go wrong by chance.
+    /// The random faults.
     fn trouble(&self) -> Option<Trouble> {
         match self {
             Faults::Chance(trouble) => Some(*trouble),
@@ -117,7 +117,7 @@ impl Faults {
     }
 }
 
-/// What a world came to, when it kept its promises.
+/// The counts of a world that kept its promises.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub appends: usize,
@@ -129,7 +129,7 @@ pub struct Tally {
     pub asked: u64,
     /// Answers that were left in cells.
     pub cells: u64,
-    /// What the first process of each kind did.
+    /// The port calls of the first process of each kind.
     pub worker: Counts,
     pub front: Counts,
 }
@@ -274,7 +274,7 @@ impl Fleet {
         for one in begun {
             one.await?;
         }
-        // Also what somebody began to start who never heard of it.
+        // Also a start whose client never saw the answer.
         for execution in self.installation.disk.executions() {
             self.installation.disk.closed(&execution).await;
         }

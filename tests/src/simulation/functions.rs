@@ -19,14 +19,14 @@ use super::random_replies::RandomReplies;
 use super::sabotage::Saboteur;
 use super::{Chance, Disk, records};
 
-/// What a function does at one attempt.
+/// A function's reply to one attempt.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reply {
     #[serde(default)]
     pub after_ms: u64,
     pub says: Says,
-    /// Somebody who got the task token from the function answers with it.
+    /// A client that got the task token from the function answers with it.
     #[serde(default)]
     pub then_somebody: Option<Box<Reply>>,
     /// Until they answer, they send a heartbeat this often.
@@ -35,13 +35,13 @@ pub struct Reply {
     /// Once they have answered, they say this as well.
     #[serde(default)]
     pub again: Option<Box<Says>>,
-    /// Somebody else who got the token says this, at the same time as they.
+    /// Another client with the token answers this, at the same time.
     #[serde(default)]
     pub rival: Option<Box<Says>>,
 }
 
 impl Reply {
-    /// Says that after so long, and nobody else says anything.
+    /// Says that after so long, and no other client answers.
     pub fn after(after_ms: u64, says: Says) -> Reply {
         Reply { after_ms, says, then_somebody: None, beats_every_ms: None, again: None, rival: None }
     }
@@ -69,16 +69,16 @@ pub struct CallMade {
     pub arguments: String,
 }
 
-/// What outlives processes: the log of calls, and what clients are about to say.
+/// The log of calls and the clients' pending answers, which outlive processes.
 #[derive(Default)]
 pub struct Outside {
     pub calls: Vec<CallMade>,
     /// Calls that a process began, whether they arrived or not.
     pub begun: Vec<CallMade>,
     pub answers: Vec<PendingAnswer>,
-    /// What functions answered to whoever called them.
+    /// The answers of functions to their callers.
     pub said: Vec<(CallMade, TaskAnswer)>,
-    /// What clients had to say.
+    /// The answers of clients.
     pub given: Vec<PendingAnswer>,
     /// Answers that were acknowledged as counted.
     pub counted: Vec<PendingAnswer>,
@@ -90,7 +90,7 @@ pub struct Outside {
     pub stopped: Vec<String>,
 }
 
-/// An answer to a task token that somebody keeps giving until it is acknowledged.
+/// An answer to a task token that a client repeats until it is acknowledged.
 #[derive(Debug, Clone)]
 pub struct PendingAnswer {
     pub at: Timestamp,
@@ -106,7 +106,7 @@ pub struct PendingAnswer {
 }
 
 impl PendingAnswer {
-    /// Whether somebody was about to say this.
+    /// Whether a client was about to send this.
     pub fn has(&self, answer: &Answer<Payload>) -> bool {
         [Some(&self.answer), self.again.as_ref(), self.rival.as_ref()].contains(&Some(answer))
     }
@@ -122,7 +122,7 @@ impl Shared {
     }
 }
 
-/// What functions say, by the machine that calls and by its state: one reply per attempt, the last one for all that
+/// The replies of functions, by the machine that calls and by its state: one reply per attempt, the last one for all that
 /// follow.
 #[derive(Default)]
 pub struct Script {
@@ -242,7 +242,7 @@ impl CallMade {
     }
 }
 
-/// What was said, as the interpreter hears it.
+/// A reply as the interpreter's stimulus.
 pub(super) fn as_answer(said: TaskAnswer) -> Answer<Payload> {
     match said {
         TaskAnswer::Succeeded { output } | TaskAnswer::Concluded { output } => {

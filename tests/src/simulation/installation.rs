@@ -1,4 +1,4 @@
-//! What outlives processes, and the ports that each process gets to it.
+//! The installation, which outlives processes, and each process's ports to it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,7 +40,7 @@ pub struct Room {
 
 impl Room {
     pub const AMPLE: Room = Room { calls: 16, max_active_executions: usize::MAX, commit_bytes: Settings::COMMIT_BYTES };
-    /// Whoever wants more has to wait for it.
+    /// An execution that needs more has to wait.
     pub const NARROW: Room = Room { calls: 1, max_active_executions: 1, commit_bytes: 1 };
 
     /// Often so little that executions have to wait for each other.

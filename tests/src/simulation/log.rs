@@ -1,4 +1,4 @@
-//! What happened in a simulated world, line by line, kept when somebody wants to read it.
+//! The log of a simulated world, line by line, kept when the run is to be read.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

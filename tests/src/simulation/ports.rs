@@ -166,7 +166,7 @@ impl Queue for GatedQueue {
 
 /// Virtual time, and chance from a seed.
 pub struct VirtualClock {
-    /// What it showed when time began.
+    /// Its reading when time began.
     base: AtomicI64,
     began: Instant,
     chance: Mutex<Chance>,

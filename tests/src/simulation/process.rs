@@ -25,7 +25,7 @@ use super::{CallMade, Disk, Plan, Scenario};
 
 /// Virtual time after which an execution that is still open is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Who lost a message is found after this, where messages can be lost.
+/// An execution that lost its message is found after this, where messages can be lost.
 const SWEEP: Duration = Duration::from_secs(60);
 /// Records of a page of open executions: small, so that there are several.
 const PAGE: usize = 2;
@@ -183,7 +183,7 @@ impl World {
         for (execution, _) in &self.planned {
             self.disk.closed(execution).await;
         }
-        // What is kept of a start goes when its execution has ended, if the store lets it.
+        // A kept start is deleted when its execution has ended, if the store lets it.
         while drops_starts && self.disk.pending().await.is_ok_and(|pending| !pending.is_empty()) {
             tokio::time::sleep(AGAIN).await;
         }
@@ -238,7 +238,7 @@ async fn look(deliver: Arc<Deliver>, messages: Arc<TimerQueue>) {
         let told = messages.next().await;
         let (deliver, messages) = (deliver.clone(), messages.clone());
         tokio::spawn(async move {
-            // The message is not let go of before somebody has looked, or found that there is nothing.
+            // The message is deleted only after the execution was loaded, or found to need nothing.
             while let Err(error) = deliver.look(&told.execution).await
                 && !matches!(error, DeliverError::NoSuchExecution)
             {

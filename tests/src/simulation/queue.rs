@@ -20,7 +20,7 @@ use super::sabotage::Saboteur;
 const LONGEST_DELAY_MS: i64 = 900_000;
 /// One of so many messages gets lost, where any does.
 const LOST: u64 = 6;
-/// What is due later than this is left to the record that says so.
+/// A later due time is left to its record.
 const LEFT_TO_THE_RECORD_MS: i64 = 1_200_000;
 
 /// A queue. Clones are the same queue.
@@ -33,7 +33,7 @@ pub struct MessageQueue {
 
 struct Kept {
     messages: BTreeMap<u64, Hidden>,
-    /// By execution; Express starts by nobody.
+    /// By execution; Express starts have none.
     sent: BTreeMap<String, u64>,
     numbers: u64,
     /// Order, delays and duplicates; none of them when it is not there.
@@ -128,7 +128,7 @@ impl Kept {
         Duration::from_millis(chance.up_to(most))
     }
 
-    /// What is visible, and otherwise when something will be.
+    /// The visible message, or the time of the next one.
     fn take(&mut self, most: usize, visibility: Duration) -> (Vec<(u64, Message)>, Option<Instant>) {
         let now = Instant::now();
         let mut visible: Vec<u64> =

@@ -1,4 +1,4 @@
-//! What functions and clients do when chance says it instead of a script: they answer soon, late or never, with results or
+//! Random replies of functions and clients, in place of a script: they answer soon, late or never, with results or
 //! errors; clients besides may overtake the call that told them, send heartbeats, answer twice, or contradict each other.
 
 use std::sync::{Mutex, PoisonError};
@@ -21,7 +21,7 @@ impl RandomReplies {
         RandomReplies(Mutex::new(Drawn { chance: Chance::new(seed), said: 0 }))
     }
 
-    /// What a function does that was called; somebody outside may have its task token then.
+    /// The reply of a function that was called; a client outside may have its task token then.
     pub fn reply(&self, has_token: bool) -> Reply {
         let mut drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let then_somebody = (has_token && drawn.chance.up_to(5) > 1).then(|| Box::new(drawn.somebody()));

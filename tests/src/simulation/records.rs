@@ -30,7 +30,7 @@ pub(super) fn wait_of(disk: &Disk, execution: &str, arguments: &str) -> Option<W
         .find(|wait| snapshot.attempt(wait).is_some_and(|(_, attempt)| attempt.arguments.text() == arguments))
 }
 
-/// What is wrong with the history of a closed execution; empty when it is sound.
+/// The faults in the history of a closed execution; empty when it is sound.
 pub fn problems_of_history(disk: &Disk, execution: &str) -> Vec<String> {
     let mut problems = Vec::new();
     for (place, record) in (0u64..).zip(disk.records(execution)) {
@@ -80,7 +80,7 @@ fn problems_of_events(events: &[Event<Payload>]) -> Vec<String> {
     problems
 }
 
-/// What an event about an attempt has to follow; `None` for other events.
+/// The predecessor that an event about an attempt needs; `None` for other events.
 fn predecessors(detail: &Detail<Payload>) -> Option<&'static [&'static str]> {
     Some(match name(detail) {
         "LambdaFunctionStarted" => &["LambdaFunctionScheduled"],

@@ -1,7 +1,7 @@
 //! The reference: the pure interpreter alone, without faults, told what the outside did.
 //!
-//! What may become of an execution depends on what happened outside: which attempt was answered with what and when, which
-//! was lost, when somebody stopped it. Its journal says all of that. [`Reference::of`] starts the same machine afresh, in
+//! The possible ends of an execution depend on what happened outside: which attempt was answered with what and when, which
+//! was lost, when a client stopped it. Its journal says all of that. [`Reference::of`] starts the same machine afresh, in
 //! memory, and replays those facts alone: claims, answers, losses, heartbeats, the stop, and the times of the commits. It
 //! has to come to the same events, with the same ids, links, times and payloads, to the same threads after each commit,
 //! and to the same end.
@@ -27,10 +27,10 @@ use interpreter::{
 use super::disk::Decided;
 use super::redacted::{alike, token_like};
 
-/// What the cause of a lost attempt says.
+/// The cause of a lost attempt.
 const LOST: &str = "was lost; whether the task ran is unknown";
 
-/// What the reference came to know of an execution.
+/// The reference's knowledge of an execution.
 pub struct Reference {
     /// By the number of the wait.
     pub attempts: BTreeMap<u64, Tried>,
@@ -143,15 +143,15 @@ impl<'m> Replay<'m> {
         for event in &entry.events {
             if self.ahead.is_empty() && !self.has_no_room(event) {
                 ensure!(event.at <= entry.at, "it is later than its entry: {event:?}");
-                // What this entry began may show that there was room.
+                // The attempts that this entry began may show that there was room.
                 self.take_in_what_was_released(&entry);
                 let stimulus = self.stimulus(event, &entry);
-                // What happened before it was written counts from before what was due when it was: the return of a call, an
+                // Stimuli from before it was written count from before what was due when it was: the return of a call, an
                 // answer that lay in its cell. The end of the machine's own time is recorded as of that, whenever it is seen.
                 let is_late = matches!(event.detail, Detail::ExecutionTimedOut(_));
                 let at = if is_late { entry.at } else { event.at };
                 if self.is_silent_at(at) {
-                    // Whoever was told this had done what was due.
+                    // The process that read this had applied what was due.
                     self.step(Stimulus::Tick, at);
                 }
                 self.step(stimulus, at);
@@ -159,7 +159,7 @@ impl<'m> Replay<'m> {
             self.compare(event)?;
         }
         if entry.head.is_none() && self.snapshot.is_open() {
-            // What was due and left no event: a Retrier's pause before a state that fails on its way in.
+            // A due time that left no event: a Retrier's pause before a state that fails on its way in.
             self.step(Stimulus::Tick, entry.at);
         }
         ensure!(self.ahead.is_empty(), "an event is missing: {:?}", self.ahead);
@@ -222,7 +222,7 @@ impl<'m> Replay<'m> {
         }
     }
 
-    /// What changed a thread without an event: heartbeats, answers that came before their call returned, and claims that
+    /// Changes of a thread without an event: heartbeats, answers that came before their call returned, and claims that
     /// were released and made again, because their call had not been begun.
     fn take_in_silence(&mut self, entry: &Entry) -> Result<()> {
         for (path, frame) in entry.threads() {
@@ -253,7 +253,7 @@ impl<'m> Replay<'m> {
         Ok(())
     }
 
-    /// What left no trace but that an attempt whose time was over did not time out: it was answered before its call
+    /// A change whose only trace is that an attempt whose time was over did not time out: it was answered before its call
     /// returned, or there was a heartbeat, and then the commit ended it. Of its whole time only an answer with its token can
     /// come to be known when it is over.
     fn take_in_what_came_just_before(&mut self, entry: &Entry) {
@@ -303,7 +303,7 @@ impl<'m> Replay<'m> {
         }
     }
 
-    /// What left no trace but that nothing happened to a claim whose time was over: it was released, and its thread cut
+    /// A change whose only trace is that nothing happened to a claim whose time was over: it was released, and its thread cut
     /// short by another in the same commit, so that it does not stand in it.
     fn take_in_what_was_released(&mut self, entry: &Entry) {
         let is_over = |frame: &Frame<Payload>| frame.due().is_some_and(|due| due <= entry.at);
@@ -351,7 +351,7 @@ impl<'m> Replay<'m> {
         }
     }
 
-    /// What led to this event, by what it says.
+    /// The cause of this event, by its content.
     fn stimulus(&mut self, event: &Event<Payload>, entry: &Entry) -> Stimulus {
         let Some((wait, call)) = self.wait_before(event) else {
             return match &event.detail {
@@ -392,7 +392,7 @@ impl<'m> Replay<'m> {
         }
     }
 
-    /// Its failure is what the call returned, or what somebody said before it was lost, or that it was lost.
+    /// Its failure is what the call returned, or what a client answered before it was lost, or that it was lost.
     fn failed(&self, wait: Wait, failure: &Failure, call: &Call) -> Stimulus {
         let parked = self.snapshot.attempt(&wait).is_some_and(|(_, attempt)| attempt.parked.is_some());
         if is_lost(failure) || (parked && *call != Call::Returned) {

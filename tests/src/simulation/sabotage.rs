@@ -30,7 +30,7 @@ pub enum Sabotage {
     DueTimesAreDropped,
     /// Messages are acknowledged and not sent.
     MessagesAreDropped,
-    /// The sweep wakes nobody.
+    /// The sweep sends no wake-ups.
     TheSweepSleeps,
     /// A message is sent many times.
     MessagesMultiply,

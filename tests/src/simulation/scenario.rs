@@ -23,7 +23,7 @@ pub struct Scenario {
     /// By the state that calls: one reply per attempt, the last one for all that follow.
     #[serde(default)]
     pub functions: BTreeMap<String, Vec<Reply>>,
-    /// Somebody stops the execution.
+    /// A client stops the execution.
     #[serde(default)]
     pub stop: Option<Stop>,
     /// How it has to end; nothing is expected but what the reference comes to where chance says how functions answer.

@@ -1,6 +1,6 @@
 //! Ends a world that would go on without end in real time, whether or not its virtual time passes.
 //!
-//! Whoever goes round in circles asks its ports again and again: for the time if for nothing else. A world counts that,
+//! A process that goes round in circles calls its ports again and again: for the time if for nothing else. A world counts that,
 //! and has an end when it was asked far more often than any world that comes to its own. The same seed gives the same
 //! count, on a machine of any speed. Absent: what asks for nothing, as a loop within the interpreter would.
 
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 /// Questions to the clocks of a world after which it goes round in circles. The longest of 20,000 random worlds asks some
 /// thousands.
 const MOST: u64 = 1_000_000;
-/// Who asks that often after the end never lets the world have its turn, to end.
+/// A process that calls its ports that often after the end never lets the world end.
 const AFTERWARDS: u64 = 1_000;
 
 /// Counts what a world asks its clocks.
@@ -29,7 +29,7 @@ impl Watchdog {
         Watchdog { watches: true, ..Watchdog::default() }
     }
 
-    /// Somebody asks.
+    /// A port is called.
     pub fn asked(&self) {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         if !self.watches {

@@ -80,7 +80,7 @@ impl Kept {
         of.map(|message| message.attributes.clone()).unwrap_or_default()
     }
 
-    /// What is visible in a queue, as it is given to somebody who has it for that long.
+    /// The visible messages of a queue, received with that visibility timeout.
     pub fn receive(&mut self, queue: &str, most: usize, hidden: Duration) -> Vec<Delivery> {
         let now = Instant::now();
         self.messages.sort_by_key(|message| message.visible);
@@ -120,7 +120,7 @@ impl Kept {
         id
     }
 
-    /// False when nobody has the message by that receipt any more.
+    /// False when the receipt is no longer valid.
     fn change(&mut self, entry: &Value) -> bool {
         let (receipt, now) = (text(entry, "ReceiptHandle"), Instant::now());
         let seconds = entry.get("VisibilityTimeout").and_then(Value::as_u64).unwrap_or(0);

@@ -24,7 +24,7 @@ impl Walk {
         serde_json::from_slice(&output.stdout).with_context(|| format!("{arguments:?}"))
     }
 
-    /// What the CLI says when the service refuses.
+    /// The CLI's message when the service refuses.
     fn refusal(&self, arguments: &[&str]) -> Result<String> {
         let output = self.run(arguments)?;
         ensure!(!output.status.success(), "{arguments:?} succeeded");

@@ -9,7 +9,7 @@ use crate::shrink;
 /// Worlds that are tried until one shows it.
 const WORLDS: u64 = 600;
 
-/// What is broken, and what is said of it; one of these is enough.
+/// The sabotage, and the messages of the check; one of these is enough.
 const BROKEN: &[(Sabotage, &[&str])] = &[
     (Sabotage::StartsAreForgotten, &["an acknowledged start was lost"]),
     (Sabotage::ClaimsAreForgotten, &["started twice, or without its claim"]),

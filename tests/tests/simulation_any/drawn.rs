@@ -143,7 +143,7 @@ fn circumstances(seed: u64, chance: &mut Chance, less: &Less) -> Circumstances {
     }
 }
 
-/// What is left out of a world, as `STEPWELL_LESS` has it: `-deaths -2 0:12s1c4s` is a world in which nobody dies, without
+/// The omissions of a world, as `STEPWELL_LESS` has them: `-deaths -2 0:12s1c4s` is a world without deaths, without
 /// its third execution, and with the first one's machine simplified (`s`) and that taken back (`c`) in this order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Less {
@@ -153,7 +153,7 @@ pub struct Less {
 }
 
 impl Less {
-    /// What can be left out of any world.
+    /// The omissions that any world allows.
     pub const WORDS: &[&str] = &[
         "deaths",
         "failing",

@@ -1,7 +1,7 @@
 //! Any world: random machines and reference scenarios in a simulated fleet in which anything may fail.
 //!
-//! What is promised is what `simulation::check` holds every execution to. `STEPWELL_SEEDS` says how many worlds are lived
-//! through (20,000 in CI, a million in the long mode, 2,000 otherwise), `STEPWELL_FROM` where they begin. A world that
+//! The promises are those of `simulation::check`. `STEPWELL_SEEDS` says how many worlds are lived
+//! through (8,000 in CI, a million in the long mode, 2,000 otherwise), `STEPWELL_FROM` where they begin. A world that
 //! breaks a promise is made smaller while it still does; what is left is told, with the command that shows it again:
 //! `STEPWELL_SEED` lives through one world and tells what happens in it, without what `STEPWELL_LESS` leaves out.
 //!
@@ -30,13 +30,13 @@ use stepwell_tests::simulation::{Tally, Telling};
 
 use drawn::{Less, Worlds};
 
-/// Worlds in which somebody dies, ends badly and so on are there if there are this many.
+/// Worlds with deaths, failures and so on are there if there are this many.
 const MANY: u64 = 500;
 /// Broken worlds after which no more are looked for.
 const ENOUGH: usize = 20;
 
 /// Worlds that were once found broken by a gap in what they are held to: by a state that is tried again without an event
-/// before somebody is told an answer, a released claim whose place another thread has, and one in a history that fills.
+/// before a client is acknowledged an answer, a released claim whose place another thread has, and one in a history that fills.
 /// They are these worlds as long as nothing else is drawn.
 const ONCE_BROKEN: [u64; 6] = [363_827, 526_071, 568_023, 669_411, 791_703, 967_264];
 
@@ -56,7 +56,7 @@ fn any_world_keeps_every_promise() -> Result<()> {
         println!("{:?}", tell(seed)?);
         return Ok(());
     }
-    let normal = if std::env::var_os("STEPWELL_CI").is_some() { 20_000 } else { 2_000 };
+    let normal = if std::env::var_os("STEPWELL_CI").is_some() { 8_000 } else { 2_000 };
     let count = stepwell_tests::modes::count("STEPWELL_SEEDS", normal, 1_000_000);
     let from = number_in("STEPWELL_FROM").unwrap_or(1);
     let (deaths, cells, asked) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));

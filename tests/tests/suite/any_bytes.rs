@@ -14,7 +14,7 @@ use stepwell_tests::modes::count;
 const CASES: u64 = 2_000;
 const CASES_OF_THE_LONG_MODE: u64 = 100_000;
 
-/// What readers of JSON, paths and expressions trip over.
+/// Fragments that readers of JSON, paths and expressions trip over.
 const WORDS: &[&str] = &[
     "\0",
     "\n",
@@ -68,7 +68,7 @@ enum Change {
     Remove(Index, usize),
     Put(Index, u8),
     Insert(Index, &'static str),
-    /// What stands there stands there twice, and so on.
+    /// The bytes there are doubled, and so on.
     Repeat(Index, usize, usize),
     /// From there on it is another example's end.
     Join(Index, Index),

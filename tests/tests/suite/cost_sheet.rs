@@ -1,4 +1,4 @@
-//! What workflows cost on AWS: counted over the adapter, held to what the design promises, and written down as
+//! The cost of workflows on AWS: counted over the adapter, held to what the design promises, and written down as
 //! `infra/costs.md`, which `UPDATE_GOLDEN=1` rewrites.
 
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! What a workflow costs at the store and the queue, counted through the deliver loop.
+//! The cost of a workflow at the store and the queue, counted through the deliver loop.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The adapters of `shared/aws` over emulators of AWS that somebody else wrote, held to the same promises as in process.
+//! The adapters of `shared/aws` over foreign emulators of AWS, held to the same promises as in process.
 //!
 //! The tests of an emulator share one, started by the first; each has a table or a queue of its own. Absent: moto's DynamoDB. It
 //! keeps these promises as well, but takes half a minute for it. Without Python the tests say so and pass, as

@@ -50,7 +50,7 @@ struct Stop {
     cause: Option<String>,
 }
 
-/// What becomes of an attempt, counted from its start.
+/// The fate of an attempt, counted from its start.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Attempt {
@@ -59,7 +59,7 @@ struct Attempt {
     /// How its call ends; absent: it never does.
     #[serde(default)]
     call: Option<Said>,
-    /// What is said about its task token meanwhile.
+    /// The calls with its task token meanwhile.
     #[serde(default)]
     token: Vec<Telling>,
 }
@@ -80,7 +80,7 @@ enum Said {
     /// A text of that many bytes, quotes included.
     ReturnsBytes(usize),
     Fails(Failure),
-    /// Whoever made the call is gone.
+    /// The caller is gone.
     Lost,
     Heartbeat,
 }
@@ -91,7 +91,7 @@ struct Run<'m> {
     snapshot: Snapshot,
     now: i64,
     events: Vec<Event<Payload>>,
-    /// What will be said, by time, then by the order in which it was announced.
+    /// The pending stimuli, by time, then by the order in which they were announced.
     coming: BTreeMap<(i64, usize), Stimulus>,
     announced: usize,
     attempts: BTreeMap<String, usize>,
@@ -183,7 +183,7 @@ impl Run<'_> {
         self.coming.insert((self.now + after_ms, self.announced), stimulus);
     }
 
-    /// Starts every attempt that nobody has taken, as the script says.
+    /// Starts every attempt that is not yet started, as the script says.
     fn claim(&mut self) -> Result<()> {
         let open: Vec<Wait> = self.snapshot.unclaimed().collect();
         for wait in open {

@@ -1,6 +1,6 @@
-//! What a released layout left is read and gone on with by the code of today, and what a newer one left is refused.
+//! Data of released layouts is read and continued by the code of today, and data of a newer one is refused.
 //!
-//! `src/golden_journals.rs` says what goldens are and how one is written; `README.md` here has the rule. What is told to
+//! `src/golden_journals.rs` says what goldens are and how one is written; `README.md` here has the rule. The input to
 //! the code of today is held to the same as the goldens, so that a golden that is written later is known to be good.
 
 use std::fs;
@@ -96,7 +96,7 @@ async fn what_is_newer_in_a_directory_is_refused_and_the_rest_is_read() -> Resul
     let (closed, newer) = (expected.closed().context("none is closed")?, expected.open().context("none is open")?);
     let machine = expected.machine().context("no machine")?;
     directory::leave_newer(home.path(), newer, machine)?;
-    // Nobody listens there: what goes on calls nobody.
+    // Nothing listens there: executions that continue call no function.
     let flags = ["--retention-days", "36500", "--lambda-endpoint", "http://127.0.0.1:1"];
     let server = Server::start(home.path(), &flags).await?;
     let description = server.client().describe(closed).await?;

@@ -1,4 +1,4 @@
-//! What a hostile client can send to the real server, and what it must not achieve: every request is answered in AWS's
+//! Hostile clients of the real server: every request is answered in AWS's
 //! shape or served, and afterwards the server is well, works, is not large, and has not panicked.
 //!
 //! [`wire`] is what is wrong below the API, [`requests`] what is wrong in calls, [`machines`] what is wrong with the
@@ -21,7 +21,7 @@ use stepwell_tests::server::Server;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-/// What the server's memory may grow to, with all of this at once, in MiB.
+/// The limit of the server's memory, with all of this at once, in MiB.
 const LARGEST_MIB: u64 = 512;
 const PATIENCE: Duration = Duration::from_secs(20);
 const ROLE: &str = "arn:aws:iam::123456789012:role/stepwell-tests";

@@ -1,7 +1,7 @@
 //! The rules of the house that neither the compiler nor clippy keeps: who may depend on whom, what stays pure, how the
 //! tree and its files look.
 //!
-//! A rule is a function from the tree to its breaches, each a sentence that names the place. What a rule exempts is a
+//! A rule is a function from the tree to its breaches, each a sentence that names the place. The exemptions of a rule are a
 //! table with reasons. Absent: what needs judgement, such as whether a file has one purpose.
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ const LAYERS: &[&[&str]] = &[
     &["tests"],
 ];
 
-/// What the pure crates may be made of: values, no world.
+/// The dependencies that pure crates may have: values, no I/O.
 const PURE: &[&str] = &["shared/expressions", "shared/asl", "shared/interpreter"];
 const PURE_DEPENDENCIES: &[&str] = &[
     "base64",
@@ -40,7 +40,7 @@ const PURE_DEPENDENCIES: &[&str] = &[
     "sha2",
     "unicode-ident",
 ];
-/// What each pure crate's `clippy.toml` has to forbid at least.
+/// The methods that each pure crate's `clippy.toml` has to forbid at least.
 const FORBIDDEN_TO_THE_PURE: &[&str] = &[
     "std::time::SystemTime::now",
     "std::time::Instant::now",
@@ -308,7 +308,7 @@ fn dependencies_without_reason(tree: &Tree) -> Result<Vec<String>> {
 }
 
 fn crates_without_lints(tree: &Tree) -> Result<Vec<String>> {
-    // What the table of the workspace forbids above all, and the fuzz targets, a workspace of their own, forbid themselves.
+    // The workspace's table forbids it, and the fuzz targets, a workspace of their own, forbid it themselves.
     const NO_UNSAFE: &str = "unsafe_code = \"forbid\"";
     let members = tree.packages()?;
     let mut breaches = Vec::new();
@@ -426,7 +426,7 @@ fn paths_of_machines(tree: &Tree) -> Result<Vec<String>> {
     tree.lines(is_written_by_us, names_a_machine)
 }
 
-/// An absolute path of somebody's machine. The quotes and spaces before tell it from the middle of another path.
+/// An absolute path of a machine. The quotes and spaces before tell it from the middle of another path.
 fn names_a_machine(line: &str) -> bool {
     const FOLDERS: &[&str] = &["/home/", "/root/", "/tmp/", "/Users/", "/work/"];
     FOLDERS.iter().any(|folder| {

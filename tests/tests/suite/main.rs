@@ -1,4 +1,4 @@
-//! The tests over several crates that may run beside each other, one binary. What needs the machine for itself is a binary of its own.
+//! The tests over several crates that may run beside each other, one binary. A test that needs the machine for itself is a binary of its own.
 //!
 //! The modules say `cfg(test)` so that the lints know them as tests.
 

@@ -1,5 +1,5 @@
 //! Holds every adapter of the service's ports to the promises in `stepwell_tests::contracts`, in process; `emulators.rs` does
-//! so where AWS's side is somebody else's.
+//! so over foreign emulators of AWS.
 
 use std::sync::Arc;
 

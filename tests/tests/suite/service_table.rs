@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use stepwell_tests::python;
 
 const GENERATOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/integrations/table/generate.py");
-/// What the generator says of a file that it would write otherwise.
+/// The generator's message for a file that it would write otherwise.
 const OTHER: &str = "not what generate.py writes";
 
 #[test]

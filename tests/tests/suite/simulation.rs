@@ -1,6 +1,6 @@
 //! The reference scenarios in a simulated world: crashes, failing stores and unreliable messages.
 //!
-//! What is promised: no execution lost or stuck, no attempt started twice, a lost attempt is a failure that Retry sees,
+//! The promises: no execution lost or stuck, no attempt started twice, a lost attempt is a failure that Retry sees,
 //! histories without gaps, what was acknowledged counts.
 
 use std::slice;

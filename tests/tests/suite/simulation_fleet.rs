@@ -1,7 +1,7 @@
 //! The reference scenarios in a simulated fleet: several processes that answer and several that work, on one store and
 //! one queue that tells at least once, in any order.
 //!
-//! What is promised is what `simulation.rs` holds one process to, and that messages die out. Worlds of chance are in
+//! The promises are those of `simulation.rs` for one process, and that messages die out. Worlds of chance are in
 //! `simulation_any`.
 
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ fn costs(definition: Value, functions: Functions) -> Scenario {
     }
 }
 
-/// What a definition takes in a fleet without faults.
+/// The cost of a definition in a fleet without faults.
 fn cost(definition: Value, functions: Functions) -> Result<Tally> {
     live(&calm(Faults::None), &[costs(definition, functions)])
 }
@@ -129,7 +129,7 @@ fn what_waits_for_nothing_is_one_write_and_no_message_and_a_wait_two_and_one() -
     for (seconds, messages) in [(10, 1), (1_000, 1), (1_190, 1), (86_400, 1)] {
         let wait = json!({ "StartAt": "W", "States": { "W": { "Type": "Wait", "Seconds": seconds, "End": true } } });
         let tally = cost(wait, Functions::new())?;
-        // What the queue cannot delay for so long is sent on once.
+        // A message whose delay exceeds the queue's limit is sent on once.
         let messages = if (901..1_200).contains(&seconds) { messages + 1 } else { messages };
         ensure!((tally.appends, tally.messages) == (2, messages), "{seconds} s: {tally:?}");
     }
@@ -157,7 +157,7 @@ fn messages_of_an_execution_that_changes_all_the_time_die_out() -> Result<()> {
     let tally = cost(alone.clone(), Functions::from([("Ask".to_owned(), reply.clone())]))?;
     println!("alone: {} appends, {} messages", tally.appends, tally.messages);
     ensure!(tally.messages <= tally.appends as u64 + 5, "{tally:?}");
-    // Beside tasks somebody's calls are in flight nearly all the time.
+    // Beside tasks some calls are in flight nearly all the time.
     let (tasks, mut functions) = row(40, 30_000);
     functions.insert("Ask".to_owned(), reply);
     let beside = json!({
@@ -283,7 +283,7 @@ const SLOW_MS: u64 = 8;
 fn an_answer_that_loses_every_race_counts_from_its_cell_whoever_dies_or_stands_still() -> Result<()> {
     const SCENARIO: &str = "tokens_with_little_time_beside_a_row_of_tasks";
     let scenario = Scenario::all()?.into_iter().find(|one| one.name == SCENARIO).context(SCENARIO)?;
-    // What a commit takes in: all that there is, or the next to nothing.
+    // The size of a commit: all that there is, or next to nothing.
     let rooms = [Room::AMPLE, Room { commit_bytes: 1, ..Room::AMPLE }];
     for (workers, room) in [1, 2].into_iter().flat_map(|workers| rooms.map(|room| (workers, room))) {
         let slow = vec![(Deployment::ApiOnly, Plan::slower_by(SLOW_MS))];

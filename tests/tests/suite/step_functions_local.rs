@@ -266,7 +266,7 @@ async fn scaled_waits_take_their_share_of_the_time() -> Result<()> {
     let machine = server.client().create("thousandth", &workflow(json!({ "Seconds": 2000 }))).await?;
     let execution = server.client().start(&machine, "run", &json!({})).await?;
     server.stop().await?;
-    // What has begun keeps its scale, whatever the next process is told.
+    // A running wait keeps its scale, whatever the flags of the next process.
     let server = Server::start(&data, &[]).await?;
     let history = finished_history(server.client(), &execution).await?;
     assert!((2.0..10.0).contains(&took(&history)?), "{history:#?}");

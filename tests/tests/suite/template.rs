@@ -115,7 +115,7 @@ fn the_template_keeps_what_is_kept_and_watches_what_may_go_wrong() -> Result<()>
     for name in ["Api", "Worker"] {
         ensure!(resources[name]["Properties"]["RecursiveLoop"] == "Allow", "{name} is stopped after 16 hops");
     }
-    // Nobody may call it without a signature, unless a parameter says so.
+    // No client may call it without a signature, unless a parameter says so.
     ensure!(document["Parameters"]["Access"]["Default"] == "IAM_URL");
     let groups: Vec<_> = resources.values().filter(|resource| resource["Type"] == "AWS::Logs::LogGroup").collect();
     ensure!(groups.len() == 3 && groups.iter().all(|group| !group["Properties"]["RetentionInDays"].is_null()));

@@ -1,6 +1,6 @@
 //! Workflows as people write them, against the real server, their tasks served over the real Lambda Invoke protocol.
 //!
-//! The definitions are `workflows/*.json`. What is checked is what a user sees: the end, the data, the calls the
+//! The definitions are `workflows/*.json`. The checks are on what a user sees: the end, the data, the calls the
 //! functions got, and the history where it carries the point.
 
 use std::fs;
@@ -69,7 +69,7 @@ fn definition(workflow: &str) -> Result<Value> {
     Ok(serde_json::from_str(&fs::read_to_string(&path).with_context(|| path.display().to_string())?)?)
 }
 
-/// What an execution that succeeded answered.
+/// The output of an execution that succeeded.
 fn output(description: &Value) -> Result<Value> {
     ensure!(description["status"] == "SUCCEEDED", "{description:#}");
     parsed(&description["output"])

@@ -20,12 +20,12 @@ const GRACE: Duration = Duration::from_secs(15);
 const SLOW_MS: u64 = 8;
 /// A clock that jumps does so within this.
 const JUMPS_WITHIN_MS: u64 = 30_000;
-/// What is overdue is woken this often, where messages get lost.
+/// Overdue executions are woken this often, where messages get lost.
 const SWEEP: Duration = Duration::from_secs(3_600);
 /// The clock looks this often, and sends what is due until then.
 const SCAN: Duration = Duration::from_secs(60);
 const AHEAD_MS: i64 = 900_000;
-/// What is due later than this when it is written is the clock's; the queue has the rest.
+/// A later due time is the clock's; the queue has the rest.
 const CLOCKS_OWN_MS: i64 = 1_200_000;
 
 impl Fleet {

@@ -10,7 +10,7 @@ use stepwell_tests::client::{Client, text};
 
 use super::{World, ensure_refused, machine_of, pass};
 
-/// What a run of whatever kind may take, without optimisation and beside other tests.
+/// The time limit of any run, without optimisation and beside other tests.
 const SECONDS: Duration = Duration::from_secs(15);
 /// Characters a definition may have.
 const LONGEST: usize = 1_048_576;
@@ -29,7 +29,7 @@ enum Ends {
     Refused,
 }
 
-/// What is evaluated as `v` of a Pass state, the state's input, and how that ends.
+/// The expression evaluated as `v` of a Pass state, the state's input, and how that ends.
 type Expression = (&'static str, String, Value, Ends);
 
 const RUNTIME: Ends = Ends::Failed("States.Runtime");

@@ -1,4 +1,4 @@
-//! Calls that are HTTP and no more: bodies, members, numbers, texts, ARNs, names and tokens nobody should send.
+//! Calls that are HTTP and no more: bodies, members, numbers, texts, ARNs, names and tokens, all wrong.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};

@@ -13,7 +13,7 @@ use super::World;
 
 const JSON: (&str, &str) = ("content-type", "application/x-amz-json-1.0");
 const LIST: (&str, &str) = ("x-amz-target", "AWSStepFunctions.ListStateMachines");
-/// What a call may take while others are slow.
+/// The time limit of a call while others are slow.
 const PROMPT: Duration = Duration::from_secs(2);
 
 /// A request line, headers, and the status, error and part of the message that answer it.
@@ -113,7 +113,7 @@ async fn a_body_that_is_too_large_is_refused_before_it_has_arrived() -> Result<(
             flood.spawn(async move {
                 let mut connection = Connection::open(&endpoint).await?;
                 connection.send(head.as_bytes()).await?;
-                // What the server takes at most before it answers, and a little more.
+                // The most that the server reads before it answers, and a little more.
                 for _ in 0..40 {
                     connection.send(&block).await?;
                 }
