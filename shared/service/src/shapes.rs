@@ -117,7 +117,7 @@ fn check_structure(
         match members.get(member.name) {
             None | Some(Value::Null) if member.required => {
                 found.push(match &member.shape {
-                    // AWS: not even that there is no value is told of a sensitive member.
+                    // AWS: the text of a sensitive member has no value, not even null.
                     Shape::Text(text) if text.secret => violation(None, &at(), "Member must not be null"),
                     Shape::Text(_) | Shape::Integer { .. } | Shape::Float { .. } => violation_of_null(&at()),
                     Shape::Flag | Shape::Structure(_) | Shape::List(_) => violation_of_null(&at()),

@@ -117,6 +117,7 @@ pub(super) fn requests() -> Vec<Vec<u8>> {
         ),
         ("GetActivityTask", json!({"activityArn": "a"})),
     ];
+    let all: Vec<(&str, Value)> = all.into_iter().chain(requests_of_versions()).collect();
     let one = |(action, body): &(&str, Value)| format!("AWSStepFunctions.{action}\n{body}").into_bytes();
     let alone = all.iter().map(one);
     let in_a_row = all.chunks(4).map(|some| some.iter().map(one).collect::<Vec<_>>().join(&0));
@@ -151,4 +152,27 @@ pub(super) fn task_tokens() -> Vec<Vec<u8>> {
         json!({"e": "arn:aws:states:us-east-1:123456789012:express:quick:n:u", "p": [], "t": 1}),
     ];
     tokens(&["", "AAAA", "eyJlIjoiIiwicCI6W10sInQiOjF9", "nonsense!"], &contents)
+}
+
+/// The same for versions, aliases and Map Runs.
+fn requests_of_versions() -> Vec<(&'static str, Value)> {
+    let (version, alias) = (format!("{PASS}:1"), format!("{PASS}:live"));
+    let routes = json!([{"stateMachineVersionArn": version, "weight": 100}]);
+    let run = "arn:aws:states:us-east-1:123456789012:mapRun:p/M:1";
+    vec![
+        ("PublishStateMachineVersion", json!({"stateMachineArn": PASS, "revisionId": "INITIAL", "description": "d"})),
+        ("CreateStateMachineAlias", json!({"name": "live", "description": "d", "routingConfiguration": routes})),
+        ("StartExecution", json!({"stateMachineArn": alias, "name": "routed"})),
+        ("DescribeStateMachine", json!({"stateMachineArn": version})),
+        ("ListExecutions", json!({"stateMachineArn": version, "maxResults": 1})),
+        ("ListStateMachineVersions", json!({"stateMachineArn": PASS, "maxResults": 1})),
+        ("ListStateMachineAliases", json!({"stateMachineArn": version, "maxResults": 1})),
+        ("DescribeStateMachineAlias", json!({"stateMachineAliasArn": alias})),
+        ("UpdateStateMachineAlias", json!({"stateMachineAliasArn": alias, "routingConfiguration": routes})),
+        ("DeleteStateMachineAlias", json!({"stateMachineAliasArn": alias})),
+        ("DeleteStateMachineVersion", json!({"stateMachineVersionArn": version})),
+        ("ListMapRuns", json!({"executionArn": EXECUTION, "maxResults": 1})),
+        ("DescribeMapRun", json!({"mapRunArn": run})),
+        ("UpdateMapRun", json!({"mapRunArn": run, "toleratedFailurePercentage": 0.5})),
+    ]
 }
