@@ -55,7 +55,7 @@ impl Checking<'_> {
     fn missing(&mut self, operation: &Operation, given: &Map<String, Value>) {
         let Some(input) = operation.input else { return };
         for member in self.model.members(input) {
-            let needed = member.required || member.streaming || self.model.shape(member.shape).streaming;
+            let needed = member.required || self.model.streams(member);
             let name = self.model.shown(member);
             let is_there = given.keys().any(|key| self.field(key) == name);
             if needed && !is_there {
@@ -86,7 +86,7 @@ impl Checking<'_> {
             match member {
                 None => self.unknown(members, field, depth),
                 Some(_) if self.is_computed(key, value) => {}
-                Some(member) if member.streaming || self.model.shape(member.shape).streaming => {}
+                Some(member) if self.model.streams(member) => {}
                 Some(member) => self.value(member.shape, field, value),
             }
         }

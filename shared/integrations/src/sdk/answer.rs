@@ -77,6 +77,11 @@ impl Reading<'_> {
             };
             found.extend(value.map(|value| (model.shown(member).into_owned(), value)));
         }
+        // AWS: a streamed body is the last member, as recorded for S3.
+        if let Some(streamed) = model.members(output).iter().find(|member| model.streams(member)) {
+            let shown = model.shown(streamed);
+            found.sort_by_key(|(name, _)| *name == shown);
+        }
         Some(found)
     }
 

@@ -84,8 +84,7 @@ impl<'m> Reading<'m> {
         value: &RawValue,
         depth: usize,
     ) -> Result<Option<Data<'m>>, Unsuitable> {
-        let shape = self.model.shape(member.shape);
-        if member.streaming || shape.streaming {
+        if self.model.streams(member) {
             // AWS: a streamed body is the value's JSON, a text with its quotes, and null the four letters.
             return Ok(Some(Data::Bytes(json::compact(value).into_bytes())));
         }

@@ -133,7 +133,7 @@ pub(crate) struct Member {
     pub json_value: bool,
     pub host_label: bool,
     pub required: bool,
-    pub streaming: bool,
+    streaming: bool,
     /// URI and prefix.
     pub namespace: Option<(Text, Text)>,
     pub shape: ShapeId,
@@ -241,6 +241,11 @@ impl Model {
     /// True if parameters call the member so.
     pub(crate) fn is_shown(&self, member: &Member, name: &str) -> bool {
         self.shown(member) == name
+    }
+
+    /// True for a member that is a body as it comes, of any length.
+    pub(crate) fn streams(&self, member: &Member) -> bool {
+        member.streaming || self.shape(member.shape).streaming
     }
 
     /// The name of a member in the model.

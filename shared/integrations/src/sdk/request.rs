@@ -223,8 +223,7 @@ fn rest_body(model: &Model, operation: &Operation, members: &Given<'_>) -> (Byte
             None => (Bytes::new(), None),
             Some((member, Data::Bytes(bytes))) => {
                 // AWS: seen at S3, whose objects get this type by default.
-                let streams = member.streaming || model.shape(member.shape).streaming;
-                (Bytes::from(bytes.clone()), streams.then_some("text/plain; charset=UTF-8"))
+                (Bytes::from(bytes.clone()), model.streams(member).then_some("text/plain; charset=UTF-8"))
             }
             Some((_, Data::Text(text))) => (Bytes::from(text.clone()), None),
             Some((_, data)) if is_json => (Bytes::from(write::json(model, data)), content),

@@ -139,6 +139,22 @@ async fn an_object_of_s3_is_put_with_its_json_and_its_checksum() {
     }
 }
 
+/// AWS: recorded.
+#[tokio::test]
+async fn an_object_of_s3_is_got_with_its_body_last() {
+    let headers = "accept-ranges: bytes\r\ncontent-type: binary/octet-stream\r\nx-amz-server-side-encryption: AES256\r\n\
+                   etag: \"e\"\r\nlast-modified: Thu, 06 Nov 2025 10:11:12 GMT\r\n";
+    for body in ["binary data", ""] {
+        let (url, _) = server("200 OK", headers, body).await;
+        let answer = at(&url).call(call("s3:getObject", r#"{"Bucket":"b","Key":"k"}"#)).await;
+        let length = body.len();
+        let output = format!(
+            r#"{{"AcceptRanges":"bytes","ContentLength":{length},"ContentType":"binary/octet-stream","ETag":"\"e\"","LastModified":"2025-11-06T10:11:12Z","Metadata":{{}},"ServerSideEncryption":"AES256","Body":"{body}"}}"#
+        );
+        assert_eq!(answer, TaskAnswer::Succeeded { output });
+    }
+}
+
 #[tokio::test]
 async fn errors_of_s3_have_both_ids_and_may_come_with_a_success() {
     let error = "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>";
