@@ -86,7 +86,7 @@ mod digest;
 mod directory;
 mod failure;
 mod journal;
-mod machines;
+mod documents;
 mod mark;
 mod queue;
 mod readers;
