@@ -1,6 +1,6 @@
 //! The Step Functions API as a Lambda function, behind a Function URL or API Gateway.
 //!
-//! What is outstanding after a call is the workers': the function answers, and lets go.
+//! Workers do the rest of an execution: the function answers and releases it.
 
 mod event;
 
@@ -9,25 +9,27 @@ use std::sync::Arc;
 use aws::{Environment, Installation};
 use engine::Deployment;
 use event::{Format, Request};
-use integrations::{Endpoints, Home, Targets, credentials};
+use integrations::{Endpoints, Home, InvalidEndpoint, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use service::Service;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    aws::logs::begin();
-    let environment = Environment::read()?;
-    let Environment { partition, region, account, .. } = environment.clone();
-    let home = Home { partition, region, account };
-    let targets = Targets::new(Endpoints::from_environment()?, &home, credentials::environment())
-        .withholding(&environment.own_names());
-    let installation = Arc::new(environment.installation(Deployment::ApiOnly, Arc::new(targets)).await?);
+    let (_, installation) = Environment::start(Deployment::ApiOnly, targets).await?;
     let service = Service::new(installation.engine.clone());
     lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Value>| {
         answer(service.clone(), installation.clone(), event)
     }))
     .await
+}
+
+/// The task targets, without the installation's own table and queues.
+fn targets(own: &Environment) -> Result<Targets, InvalidEndpoint> {
+    let Environment { partition, region, account, .. } = own.clone();
+    let home = Home { partition, region, account };
+    let targets = Targets::new(Endpoints::from_environment()?, &home, credentials::environment());
+    Ok(targets.withholding(&own.own_names()))
 }
 
 async fn answer(

@@ -68,14 +68,14 @@ pub fn load(text: &str) -> Result<StateMachine, String> {
         .ok_or_else(|| context.findings.first_loss().unwrap_or("a state cannot be read").to_owned())
 }
 
-fn read_document(text: &str) -> Result<Value, Diagnostic> {
-    let not_an_object = || Diagnostic {
+fn read_document(text: &str) -> Result<Value, Box<Diagnostic>> {
+    let not_an_object = || Box::new(Diagnostic {
         severity: Severity::Error,
         code: Code::SchemaValidationFailed,
         about: About::from("Definition must be a valid JSON object"),
         location: None,
         help: None,
-    };
+    });
     if text.trim().is_empty() {
         return Err(not_an_object());
     }
@@ -86,14 +86,14 @@ fn read_document(text: &str) -> Result<Value, Diagnostic> {
             let location = jackson_location(text, error.line, error.column + unknown_word(&error.message));
             let message = with_source(text, &error.message);
             let message = format!("{message}\n at {location}");
-            Err(Diagnostic {
+            Err(Box::new(Diagnostic {
                 severity: Severity::Error,
                 code: Code::InvalidJsonDescription,
                 // AWS: Jackson's message, which says the place itself, and the place once more.
                 about: About::Syntax { problem: error.message, message },
                 location: Some(location),
                 help: None,
-            })
+            }))
         }
     }
 }

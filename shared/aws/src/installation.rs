@@ -1,29 +1,45 @@
-//! An installation as its functions find it: the ports on the table and the queue that the environment names.
+//! An installation: the ports on the table and the queue that the environment of a function names, and its work.
 //!
 //! | variable | |
 //! |---|---|
 //! | `STEPWELL_TABLE` | the table's name |
 //! | `STEPWELL_QUEUE` | the work queue's URL |
-//! | `STEPWELL_DEAD_LETTERS` | the URL of the queue of its dead letters; the clock only |
-//! | `STEPWELL_PARTITION`, `STEPWELL_ACCOUNT`, `AWS_REGION` | what ARNs are made of |
+//! | `STEPWELL_DEAD_LETTERS` | the URL of its dead letter queue; the function `clock` only |
+//! | `STEPWELL_PARTITION`, `STEPWELL_ACCOUNT`, `AWS_REGION` | the parts of ARNs |
 //! | `STEPWELL_RETENTION_DAYS` | days that closed executions are kept |
 //!
-//! The variables that the SDK has for itself are in [`clients::config`]; where tasks call what they call is said to
-//! `integrations::Endpoints`.
+//! [`clients::config`] lists the variables of the SDK; `integrations::Endpoints` those of task targets.
 
+mod batch;
+mod dead_letters;
+mod metrics;
+mod operator;
+mod scheduler;
+mod sweep;
+mod time_budget;
+
+use std::convert::Infallible;
 use std::env;
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use engine::ports::{Clock, StoreError, Tasks};
+use async_trait::async_trait;
+use engine::ports::{Clock, StoreError, TaskAnswer, TaskCall, Tasks};
 use engine::{Deployment, Engine, Settings, SystemClock, World};
 
-use crate::{MetricLines, Table, WorkQueue, clients};
+use crate::{Table, WorkQueue, clients};
+
+pub use batch::Delivery;
+pub use metrics::MetricLines;
+pub use scheduler::TickReport;
+pub use time_budget::work_until;
 
 /// Calls of tasks in flight in one process.
 const CALLS: usize = 128;
 
-/// What the environment says.
+/// The settings in a function's environment.
 #[derive(Debug, Clone)]
 pub struct Environment {
     pub table: String,
@@ -35,15 +51,15 @@ pub struct Environment {
     pub retention_days: u32,
 }
 
-/// Why a function cannot begin.
+/// Why a function cannot start.
 #[derive(Debug)]
 pub enum SetupError {
-    /// A variable is missing, or makes no sense.
+    /// A variable is missing or invalid.
     Variable {
         name: &'static str,
         problem: &'static str,
     },
-    /// The operating system has no chance to give.
+    /// The operating system gives no random numbers.
     Chance,
     Store(StoreError),
 }
@@ -58,7 +74,7 @@ impl fmt::Display for SetupError {
     }
 }
 
-impl std::error::Error for SetupError {}
+impl Error for SetupError {}
 
 /// The parts of an installation, joined.
 pub struct Installation {
@@ -85,19 +101,32 @@ impl Environment {
         })
     }
 
-    /// The names of what is the installation's own: of its table, and of its queues, as they end their URLs.
+    /// The names of the installation's own table and queues (the last parts of their URLs), which tasks must not use.
     pub fn own_names(&self) -> Vec<String> {
         let urls = std::iter::once(&self.queue).chain(&self.dead_letters);
         let queues = urls.map(|url| url.rsplit('/').next().unwrap_or(url));
         queues.chain([self.table.as_str()]).filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
-    /// Joins the parts, as the environment of a function has them.
-    pub async fn installation(
-        &self,
+    /// The start of every function: begins to log, reads the environment and joins the parts; `targets` makes the task
+    /// targets.
+    pub async fn start<T, E>(
         deployment: Deployment,
-        tasks: Arc<dyn Tasks>,
-    ) -> Result<Installation, SetupError> {
+        targets: impl FnOnce(&Environment) -> Result<T, E>,
+    ) -> Result<(Environment, Arc<Installation>), Box<dyn Error + Send + Sync>>
+    where
+        T: Tasks,
+        E: Error + Send + Sync + 'static,
+    {
+        crate::logs::begin();
+        let environment = Environment::read()?;
+        let tasks = Arc::new(targets(&environment)?);
+        let installation = environment.installation(deployment, tasks).await?;
+        Ok((environment, Arc::new(installation)))
+    }
+
+    /// Joins the parts, as the environment of a function has them.
+    async fn installation(&self, deployment: Deployment, tasks: Arc<dyn Tasks>) -> Result<Installation, SetupError> {
         let clock = Arc::new(SystemClock::new().map_err(|_| SetupError::Chance)?);
         let clients = (
             clients::dynamodb(&clients::config(&self.region, "DYNAMODB")),
@@ -106,7 +135,7 @@ impl Environment {
         self.joined(clients, clock, deployment, tasks, Arc::new(MetricLines::default())).await
     }
 
-    /// The same with these clients, this clock, and metrics that go there.
+    /// The same with these clients, this clock and these metrics.
     pub async fn joined(
         &self,
         (dynamodb, sqs): (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client),
@@ -146,7 +175,32 @@ impl Environment {
     }
 }
 
-/// What a variable says, unless that is nothing.
+/// The task targets of the scheduler, which makes no calls: it drives dead letters without a time budget, in which no
+/// call fits.
+pub struct NoTargets;
+
+impl NoTargets {
+    pub fn of(_environment: &Environment) -> Result<NoTargets, Infallible> {
+        Ok(NoTargets)
+    }
+}
+
+#[async_trait]
+impl Tasks for NoTargets {
+    async fn call(&self, call: TaskCall) -> TaskAnswer {
+        let (execution, state) = (&call.execution, &call.state);
+        tracing::error!(execution, state, "scheduler: task call failed, this process has no task targets");
+        let cause = "the scheduler has no task targets".to_owned();
+        TaskAnswer::Failed { error: "States.Runtime".to_owned(), cause: Some(cause) }
+    }
+
+    /// Longer than any time budget, so that no call is claimed.
+    async fn limit(&self, _call: &TaskCall) -> Duration {
+        Duration::MAX
+    }
+}
+
+/// A variable's value, unless it is empty.
 pub(crate) fn present(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }

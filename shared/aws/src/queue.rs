@@ -14,6 +14,9 @@
 //! The message group is a hash of the executions' machine: on a standard queue that makes SQS fair among machines and
 //! orders nothing, so that one large Map does not keep others waiting.
 
+pub mod message;
+mod starts;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,7 +30,6 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::{damaged, store_error};
 use crate::layout;
-use crate::message;
 
 /// SQS delays no message longer.
 const LONGEST_DELAY_SECONDS: i64 = 900;

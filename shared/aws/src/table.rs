@@ -1,5 +1,20 @@
 //! The table: its requests, and when an item is over. What the requests are for is in the files of the ports.
 
+mod cells;
+mod chunks;
+mod compression;
+pub(crate) mod cursor;
+mod dictionary;
+mod documents;
+mod item;
+mod journal;
+mod keys;
+pub mod layout;
+mod list;
+pub(crate) mod open;
+mod retention;
+mod wake;
+
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
@@ -9,9 +24,10 @@ use engine::ports::{Clock, Direction, StoreError};
 use interpreter::Timestamp;
 
 use crate::failure::store_error;
-use crate::item::{Item, bytes, item_of, key, number, text};
-use crate::layout;
-use crate::retention::Retention;
+
+use item::{Item, bytes, item_of, key, number, text};
+use retention::Retention;
+pub use wake::{Cursor, WakePage};
 
 /// The store of an installation: the service's `Journal` and `Documents` on one DynamoDB table.
 #[derive(Clone)]

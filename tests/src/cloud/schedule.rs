@@ -47,7 +47,7 @@ impl Cloud {
             loop {
                 tokio::time::sleep_until(next).await;
                 let invoked = beside.iter().chain([&clock]);
-                let answers = join_all(invoked.map(|clock| self.heed(clock, &Value::Null, ticking.term))).await;
+                let answers = join_all(invoked.map(|clock| self.invoke_clock(clock, &Value::Null, ticking.term))).await;
                 (ticking.holds)()?;
                 if clock.gate.is_down().is_some() {
                     clock = self.begin(tasks, Plan::default()).await?;
@@ -66,17 +66,22 @@ impl Cloud {
     /// could have died.
     pub async fn order(&self, tasks: &Arc<dyn Tasks>, event: &Value, plan: Plan) -> Result<(Option<Value>, u64)> {
         let clock = self.begin(tasks, plan).await?;
-        let answer = self.heed(&clock, event, (5 * MINUTE, MINUTE / 2)).await;
+        let answer = self.invoke_clock(&clock, event, (5 * MINUTE, MINUTE / 2)).await;
         Ok((answer, clock.gate.count(|counts| counts.points)))
     }
 
     /// Invokes a clock; its answer, unless it died or failed.
-    async fn heed(&self, clock: &Crashable, event: &Value, (term, farewell): (Duration, Duration)) -> Option<Value> {
+    async fn invoke_clock(
+        &self,
+        clock: &Crashable,
+        event: &Value,
+        (term, farewell): (Duration, Duration),
+    ) -> Option<Value> {
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let until = Timestamp(self.clock.now().0 + millis(term) - millis(farewell));
         tokio::select! {
             biased;
-            answer = clock.installation.heed(event, Some(DEAD_LETTERS), until) => answer.ok(),
+            answer = clock.installation.handle_event(event, Some(DEAD_LETTERS), until) => answer.ok(),
             _ = clock.gate.death() => None,
             () = tokio::time::sleep(term) => {
                 clock.gate.kill();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use aws::{Environment, Installation, MetricLines, Tally, clients, create};
+use aws::{Environment, Installation, MetricLines, TickReport, clients, create};
 use engine::Deployment;
 use engine::ports::{Journal, Record, TaskAnswer, TaskCall, Tasks};
 use interpreter::Timestamp;
@@ -61,7 +61,7 @@ impl World {
         Ok(World { dynamo, sqs, clock, installation })
     }
 
-    async fn tick(&self) -> Result<Tally> {
+    async fn tick(&self) -> Result<TickReport> {
         let hour = Timestamp(engine::ports::Clock::now(&*self.clock).0 + 60 * MINUTE);
         Ok(self.installation.tick(Some(DEAD), hour).await?)
     }
@@ -124,16 +124,16 @@ async fn the_sweep_wakes_what_is_overdue_once_a_day() -> Result<()> {
     world.open("far", 21 * MINUTE).await?;
     write(&world.installation.table, head("ended", NOW.0)).await?;
     write(&world.installation.table, close("ended", 1, NOW.0, NOW.0)).await?;
-    let tally = world.tick().await?;
-    assert_eq!((tally.swept, tally.stuck), (3, 0), "a minute late is not stuck");
+    let report = world.tick().await?;
+    assert_eq!((report.swept, report.stuck), (3, 0), "a minute late is not stuck");
     let mut sent = world.sent();
     sent.sort();
     assert_eq!(sent, [(execution_arn("overdue"), 0), (execution_arn("waiting"), 600)], "its message may be lost");
-    assert_eq!((tally.recalled, world.tick().await?.swept), (2, 0));
+    assert_eq!((report.recalled, world.tick().await?.swept), (2, 0));
     assert_eq!(world.sent(), []);
     world.clock.move_by_days(1);
-    let tally = world.tick().await?;
-    assert_eq!((tally.swept, tally.stuck), (3, 3));
+    let report = world.tick().await?;
+    assert_eq!((report.swept, report.stuck), (3, 3));
     Ok(())
 }
 
@@ -145,12 +145,12 @@ async fn what_cannot_be_read_is_counted_and_keeps_nothing_else_from_being_looked
     }
     world.spoil("newer", "v", json!({ "N": "1000" }))?;
     world.spoil("damaged", "open", json!({ "S": "perhaps" }))?;
-    let tally = world.tick().await?;
-    assert_eq!((tally.unreadable, tally.swept, tally.stuck, tally.recalled), (2, 2, 2, 2));
+    let report = world.tick().await?;
+    assert_eq!((report.unreadable, report.swept, report.stuck, report.recalled), (2, 2, 2, 2));
     let mut sent: Vec<String> = world.sent().into_iter().map(|(execution, _)| execution).collect();
     sent.sort();
     assert_eq!(sent, [execution_arn("older"), execution_arn("younger")]);
-    assert_eq!(world.tick().await?, Tally::default(), "the day is done");
+    assert_eq!(world.tick().await?, TickReport::default(), "the day is done");
     Ok(())
 }
 
@@ -192,8 +192,8 @@ async fn a_dead_letter_is_buried_once_it_can_be_dealt_with() -> Result<()> {
         { "MessageId": "3", "ReceiptHandle": "three", "Body": r#"{"v":1,"start":"{}"}"# },
     ] });
     world.sqs.answers_next("ReceiveMessage", letters);
-    let tally = world.tick().await?;
-    assert_eq!((tally.buried, tally.dead), (2, 1));
+    let report = world.tick().await?;
+    assert_eq!((report.handled, report.remaining), (2, 1));
     let requests = world.sqs.requests();
     let deleted: Vec<&Value> = requests
         .iter()

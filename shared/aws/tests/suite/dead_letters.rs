@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use aws::Tally;
+use aws::TickReport;
 use engine::Deployment;
 use engine::ports::{TaskAnswer, TaskCall, Tasks};
 use engine::worker::Worker;
@@ -64,7 +64,7 @@ impl World {
     }
 
     /// A minute of the clock, with a dead letter about the execution.
-    async fn minute(&self) -> Result<Tally> {
+    async fn minute(&self) -> Result<TickReport> {
         let body = json!({ "v": 1, "execution": self.execution }).to_string();
         self.cloud.sqs.requests();
         self.cloud.sqs.answers_next(
@@ -98,7 +98,7 @@ impl World {
         let undone = worker.handle(vec![late], self.cloud.until()).await;
         assert!(undone.is_empty(), "{undone:?}");
         let again = self.minute().await?;
-        assert_eq!((again.buried, again.given_up, again.dead), (1, 0, 0));
+        assert_eq!((again.handled, again.given_up, again.remaining), (1, 0, 0));
         Ok(())
     }
 }
@@ -111,8 +111,8 @@ async fn an_execution_whose_last_record_is_damaged_fails_and_shows_what_can_be_r
     let running = world.ask("DescribeExecution").await?;
     assert_eq!((running["status"].as_str(), running["input"].as_str()), (Some("RUNNING"), Some("{\"order\":7}")));
     assert_eq!(world.history().await?, before[..2], "what is whole is shown while it runs, too");
-    let tally = world.minute().await?;
-    assert_eq!((tally.buried, tally.given_up, tally.dead), (0, 1, 0));
+    let report = world.minute().await?;
+    assert_eq!((report.handled, report.given_up, report.remaining), (0, 1, 0));
     let told = world.ask("DescribeExecution").await?;
     assert_eq!((told["status"].as_str(), told["error"].as_str()), (Some("FAILED"), Some("States.Runtime")));
     let cause = "Stepwell could not continue this execution and ended it: entry 1 is no JSON at column 1.";
@@ -174,17 +174,17 @@ async fn an_execution_that_meets_a_defect_of_ours_fails() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn what_may_pass_is_left_alone() -> Result<()> {
     let world = World::waiting().await?;
-    // {"v":2}
-    world.spoil(1, json!("eyJ2IjoyfQ=="))?;
-    let tally = world.minute().await?;
-    assert_eq!((tally.given_up, tally.dead), (0, 1), "a newer version wrote it");
+    // {"v":3}
+    world.spoil(1, json!("eyJ2IjozfQ=="))?;
+    let report = world.minute().await?;
+    assert_eq!((report.given_up, report.remaining), (0, 1), "a newer version wrote it");
 
     let world = World::waiting().await?;
     // The day's sweep reads it, too.
     world.minute().await?;
     world.cloud.spoil(&world.execution, "r0000000001", "v", json!({ "N": "2" }))?;
-    let tally = world.minute().await?;
-    assert_eq!((tally.given_up, tally.dead), (0, 1), "a newer version wrote the item");
+    let report = world.minute().await?;
+    assert_eq!((report.given_up, report.remaining), (0, 1), "a newer version wrote the item");
 
     let world = World::waiting().await?;
     for _ in 0..100 {
@@ -213,8 +213,8 @@ async fn a_start_goes_back_once_and_then_stays() -> Result<()> {
         letter("old", json!({ "again": { "DataType": "String", "StringValue": "1" } })),
     ] }),
     );
-    let tally = world.clock.tick(Some(DEAD_LETTERS), world.cloud.until()).await?;
-    assert_eq!((tally.buried, tally.dead), (1, 1));
+    let report = world.clock.tick(Some(DEAD_LETTERS), world.cloud.until()).await?;
+    assert_eq!((report.handled, report.remaining), (1, 1));
     let requests = world.cloud.sqs.requests();
     let of = |name: &str| requests.iter().filter(|(operation, _)| operation == name).map(|(_, body)| body).collect();
     let (sent, deleted): (Vec<&Value>, Vec<&Value>) = (of("SendMessage"), of("DeleteMessage"));

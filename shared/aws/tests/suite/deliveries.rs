@@ -219,8 +219,8 @@ async fn a_purged_queue_is_made_good_by_the_sweep() -> Result<()> {
     assert_eq!(lost, EXECUTIONS, "messages are purged");
     tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
     let clock = world.cloud.process(Deployment::SharedWorker, world.functions.clone()).await?;
-    let tally = clock.tick(None, world.cloud.until()).await?;
-    assert_eq!((tally.swept, tally.stuck), (EXECUTIONS, EXECUTIONS));
+    let report = clock.tick(None, world.cloud.until()).await?;
+    assert_eq!((report.swept, report.stuck), (EXECUTIONS, EXECUTIONS));
     world.cloud.deliver_all(&world.worker().await?, 1).await?;
     world.all_is_well(&executions, EXECUTIONS * CALLS).await
 }
@@ -230,7 +230,7 @@ async fn a_purged_queue_is_made_good_at_once_when_an_operator_asks() -> Result<(
     const EXECUTIONS: usize = 20;
     let world = World::new().await?;
     let clock = world.cloud.process(Deployment::SharedWorker, world.functions.clone()).await?;
-    clock.heed(&json!({}), None, world.cloud.until()).await?;
+    clock.handle_event(&json!({}), None, world.cloud.until()).await?;
     let mut executions = Vec::new();
     for number in 0..EXECUTIONS {
         executions.push(world.start(&format!("e{number}")).await?);
@@ -247,7 +247,7 @@ async fn a_purged_queue_is_made_good_at_once_when_an_operator_asks() -> Result<(
     }
     world.cloud.sqs.purge();
     let begun = tokio::time::Instant::now();
-    let answer = clock.heed(&json!({ "order": "recover" }), None, world.cloud.until()).await?;
+    let answer = clock.handle_event(&json!({ "command": "recover" }), None, world.cloud.until()).await?;
     assert_eq!((&answer["found"]["recalled"], &answer["finished"]), (&json!(EXECUTIONS), &json!(true)), "{answer}");
     let tasks: Arc<dyn Tasks> = world.functions.clone();
     world.cloud.bring(&tasks, Bringing { first: Plan::default(), beside: false, awaited: &|| false }).await?;

@@ -45,18 +45,18 @@ async fn a_key_is_replaced_while_callbacks_are_open() -> Result<()> {
     let world = World::new().await?;
     let before = world.process(Deployment::ApiOnly).await?;
     let old = world.token("old").await?;
-    let first = world.asks(json!({ "order": "keys" })).await?;
+    let first = world.asks(json!({ "command": "keys" })).await?;
     // First everybody learns the new one, …
-    let both = world.asks(json!({ "order": "add-key" })).await?;
+    let both = world.asks(json!({ "command": "add-key" })).await?;
     ensure!(first.len() == 1 && both.len() == 2 && both[0] == first[0], "{first:?} {both:?}");
     let learnt = world.process(Deployment::ApiOnly).await?;
     // … then everybody seals with it, …
-    let led = world.asks(json!({ "order": { "use-key": both[1] } })).await?;
+    let led = world.asks(json!({ "command": { "use-key": both[1] } })).await?;
     ensure!(led == [both[1].clone(), both[0].clone()], "{led:?}");
     let new = world.token("new").await?;
     let leading = world.process(Deployment::ApiOnly).await?;
     // … and then nobody knows the old one.
-    let last = world.asks(json!({ "order": { "drop-key": both[0] } })).await?;
+    let last = world.asks(json!({ "command": { "drop-key": both[0] } })).await?;
     ensure!(last == [both[1].clone()], "{last:?}");
     let after = world.process(Deployment::ApiOnly).await?;
     for (who, api, opens) in [
@@ -74,13 +74,13 @@ async fn a_key_is_replaced_while_callbacks_are_open() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn an_order_that_makes_no_sense_changes_nothing() -> Result<()> {
     let world = World::new().await?;
-    let first = world.asks(json!({ "order": "keys" })).await?;
+    let first = world.asks(json!({ "command": "keys" })).await?;
     for order in [json!("make coffee"), json!({ "use-key": "00000000" }), json!({ "drop-key": first[0] }), json!(null)]
     {
-        let answer = world.answer(json!({ "order": order })).await?;
+        let answer = world.answer(json!({ "command": order })).await?;
         ensure!(answer["refused"].is_string(), "{order}: {answer}");
     }
-    ensure!(world.asks(json!({ "order": "keys" })).await? == first);
+    ensure!(world.asks(json!({ "command": "keys" })).await? == first);
     Ok(())
 }
 
@@ -109,7 +109,7 @@ impl World {
     }
 
     async fn answer(&self, event: Value) -> Result<Value> {
-        Ok(self.process(Deployment::SharedWorker).await?.heed(&event, None, self.cloud.until()).await?)
+        Ok(self.process(Deployment::SharedWorker).await?.handle_event(&event, None, self.cloud.until()).await?)
     }
 
     /// The names of the keys after an operator's order.

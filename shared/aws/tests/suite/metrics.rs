@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use aws::{MetricLines, Tally};
+use aws::{MetricLines, TickReport};
 use engine::Deployment;
 use engine::ports::{ExecutionStatus, Happening, Metrics, TaskAnswer, TaskCall, Tasks};
 use engine::worker::Worker;
@@ -146,11 +146,11 @@ fn a_line_has_no_more_values_than_cloudwatch_takes() -> Result<()> {
 #[test]
 fn the_clock_counts_what_an_operator_has_to_know() -> Result<()> {
     let lines = Lines::default();
-    let tally = Tally { stuck: 2, dead: 1, given_up: 3, unreadable: 4, ..Tally::default() };
-    MetricLines::to(lines.clone()).minute(NOW, "table", &tally);
+    let report = TickReport { stuck: 2, remaining: 1, given_up: 3, unreadable: 4, ..TickReport::default() };
+    MetricLines::to(lines.clone()).tick(NOW, "table", &report);
     let line = lines.take()?.remove(0);
     assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Table"]]));
-    let shown = ["Table", "ExecutionsStuck", "DeadLettersLeft", "ExecutionsGivenUp", "ExecutionsUnreadable"];
+    let shown = ["Table", "ExecutionsStuck", "DeadLettersRemaining", "ExecutionsGivenUp", "ExecutionsUnreadable"];
     assert_eq!(shown.map(|name| line[name].clone()), [json!("table"), json!(2), json!(1), json!(3), json!(4)]);
     Ok(())
 }

@@ -28,7 +28,7 @@ impl World {
 
     /// Asks until there is an answer; it, and at how many moments the first clock could have died.
     async fn asks(&self, order: &Value, first: Plan) -> Result<(Value, u64)> {
-        let event = json!({ "order": order });
+        let event = json!({ "command": order });
         let (answer, points) = self.cloud.order(&self.tasks, &event, first).await?;
         if let Some(answer) = answer {
             return Ok((answer, points));

@@ -31,7 +31,7 @@
 //! Functions of two versions work on one table while it is upgraded, and nobody rewrites items. So an attribute that
 //! older readers can do without comes without a new number; anything else is a new [`VERSION`], written only once every
 //! function can read it, that is one release after the code that reads it, and read beside every older one. A reader that
-//! meets a newer item steps back. Other words to pack against are another way of packing (`pack.rs`), other keys are other
+//! meets a newer item steps back. Other words to pack against are another way of packing (`compression.rs`), other keys are other
 //! items. Each needs a golden table in `tests/golden_journals`, beside the older ones: a test fails until it is there.
 
 use interpreter::Timestamp;
@@ -51,10 +51,10 @@ pub const FULL: &str = "full";
 /// When somebody has to look, in milliseconds since 1970.
 pub const DUE: &str = "due";
 pub const OPEN: &str = "open";
-/// The body, packed as [`PACKED`] says; absent when it is in chunks.
+/// The body, packed as [`COMPRESSION`] says; absent when it is in chunks.
 pub const BODY: &str = "body";
-/// How the body is packed; absent when it is plain. See `pack.rs`.
-pub const PACKED: &str = "packed";
+/// How the body is packed; absent when it is plain. See `compression.rs`.
+pub const COMPRESSION: &str = "packed";
 /// The length of the unpacked body, when it is packed: readers refuse to unpack more.
 pub const SIZE: &str = "size";
 /// How many chunks hold the body, and the first half of the SHA-256 of all of them together.

@@ -11,9 +11,9 @@ use futures_util::future::try_join_all;
 use interpreter::Timestamp;
 
 use crate::failure::{refused, store_error};
-use crate::item::{Item, Reading, item_of, listing_of, text};
 use crate::layout;
 use crate::table::Table;
+use crate::table::item::{Item, Reading, item_of, listing_of, text};
 
 /// Pages read for one list at most, over all shards: what is not found by then is the next list's.
 const MOST_PAGES: usize = 64;

@@ -1,24 +1,24 @@
 //! Bodies that do not fit one item.
 //!
-//! What does not fit is written in chunks first, under its writer's nonce, and then named by the item it belongs to, so
-//! that a reader of the item finds all of it. A writer that loses its race or dies in between leaves chunks that no item
-//! names: in an execution they expire as records do; those of machines and revisions are removed by the loser, and by
-//! nobody after a crash (rare, and bytes only).
+//! Such a body is written in chunks first, under its writer's nonce; then the item that names them is written, so that a
+//! reader of the item finds all of it. A writer that loses its race or dies in between leaves chunks that no item names:
+//! in an execution they expire as records do; the loser removes those of documents and revisions, and after a crash they
+//! stay (rare, and bytes only).
 
 use engine::ports::{Direction, StoreError};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
+use super::compression::{Compressed, LONGEST, compress, decompress, known};
 use crate::failure::{damaged, raced, refused, store_error};
-use crate::item::{Attribute, Item, Reading, bytes, item_of, key, number};
 use crate::layout;
-use crate::pack::{LONGEST, Packed, known, pack, unpack};
+use crate::table::item::{Attribute, Item, Reading, bytes, item_of, key, number};
 use crate::table::{Condition, Range, Table};
 
-/// Chunks on their way at a time.
+/// Chunk writes in flight.
 const AT_A_TIME: usize = 4;
 
-/// Where the chunks of a body lie.
+/// The partition and nonce of a body's chunks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ChunksAt<'a> {
     pub partition: &'a str,
@@ -26,56 +26,60 @@ pub(crate) struct ChunksAt<'a> {
 }
 
 impl Table {
-    /// The attributes that hold a body. When they name chunks, those are written before this returns.
+    /// The attributes that hold a body. Chunks that they name are written before this returns.
     pub(crate) async fn store_body(
         &self,
         at: ChunksAt<'_>,
         body: &[u8],
         expires: Option<i64>,
     ) -> Result<Vec<Attribute>, StoreError> {
-        let Packed { bytes: packed, how } = pack(body);
+        let Compressed { bytes: compressed, method } = compress(body);
         let mut attributes = Vec::new();
-        if let Some((how, size)) = how {
-            attributes.extend([(layout::PACKED, number(how)), (layout::SIZE, number(size))]);
+        if let Some((method, size)) = method {
+            attributes.extend([(layout::COMPRESSION, number(method)), (layout::SIZE, number(size))]);
         }
-        if packed.len() <= layout::INLINE {
-            attributes.push((layout::BODY, bytes(packed)));
+        if compressed.len() <= layout::INLINE {
+            attributes.push((layout::BODY, bytes(compressed)));
             return Ok(attributes);
         }
-        let count = packed.len().div_ceil(layout::CHUNK);
+        let count = compressed.len().div_ceil(layout::CHUNK);
         if count > layout::MOST_CHUNKS || body.len() > LONGEST {
-            return Err(refused(format!("{} has {} bytes to store, which is too much", at.partition, packed.len())));
+            return Err(refused(format!(
+                "{} has {} bytes to store, which is too much",
+                at.partition,
+                compressed.len()
+            )));
         }
         let mut puts = Vec::with_capacity(count);
-        for (index, chunk) in packed.chunks(layout::CHUNK).enumerate() {
+        for (index, chunk) in compressed.chunks(layout::CHUNK).enumerate() {
             let mut item = item_of(key(at.partition, &layout::chunk_key(at.nonce, index)));
             item.extend(item_of([(layout::FORMAT, number(layout::VERSION)), (layout::BODY, bytes(chunk.to_vec()))]));
             item.extend(expires.map(|expires| (layout::EXPIRES.to_owned(), number(expires))));
             puts.push(self.put(item, Condition::None));
         }
         stream::iter(puts).buffered(AT_A_TIME).try_collect::<Vec<_>>().await?;
-        attributes.extend([(layout::CHUNKS, number(count)), (layout::DIGEST, bytes(digest(&packed)))]);
+        attributes.extend([(layout::CHUNKS, number(count)), (layout::DIGEST, bytes(digest(&compressed)))]);
         Ok(attributes)
     }
 
     /// The body that an item holds or names.
     pub(crate) async fn load_body(&self, at: ChunksAt<'_>, item: &Item) -> Result<Vec<u8>, StoreError> {
-        unpack(self.load_packed(at, item).await?)
+        decompress(self.load_compressed(at, item).await?)
     }
 
-    /// The same, as it lies there: packed in a way that this version knows.
-    pub(crate) async fn load_packed(&self, at: ChunksAt<'_>, item: &Item) -> Result<Packed, StoreError> {
+    /// The same, still compressed, by a method that this version knows.
+    pub(crate) async fn load_compressed(&self, at: ChunksAt<'_>, item: &Item) -> Result<Compressed, StoreError> {
         let reading = Reading(item).known_format()?;
-        let how = match reading.optional(layout::PACKED)? {
-            Some(how) => Some((how, reading.number(layout::SIZE)?)),
+        let method = match reading.optional(layout::COMPRESSION)? {
+            Some(method) => Some((method, reading.number(layout::SIZE)?)),
             None => None,
         };
-        how.map_or(Ok(()), |(how, _)| known(how))?;
+        method.map_or(Ok(()), |(method, _)| known(method))?;
         let bytes = match reading.optional::<usize>(layout::CHUNKS)? {
             None => reading.bytes(layout::BODY)?.to_vec(),
             Some(count) => self.load_chunks(at, count, reading.bytes(layout::DIGEST)?).await?,
         };
-        Ok(Packed { bytes, how })
+        Ok(Compressed { bytes, method })
     }
 
     async fn load_chunks(&self, at: ChunksAt<'_>, count: usize, expected: &[u8]) -> Result<Vec<u8>, StoreError> {
@@ -93,7 +97,7 @@ impl Table {
         if digest(&body) == expected {
             Ok(body)
         } else {
-            // Whoever replaced or removed the item removes its chunks: then reading it again shows another one.
+            // A writer that replaces or removes the item removes its chunks: a second read then finds another item.
             Err(raced(format!("{} has chunks that are not those it was written with", at.partition)))
         }
     }
@@ -120,6 +124,6 @@ impl<'a> ChunksAt<'a> {
     }
 }
 
-fn digest(packed: &[u8]) -> Vec<u8> {
-    Sha256::digest(packed).iter().copied().take(16).collect()
+fn digest(compressed: &[u8]) -> Vec<u8> {
+    Sha256::digest(compressed).iter().copied().take(16).collect()
 }

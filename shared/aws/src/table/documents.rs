@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use engine::ports::{Direction, Document, Documents, StoreError};
 use futures_util::future::try_join_all;
 
-use crate::chunks::ChunksAt;
 use crate::failure::{damaged, raced, store_error};
-use crate::item::{Item, Reading, item_of, key, number};
 use crate::layout;
+use crate::table::chunks::ChunksAt;
+use crate::table::item::{Item, Reading, item_of, key, number};
 use crate::table::{Condition, Put, Range, Table};
 
 /// Readings of an item that is replaced while its chunks are read.

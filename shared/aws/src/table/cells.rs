@@ -5,10 +5,10 @@
 
 use engine::ports::{Cell, Direction, Expect, Put as CellPut, StoreError};
 
-use crate::chunks::ChunksAt;
 use crate::failure::{raced, store_error};
-use crate::item::{Item, Reading, item_of, key, number, text};
 use crate::layout;
+use crate::table::chunks::ChunksAt;
+use crate::table::item::{Item, Reading, item_of, key, number, text};
 use crate::table::{Condition, Put, Range, Table};
 
 use aws_sdk_dynamodb::types::AttributeValue;

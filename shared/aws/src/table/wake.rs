@@ -1,38 +1,38 @@
-//! Due times that are far away: what the clock reads instead of looking at everything that is open.
+//! Far due times: the index `wake`, which the scheduler reads instead of every open execution.
 //!
-//! A record whose due time is more than [`layout::FAR_MS`] away has a row in the index `wake`. The clock goes through
-//! each shard once a minute, from where it was to a quarter of an hour from now, sends a message per row, and remembers
-//! how far it came. A row may be of a record that others have followed: then whoever gets the message finds nothing due.
+//! A record whose due time is more than [`layout::FAR_MS`] away has a row in the index. Once a minute the scheduler reads
+//! each shard from its cursor to a quarter of an hour from now, sends a message per row, and stores the cursor. A row may
+//! belong to a record that later records replaced: then the worker that gets the message finds nothing due.
 
 use engine::ports::StoreError;
 use interpreter::Timestamp;
 
+use super::cursor::StoredCursor;
+use super::item::{Item, Reading, item_of, key, number, text};
+use super::{Table, layout};
 use crate::failure::{refused, store_error};
-use crate::item::{Item, Reading, item_of, key, number, text};
-use crate::layout;
-use crate::table::{Condition, Table};
 
-/// A piece of the due times between two moments.
+/// A page of due times.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WakePage {
-    /// Executions and their due times, in the order of these.
+    /// Due times in ascending order, each with its execution.
     pub due: Vec<(Timestamp, String)>,
-    /// What `page` has to be to go on; `None` at the end.
+    /// The token of the next page; `None` at the end.
     pub next: Option<String>,
 }
 
-/// How far the clock has come in a shard.
+/// The scheduler's progress in a shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// What is due until then has its message, …
+    /// Messages for due times up to this one have been sent, …
     pub after: Timestamp,
-    /// … and of what is due later, what comes before this place.
+    /// … and for later ones up to this page.
     pub place: Option<String>,
 }
 
 impl Table {
     /// The due times in a shard (of [`layout::SHARDS`]) after `after`, up to `until` inclusive, at most `limit` of them.
-    /// May miss what was written in the last seconds; that is due in 20 minutes at the earliest.
+    /// May miss rows written in the last seconds; those are due in 20 minutes at the earliest.
     pub async fn wakes(
         &self,
         shard: u64,
@@ -69,22 +69,16 @@ impl Table {
         Ok(WakePage { due, next })
     }
 
-    /// How far the clock has come in a shard; `None` before its first time.
+    /// The scheduler's progress in a shard; `None` before its first tick.
     pub async fn cursor(&self, shard: u64) -> Result<Option<Cursor>, StoreError> {
-        let Some(item) = self.get(layout::CLOCK_PARTITION, &shard.to_string()).await? else { return Ok(None) };
-        let reading = Reading(&item).known_format()?;
-        let place = item.contains_key(layout::PLACE).then(|| reading.text(layout::PLACE)).transpose()?;
-        Ok(Some(Cursor { after: Timestamp(reading.number(layout::DUE)?), place: place.map(str::to_owned) }))
+        let stored = self.stored_cursor(&shard.to_string()).await?;
+        Ok(stored.map(|StoredCursor { position, place }| Cursor { after: Timestamp(position), place }))
     }
 
-    /// Remembers how far the clock has come. Two clocks at a time send messages twice, which does no harm.
+    /// Stores the scheduler's progress in a shard. Two schedulers at a time send messages twice, which does no harm.
     pub async fn move_cursor(&self, shard: u64, to: &Cursor) -> Result<(), StoreError> {
-        let mut item = item_of(key(layout::CLOCK_PARTITION, &shard.to_string()));
-        item.extend(item_of([(layout::FORMAT, number(layout::VERSION)), (layout::DUE, number(to.after.0))]));
-        if let Some(place) = &to.place {
-            item.extend(item_of([(layout::PLACE, text(place.clone()))]));
-        }
-        self.put(item, Condition::None).await.map(|_| ())
+        let stored = StoredCursor { position: to.after.0, place: to.place.clone() };
+        self.store_cursor(&shard.to_string(), &stored).await
     }
 }
 

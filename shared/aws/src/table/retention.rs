@@ -38,8 +38,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use interpreter::Timestamp;
 
 use crate::failure::{damaged, refused, store_error};
-use crate::item::{Item, Reading, item_of, key, number};
 use crate::layout;
+use crate::table::item::{Item, Reading, item_of, key, number};
 use crate::table::{Range, Table, seconds};
 
 const DAY: i64 = 24 * 60 * 60;

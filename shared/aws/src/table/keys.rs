@@ -1,15 +1,15 @@
 //! The installation's keys: task tokens and pagination tokens are sealed with them, by every function alike.
 //!
 //! One item of 32 bytes each, one after another: the first seals, all open. The first one is made by whoever comes first; the
-//! operator replaces it in three steps (`orders.rs`, `infra/README.md`). Read once in a process's life: what is changed counts when
+//! operator replaces it in three steps (`operator.rs`, `infra/README.md`). Read once in a process's life: what is changed counts when
 //! functions start anew. Kept in the table, which is encrypted: they protect no more than what lies beside them.
 
 use engine::ports::StoreError;
 use engine::tokens::Keys;
 
 use crate::failure::{damaged, raced, refused};
-use crate::item::{Item, Reading, bytes, item_of, key, number};
 use crate::layout;
+use crate::table::item::{Item, Reading, bytes, item_of, key, number};
 use crate::table::{Condition, Put, Table};
 
 /// Tries of a change while others change them, too.

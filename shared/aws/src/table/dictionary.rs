@@ -1,12 +1,11 @@
-//! The words of our entries: what bodies of records are packed against, so that names of members and events cost a few
-//! bytes each and not a write unit.
+//! The LZ4 dictionary of bodies: member and event names that compress to a few bytes each, which saves a write unit.
 //!
-//! The words are promised as a stored shape is: what was packed against them can be unpacked against the same bytes
-//! only. Better words are other words, under another number in `pack.rs`, beside these. The likeliest come last, where
-//! the distance to them is shortest.
+//! The dictionary is a stored format: a body can be decompressed with the very bytes it was compressed with only. A better
+//! dictionary is another method in `compression.rs`, beside this one. The most frequent words come last, where LZ4's
+//! distances to them are shortest.
 
-/// What LZ4 is told it has seen before.
-pub(crate) const WORDS: &str = concat!(
+/// The text that LZ4 takes for the bytes before the body.
+pub(crate) const DICTIONARY: &str = concat!(
     r#""TaskTimedOut":{"on":{"resource_type":"lambda","resource":"invoke"},"failure":"#,
     r#"{"error":"States.Timeout","cause":"TaskFailed":{"on":{"resource_type":"TaskSubmitted":{"on":"#,
     r#"{"resource_type":"MapIterationAborted":{"name":"MapIterationFailed":"#,
@@ -66,8 +65,9 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     #[test]
-    fn the_words_are_what_they_were() {
-        let digest: String = Sha256::digest(super::WORDS.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    fn the_dictionary_keeps_its_bytes() {
+        let digest: String =
+            Sha256::digest(super::DICTIONARY.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(digest, "dd4570be9ef3d92339519847df0a1c036cf741a7829d169eb8a520a0d39a4b6e");
     }
 }

@@ -17,11 +17,11 @@ use engine::ports::{
 };
 use futures_util::future::try_join;
 
-use crate::chunks::ChunksAt;
+use super::compression::decompress;
 use crate::failure::raced;
-use crate::item::{Item, Reading, attributes_of, item_of, number, record_of};
 use crate::layout;
-use crate::pack::unpack;
+use crate::table::chunks::ChunksAt;
+use crate::table::item::{Item, Reading, attributes_of, item_of, number, record_of};
 use crate::table::{Condition, Put, Range, Table};
 
 /// Tries of an append that finds a head whose time is over, and clears it away.
@@ -160,7 +160,7 @@ impl Table {
     async fn record(&self, item: &Item) -> Result<Record, StoreError> {
         let reading = Reading(item).known_format()?;
         let at = ChunksAt { partition: reading.text(layout::PARTITION)?, nonce: reading.number(layout::NONCE)? };
-        let body = unpack(self.load_packed(at, item).await?).unwrap_or_else(|error| {
+        let body = decompress(self.load_compressed(at, item).await?).unwrap_or_else(|error| {
             tracing::error!(execution = at.partition, %error, "a record is damaged");
             Vec::new()
         });

@@ -1,13 +1,13 @@
-//! What is counted, as lines that CloudWatch makes metrics of (its embedded metric format): no request, no client.
+//! Metrics as log lines in CloudWatch's embedded metric format: no request, no client.
 //!
 //! | namespace | dimension | metrics |
 //! |---|---|---|
 //! | `Stepwell` | `StateMachineArn` | `ExecutionsStarted`, `ExecutionsSucceeded`, `ExecutionsFailed`, `ExecutionsTimedOut`, `ExecutionsAborted`, `ExecutionTime`, as AWS names them |
-//! | `Stepwell` | `Table` | `DeadLettersBuried`, `DeadLettersLeft`, `ExecutionsGivenUp`, `ExecutionsStuck`, `ExecutionsUnreadable`: what the clock found |
+//! | `Stepwell` | `Table` | `DeadLettersHandled`, `DeadLettersRemaining`, `ExecutionsGivenUp`, `ExecutionsStuck`, `ExecutionsUnreadable`, per tick of the scheduler |
 //!
-//! The namespace is ours, because CloudWatch keeps those that begin with `AWS/` to itself. `ExecutionThrottled` is absent:
-//! nothing here throttles. Whoever writes a commit counts it, so an execution's start and end are counted once, or not at
-//! all when that process dies before its next line or never learnt that its commit was written.
+//! The namespace is not AWS's own: CloudWatch reserves names that begin with `AWS/`. `ExecutionThrottled` is absent:
+//! nothing here throttles. The process that writes a commit counts it, so an execution's start and end are counted once,
+//! or not at all if that process dies before its next line or the commit's response was lost.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,34 +17,34 @@ use engine::ports::{ExecutionStatus, Happening, Metrics};
 use interpreter::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::clockwork::Tally;
+use super::TickReport;
 
 const NAMESPACE: &str = "Stepwell";
 const TIME: &str = "ExecutionTime";
 /// Values of one metric that a line can have.
 const MOST_VALUES: usize = 100;
 
-/// Counts, and writes what it counted as lines.
+/// Counts, and writes the counts as lines.
 pub struct MetricLines {
     counted: Mutex<BTreeMap<String, Counted>>,
     to: Mutex<Box<dyn Write + Send>>,
 }
 
-/// What happened to a machine's executions since the last line.
+/// Counts of one state machine since its last line.
 #[derive(Default)]
 struct Counted {
     counts: BTreeMap<&'static str, u64>,
-    /// Of those that ended, in milliseconds.
+    /// Durations of closed executions, in milliseconds.
     times: Vec<i64>,
 }
 
 impl MetricLines {
-    /// Lines go to `to`, which is a function's standard output.
+    /// Writes lines to `to`: a function's standard output.
     pub fn to(to: impl Write + Send + 'static) -> MetricLines {
         MetricLines { counted: Mutex::default(), to: Mutex::new(Box::new(to)) }
     }
 
-    /// Writes what was counted since the last time: a line per state machine, or none.
+    /// Writes the counts since the last flush: a line per state machine, or none.
     pub fn flush(&self, now: Timestamp) {
         for (machine, Counted { counts, times }) in std::mem::take(&mut *self.counted()) {
             let dimension = ("StateMachineArn", machine.as_str());
@@ -60,14 +60,14 @@ impl MetricLines {
         }
     }
 
-    /// Writes what the clock did in a minute.
-    pub fn minute(&self, now: Timestamp, table: &str, tally: &Tally) {
+    /// Writes a tick report.
+    pub fn tick(&self, now: Timestamp, table: &str, report: &TickReport) {
         let values = [
-            ("DeadLettersBuried", tally.buried),
-            ("DeadLettersLeft", tally.dead),
-            ("ExecutionsGivenUp", tally.given_up),
-            ("ExecutionsStuck", tally.stuck),
-            ("ExecutionsUnreadable", tally.unreadable),
+            ("DeadLettersHandled", report.handled),
+            ("DeadLettersRemaining", report.remaining),
+            ("ExecutionsGivenUp", report.given_up),
+            ("ExecutionsStuck", report.stuck),
+            ("ExecutionsUnreadable", report.unreadable),
         ];
         let values = values.map(|(name, count)| (name, Value::from(count)));
         self.write(&line(now, ("Table", table), values.into()));
@@ -75,9 +75,9 @@ impl MetricLines {
 
     fn write(&self, line: &Value) {
         let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        // In one piece: other lines are written to the same place.
+        // In one write: log lines go to the same stream.
         if let Err(error) = to.write_all(format!("{line}\n").as_bytes()).and_then(|()| to.flush()) {
-            tracing::warn!(%error, "metrics could not be written");
+            tracing::warn!(%error, "metrics: line not written, its counts are lost");
         }
     }
 
