@@ -1,12 +1,12 @@
-//! Express executions beside their calls: asynchronous starts, and what becomes of them after a crash.
+//! Express executions beside their calls: asynchronous starts, and their runs after a crash.
 //!
 //! An asynchronous start is kept before it is answered and dropped when the execution ended, so it runs at least once;
 //! a synchronous one runs within its call, at most once. Nothing else is stored. A process that is [`Deployment::SingleProcess`] runs
-//! what it was asked to start; elsewhere the kept start is the message by which a worker learns of it.
+//! what it was asked to start; elsewhere the kept start is the message that brings it to a worker.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use interpreter::{Payload, Timestamp};
@@ -18,12 +18,12 @@ use crate::deliver::{Deliver, DeliverError, ExpressEnd, Start, status_of};
 use crate::entry::{Head, Unreadable};
 use crate::payload_format;
 use crate::ports::{Clock, Starts, StoreError};
-use crate::{Deployment, World};
+use crate::{Deployment, Guarded, World};
 
-/// Asynchronous executions that run at a time; more starts are throttled, and what was started before waits its turn.
+/// Asynchronous executions that run at a time; more starts are throttled, and a resumed start waits for a permit.
 const AT_A_TIME: usize = 10_000;
 
-/// What could not be read of a kept start is read again after this.
+/// A kept start that the store did not let be read is read again after this.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// The Express executions of this process.
@@ -33,13 +33,13 @@ pub struct Express {
     starts: Arc<dyn Starts>,
     clock: Arc<dyn Clock>,
     running: Arc<Running>,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     deployment: Deployment,
 }
 
 /// When each started that runs.
 #[derive(Default)]
-struct Running(Mutex<HashMap<String, Timestamp>>);
+struct Running(Guarded<HashMap<String, Timestamp>>);
 
 /// An execution's place among the running ones. Given up even when it panics.
 struct Place {
@@ -67,7 +67,7 @@ impl Express {
             starts,
             clock,
             running: Arc::default(),
-            turns: Arc::new(Semaphore::new(AT_A_TIME)),
+            permits: Arc::new(Semaphore::new(AT_A_TIME)),
             deployment,
         }
     }
@@ -79,7 +79,7 @@ impl Express {
 
     /// False when as many asynchronous executions run here as may.
     pub fn has_room(&self) -> bool {
-        self.turns.available_permits() > 0
+        self.permits.available_permits() > 0
     }
 
     /// Starts an asynchronous execution. When this returns, it will run, whatever crashes.
@@ -103,21 +103,25 @@ impl Express {
         let pending = self.starts.pending().await?;
         let count = pending.len();
         for (arn, body) in pending {
-            tokio::spawn(self.clone().take_up(arn, body));
+            tokio::spawn(self.clone().resume_one(arn, body));
         }
         Ok(count)
     }
 
     /// Runs a kept start, as soon as the store lets it be read.
-    async fn take_up(self, execution: String, body: String) {
+    async fn resume_one(self, execution: String, body: String) {
         loop {
             match self.resumed(&body).await {
                 Ok(start) => return self.spawn(start),
                 Err(DeliverError::Store(error)) => {
-                    tracing::error!(execution, %error, "an express execution cannot be taken up yet; trying again");
+                    tracing::error!(execution, %error, "express start not read, retrying in 30 seconds");
                 }
                 Err(error) => {
-                    return tracing::error!(execution, ?error, "an express execution cannot be taken up");
+                    return tracing::error!(
+                        execution,
+                        ?error,
+                        "express start not readable, its execution does not run"
+                    );
                 }
             }
             tokio::time::sleep(AGAIN).await;
@@ -154,31 +158,27 @@ impl Express {
     fn spawn(&self, start: Start) {
         let Some(place) = self.running.enter(&start.execution.arn, start.execution.started) else { return };
         let (deliver, starts) = (self.deliver.clone(), self.starts.clone());
-        let turns = self.turns.clone();
+        let permits = self.permits.clone();
         tokio::spawn(async move {
-            let _turn = turns.acquire_owned().await;
+            let _permit = permits.acquire_owned().await;
             let end = deliver.express(start).await;
             tracing::debug!(execution = place.arn, status = status_of(&end.closing).name(), "express execution ended");
             if let Err(error) = Starts::drop(&*starts, &place.arn).await {
                 // It will run once more after the next start of the process: at least once, as promised.
-                tracing::error!(execution = place.arn, %error, "the start of an express execution could not be dropped");
+                tracing::error!(execution = place.arn, %error, "express start not dropped, its execution runs again after the next start of the process");
             }
         });
     }
 }
 
 impl Running {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn started(&self, arn: &str) -> Option<Timestamp> {
-        self.lock().get(arn).copied()
+        self.0.lock().get(arn).copied()
     }
 
     /// `None` when it runs already.
     fn enter(self: &Arc<Self>, arn: &str, started: Timestamp) -> Option<Place> {
-        match self.lock().entry(arn.to_owned()) {
+        match self.0.lock().entry(arn.to_owned()) {
             Entry::Occupied(_) => None,
             Entry::Vacant(free) => {
                 free.insert(started);
@@ -190,7 +190,7 @@ impl Running {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.running.lock().remove(&self.arn);
+        self.running.0.lock().remove(&self.arn);
     }
 }
 

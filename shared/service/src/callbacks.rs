@@ -1,6 +1,6 @@
 //! SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat: answers to waits for a task token.
 //!
-//! A token is its own address, sealed: forged ones cost no read. An answer is durable when it is acknowledged.
+//! A token is its own address, signed: forged ones cost no read. An answer is durable when it is acknowledged.
 
 use engine::deliver::{DeliverError, Delivered};
 use engine::tokens::{Purpose, TaskToken};
@@ -61,7 +61,7 @@ impl Service {
     }
 
     fn task_token(&self, request: &Request) -> Result<TaskToken, ApiError> {
-        self.seal.open(Purpose::Task, request.required("taskToken")).ok_or(ApiError::InvalidToken)
+        self.seal.verified(Purpose::Task, request.required("taskToken")).ok_or(ApiError::InvalidToken)
     }
 }
 

@@ -103,7 +103,7 @@ impl World {
 
     /// A worker is told of the execution, and the messages so far are gone.
     async fn look(&self) -> Result<()> {
-        let look = Message::Look(WakeUp::of(&self.execution, None));
+        let look = Message::WakeUp(WakeUp::of(&self.execution, None));
         let undone = self.worker.handle(vec![look], self.cloud.until()).await;
         assert!(undone.is_empty(), "{undone:?}");
         Ok(())
