@@ -34,16 +34,16 @@ mod wakeups;
 use std::sync::Arc;
 
 use asl::StateMachine;
-use interpreter::{Answer, Execution, Failure, Payload, Timestamp, Wait};
+use interpreter::{Answer, Execution, Failure, Payload, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument;
 
 use crate::definitions::{Definitions, Missing};
 use crate::entry::{Head, Unreadable};
 use crate::ports::{Record, StoreError, WakeUp};
-use crate::tokens::Signer;
+use crate::tokens::{Signer, TaskToken};
 use crate::{Deployment, Settings, World};
-use mailbox::{Command, Mailboxes, Reply, Request};
+use mailbox::{Command, Mailboxes, Reply, Request, TokenWait};
 use permits::{Permit, Permits};
 
 pub use express::ExpressEnd;
@@ -172,18 +172,17 @@ impl Deliver {
         self.request(arn, Command::Stop(failure)).await
     }
 
-    /// Answers a wait for a task token.
+    /// Answers the wait of a task token.
     pub async fn answer(
         self: &Arc<Self>,
-        arn: &str,
-        wait: Wait,
+        token: &TaskToken,
         answer: Answer<Payload>,
     ) -> Result<Delivered, DeliverError> {
-        self.request(arn, Command::Answer(wait, answer)).await
+        self.request(&token.execution, Command::Answer(token_wait(token), answer)).await
     }
 
-    pub async fn heartbeat(self: &Arc<Self>, arn: &str, wait: Wait) -> Result<Delivered, DeliverError> {
-        self.request(arn, Command::Heartbeat(wait)).await
+    pub async fn heartbeat(self: &Arc<Self>, token: &TaskToken) -> Result<Delivered, DeliverError> {
+        self.request(&token.execution, Command::Heartbeat(token_wait(token))).await
     }
 
     /// A message named the execution: there may be something to do. Waits for room to load the execution, and returns once the
@@ -241,6 +240,10 @@ impl Deliver {
         };
         tokio::spawn(permitted.instrument(span(arn)));
     }
+}
+
+fn token_wait(token: &TaskToken) -> TokenWait {
+    TokenWait { wait: token.wait(), started: token.started }
 }
 
 /// Each log line of an actor names its execution.

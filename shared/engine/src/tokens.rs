@@ -5,7 +5,7 @@ mod keys;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use interpreter::{ThreadPath, Wait};
+use interpreter::{ThreadPath, Timestamp, Wait};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -31,6 +31,10 @@ pub struct TaskToken {
     pub path: ThreadPath,
     #[serde(rename = "t")]
     pub attempt_id: u64,
+    /// When the execution started: a later one of the same name has other tokens. Absent in tokens of earlier versions of
+    /// Stepwell, which are good for any execution of the name.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
 }
 
 impl TaskToken {
@@ -51,8 +55,10 @@ impl Signer {
         Signer { keys }
     }
 
-    pub fn task_token(&self, execution: &str, wait: &Wait) -> String {
-        let token = TaskToken { execution: execution.to_owned(), path: wait.path.clone(), attempt_id: wait.attempt_id };
+    /// The token of a wait of the execution that started then.
+    pub fn task_token(&self, (execution, started): (&str, Timestamp), wait: &Wait) -> String {
+        let (execution, path) = (execution.to_owned(), wait.path.clone());
+        let token = TaskToken { execution, path, attempt_id: wait.attempt_id, started: Some(started) };
         self.sign(Purpose::Task, &token)
     }
 
@@ -90,6 +96,23 @@ fn mac(key: &[u8; KEY_BYTES], purpose: Purpose, content: &[u8]) -> Option<Hmac<S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_task_token_says_which_execution_of_a_name_it_is_for() {
+        let (by, wait) = (signer(&[[1; KEY_BYTES]]), Wait { path: ThreadPath::root(), attempt_id: 7 });
+        let read = |token: &str| by.verified::<TaskToken>(Purpose::Task, token);
+        let token = by.task_token(("arn", Timestamp(5)), &wait);
+        let expected = TaskToken {
+            execution: "arn".to_owned(),
+            path: wait.path.clone(),
+            attempt_id: 7,
+            started: Some(Timestamp(5)),
+        };
+        assert_eq!(read(&token), Some(expected.clone()));
+        assert_ne!(token, by.task_token(("arn", Timestamp(6)), &wait));
+        let before = by.sign(Purpose::Task, &serde_json::json!({ "e": "arn", "p": wait.path, "t": 7 }));
+        assert_eq!(read(&before), Some(TaskToken { started: None, ..expected }), "as earlier versions gave them out");
+    }
 
     fn signer(keys: &[[u8; KEY_BYTES]]) -> Signer {
         Signer::new(Keys::read(&keys.concat()).expect("keys"))

@@ -53,11 +53,11 @@ impl Service {
 
     async fn send_task_heartbeat(&self, request: Request) -> Result<Nothing, ApiError> {
         let token = self.task_token(&request)?;
-        acknowledged(self.deliver().heartbeat(&token.execution, token.wait()).await)
+        acknowledged(self.deliver().heartbeat(&token).await)
     }
 
     async fn answer_task(&self, token: TaskToken, answer: Answer<Payload>) -> Result<Nothing, ApiError> {
-        acknowledged(self.deliver().answer(&token.execution, token.wait(), answer).await)
+        acknowledged(self.deliver().answer(&token, answer).await)
     }
 
     fn task_token(&self, request: &Request) -> Result<TaskToken, ApiError> {

@@ -82,11 +82,11 @@ impl Actor {
         }
         let mut others = Vec::with_capacity(requests.len());
         for request in requests {
-            let Command::Heartbeat(wait) = &request.command else {
+            let Command::Heartbeat(of) = &request.command else {
                 others.push(request);
                 continue;
             };
-            let counted = self.write_heartbeat(wait, &request.command).await;
+            let counted = self.write_heartbeat(&of.wait, &request.command).await;
             request.answer(counted.map(|counted| self.delivered(counted)));
         }
         others
@@ -196,13 +196,15 @@ fn reads_cells_again(deployment: Deployment, command: &Command) -> bool {
 mod tests {
     use super::*;
     use crate::deliver::example;
+    use crate::deliver::mailbox::TokenWait;
 
     #[test]
     fn cells_are_read_again_for_a_wake_up_and_before_an_api_process_answers() {
         let (_, wait) = example::waiting_for_token();
-        let answer = Command::Answer(wait.clone(), example::succeeded());
+        let of = TokenWait { wait, started: None };
+        let answer = Command::Answer(of.clone(), example::succeeded());
         for (command, by_api, by_worker) in
-            [(Command::Wake, false, true), (answer, true, false), (Command::Heartbeat(wait), false, false)]
+            [(Command::Wake, false, true), (answer, true, false), (Command::Heartbeat(of), false, false)]
         {
             assert_eq!(reads_cells_again(Deployment::ApiOnly, &command), by_api, "{command:?}");
             assert_eq!(reads_cells_again(Deployment::SharedWorker, &command), by_worker, "{command:?}");

@@ -37,7 +37,7 @@ impl Actor {
     /// not learn.
     pub(super) fn has_settled_cells(&self, requests: &[Request]) -> bool {
         let settled = |request: &Request| match &request.command {
-            Command::Answer(wait, _) => self.loaded.cells.is_settled(wait),
+            Command::Answer(of, _) => self.loaded.cells.is_settled(&of.wait),
             Command::Wake | Command::Stop(_) | Command::Heartbeat(_) => false,
         };
         requests.iter().any(settled)
@@ -82,8 +82,11 @@ impl Actor {
 
     /// Writes an answer into the cell of its wait; `None` when it cannot count any more.
     async fn write_answer(&mut self, command: &Command, now: Timestamp) -> Result<Option<CellAnswer>, DeliverError> {
-        let Command::Answer(wait, answer) = command else { return Ok(None) };
-        let live = &self.loaded.live;
+        let Command::Answer(of, answer) = command else { return Ok(None) };
+        if !command.is_for(self.loaded.head.started) {
+            return Ok(None);
+        }
+        let (live, wait) = (&self.loaded.live, &of.wait);
         let open = live.snapshot.attempt(wait).filter(|_| live.awaits_token(wait));
         let Some((frame, _)) = open else { return Ok(None) };
         let (wait, answer, last_event) = (wait.clone(), answer.clone(), frame.last_event);
@@ -148,6 +151,7 @@ mod tests {
 
     use super::*;
     use crate::deliver::example::{self, NOW};
+    use crate::deliver::mailbox::TokenWait;
 
     fn requests(commands: &[Command]) -> Vec<Request> {
         commands.iter().map(|command| Request::new(command.clone(), NOW).0).collect()
@@ -156,13 +160,14 @@ mod tests {
     #[test]
     fn an_api_process_that_only_answers_may_use_cells() {
         let (_, wait) = example::waiting_for_token();
-        let answer = Command::Answer(wait.clone(), example::succeeded());
+        let of = TokenWait { wait, started: None };
+        let answer = Command::Answer(of.clone(), example::succeeded());
         let answers = requests(&[answer.clone(), answer.clone()]);
         assert!(may_use_cells(Deployment::ApiOnly, &answers));
         assert!(!may_use_cells(Deployment::SharedWorker, &answers));
         assert!(!may_use_cells(Deployment::SingleProcess, &answers));
         assert!(!may_use_cells(Deployment::ApiOnly, &[]));
-        for other in [Command::Wake, Command::Heartbeat(wait), Command::Stop(Failure::of(None, None))] {
+        for other in [Command::Wake, Command::Heartbeat(of), Command::Stop(Failure::of(None, None))] {
             assert!(!may_use_cells(Deployment::ApiOnly, &requests(&[answer.clone(), other])));
         }
     }

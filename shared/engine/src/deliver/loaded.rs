@@ -83,7 +83,7 @@ impl LoadedExecution {
 
     /// True when a command is about a wait that is not loaded: another process may have written it since.
     pub fn lacks(&self, command: &Command) -> bool {
-        command.wait().is_some_and(|wait| !self.live.snapshot.awaits(wait))
+        command.wait().is_some_and(|wait| !self.live.snapshot.awaits(wait) || !command.is_for(self.head.started))
     }
 
     /// Whether a command would change something.
@@ -91,7 +91,9 @@ impl LoadedExecution {
         match command {
             Command::Wake => false,
             Command::Stop(_) => self.live.snapshot.is_open(),
-            Command::Answer(wait, _) | Command::Heartbeat(wait) => self.cells.awaits_token(&self.live, wait),
+            Command::Answer(of, _) | Command::Heartbeat(of) => {
+                command.is_for(self.head.started) && self.cells.awaits_token(&self.live, &of.wait)
+            }
         }
     }
 
@@ -280,6 +282,7 @@ mod tests {
 
     use super::*;
     use crate::deliver::example::{self, NOW};
+    use crate::deliver::mailbox::TokenWait;
 
     fn loaded(live: Live) -> LoadedExecution {
         let Live { machine, snapshot, .. } = live;
@@ -293,14 +296,14 @@ mod tests {
         let (live, wait) = example::waiting_for_token();
         let stale = Wait { attempt_id: wait.attempt_id + 1, ..wait.clone() };
         let mut loaded = loaded(live);
-        let answer = |wait: &Wait| Command::Answer(wait.clone(), example::succeeded());
+        let answer = |wait: &Wait| Command::Answer(of(wait, None), example::succeeded());
         for (command, changes, lacks) in [
             (Command::Wake, false, false),
             (Command::Stop(Failure::of(None, None)), true, false),
             (answer(&wait), true, false),
-            (Command::Heartbeat(wait.clone()), true, false),
+            (Command::Heartbeat(of(&wait, None)), true, false),
             (answer(&stale), false, true),
-            (Command::Heartbeat(stale.clone()), false, true),
+            (Command::Heartbeat(of(&stale, None)), false, true),
         ] {
             assert_eq!(loaded.would_change(&command), changes, "{command:?}");
             assert_eq!(loaded.would_advance(Arrival::Request(0, &command)), changes, "{command:?}");
@@ -313,6 +316,24 @@ mod tests {
         assert_eq!(loaded.closed_at(), Some(NOW));
         for command in [answer(&wait), Command::Stop(Failure::of(None, None))] {
             assert!(!loaded.would_change(&command), "it is closed: {command:?}");
+        }
+    }
+
+    fn of(wait: &Wait, started: Option<Timestamp>) -> TokenWait {
+        TokenWait { wait: wait.clone(), started }
+    }
+
+    #[test]
+    fn a_token_of_a_predecessor_counts_for_nothing() {
+        let (live, wait) = example::waiting_for_token();
+        let loaded = loaded(live);
+        for (started, counts) in [(None, true), (Some(NOW), true), (Some(NOW.plus_millis(-1)), false)] {
+            for command in
+                [Command::Answer(of(&wait, started), example::succeeded()), Command::Heartbeat(of(&wait, started))]
+            {
+                assert_eq!(loaded.would_change(&command), counts, "{command:?}");
+                assert_eq!(loaded.lacks(&command), !counts, "{command:?}");
+            }
         }
     }
 

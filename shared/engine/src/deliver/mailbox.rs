@@ -20,8 +20,16 @@ pub(super) enum Command {
     /// There may be something to do.
     Wake,
     Stop(Failure),
-    Answer(Wait, Answer<Payload>),
-    Heartbeat(Wait),
+    Answer(TokenWait, Answer<Payload>),
+    Heartbeat(TokenWait),
+}
+
+/// A wait for a task token, as its token names it.
+#[derive(Debug, Clone)]
+pub(super) struct TokenWait {
+    pub wait: Wait,
+    /// When its execution started, if the token says so.
+    pub started: Option<Timestamp>,
 }
 
 impl Command {
@@ -29,8 +37,8 @@ impl Command {
         match self.clone() {
             Command::Wake => Stimulus::Tick,
             Command::Stop(failure) => Stimulus::StopRequested(failure),
-            Command::Answer(wait, answer) => Stimulus::TaskAnswered { wait, answer },
-            Command::Heartbeat(wait) => Stimulus::TaskHeartbeat { wait, at },
+            Command::Answer(of, answer) => Stimulus::TaskAnswered { wait: of.wait, answer },
+            Command::Heartbeat(of) => Stimulus::TaskHeartbeat { wait: of.wait, at },
         }
     }
 
@@ -38,7 +46,15 @@ impl Command {
     pub fn wait(&self) -> Option<&Wait> {
         match self {
             Command::Wake | Command::Stop(_) => None,
-            Command::Answer(wait, _) | Command::Heartbeat(wait) => Some(wait),
+            Command::Answer(of, _) | Command::Heartbeat(of) => Some(&of.wait),
+        }
+    }
+
+    /// True when it may be for the execution of its name that started then: a token of a predecessor is not.
+    pub fn is_for(&self, started: Timestamp) -> bool {
+        match self {
+            Command::Wake | Command::Stop(_) => true,
+            Command::Answer(of, _) | Command::Heartbeat(of) => of.started.is_none_or(|of| of == started),
         }
     }
 }

@@ -53,7 +53,7 @@ impl Deliver {
     /// One step; what it did joins the others.
     pub(super) fn step(&self, live: &mut Live, stimulus: Stimulus, now: Timestamp, steps: &mut Steps) {
         let execution = live.snapshot.execution.clone();
-        let token = |wait: &Wait| self.signer.task_token(&execution.arn, wait);
+        let token = |wait: &Wait| self.signer.task_token((&execution.arn, execution.started), wait);
         steps.at = steps.at.max(now);
         let moment = Moment { now: steps.at, seed: self.world.clock.seed(), token: &token };
         let before = std::mem::replace(&mut live.snapshot, Snapshot::bare(execution.clone(), 0));
