@@ -12,7 +12,7 @@ use std::time::Duration;
 use interpreter::{Payload, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::deliver::{Deliver, DeliverError, ExpressEnd, Start, status_of};
 use crate::entry::{Head, Unreadable};
@@ -33,6 +33,7 @@ pub struct Express {
     starts: Arc<dyn Starts>,
     clock: Arc<dyn Clock>,
     running: Arc<Running>,
+    synchronous: Arc<SyncRuns>,
     permits: Arc<Semaphore>,
     deployment: Deployment,
 }
@@ -45,6 +46,37 @@ struct Running(Guarded<HashMap<String, Timestamp>>);
 struct Place {
     running: Arc<Running>,
     arn: String,
+}
+
+/// The synchronous executions that run in this process, by ARN.
+#[derive(Default)]
+struct SyncRuns(Guarded<HashMap<String, Arc<OnceCell<ExpressEnd>>>>);
+
+/// One of the calls that wait for the end of a synchronous execution. The last one takes it out, even when it is cut short.
+struct SyncCall {
+    runs: Arc<SyncRuns>,
+    arn: String,
+    end: Arc<OnceCell<ExpressEnd>>,
+}
+
+impl SyncRuns {
+    /// The end of the execution that runs under this ARN; when none does, that of `run`.
+    async fn share(runs: &Arc<SyncRuns>, arn: &str, run: impl Future<Output = ExpressEnd>) -> ExpressEnd {
+        let end = runs.0.lock().entry(arn.to_owned()).or_default().clone();
+        let call = SyncCall { runs: runs.clone(), arn: arn.to_owned(), end };
+        call.end.get_or_init(|| run).await.clone()
+    }
+}
+
+impl Drop for SyncCall {
+    fn drop(&mut self) {
+        let mut runs = self.runs.0.lock();
+        let current = runs.get(&self.arn).is_some_and(|end| Arc::ptr_eq(end, &self.end));
+        // The map's and this call's.
+        if current && (self.end.initialized() || Arc::strong_count(&self.end) <= 2) {
+            runs.remove(&self.arn);
+        }
+    }
 }
 
 /// A start as it is kept.
@@ -67,6 +99,7 @@ impl Express {
             starts,
             clock,
             running: Arc::default(),
+            synchronous: Arc::default(),
             permits: Arc::new(Semaphore::new(AT_A_TIME)),
             deployment,
         }
@@ -93,9 +126,10 @@ impl Express {
         Ok(())
     }
 
-    /// Runs a synchronous execution to its end.
+    /// Runs a synchronous execution to its end. A call that is sent again while its execution runs shares that end.
     pub async fn run(&self, start: Start) -> ExpressEnd {
-        self.deliver.express(start).await
+        let arn = start.execution.arn.clone();
+        SyncRuns::share(&self.synchronous, &arn, self.deliver.express(start)).await
     }
 
     /// Runs what was started and had not ended when the process did; how many executions that are.
@@ -201,4 +235,45 @@ fn kept(start: &Start) -> Result<String, Unreadable> {
         serde_json::to_string(&Kept { v, head: start.head.clone(), input })
     };
     written().map_err(|error| Unreadable::of("a start", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use interpreter::Closing;
+
+    use super::*;
+
+    async fn run(runs: &AtomicUsize) -> ExpressEnd {
+        let number = runs.fetch_add(1, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+        let output = Payload::from_json_text(number.to_string());
+        ExpressEnd { closing: Closing::Succeeded { output }, started: Timestamp(1), stopped: Timestamp(2) }
+    }
+
+    #[tokio::test]
+    async fn a_synchronous_start_that_is_sent_again_shares_the_end_of_the_running_one() {
+        let (synchronous, runs) = (Arc::new(SyncRuns::default()), AtomicUsize::new(0));
+        let call = |arn: &'static str| SyncRuns::share(&synchronous, arn, run(&runs));
+        let (first, again, other) = tokio::join!(call("one"), call("one"), call("other"));
+        assert_eq!(runs.load(Ordering::Relaxed), 2, "one and other");
+        assert_eq!(first.closing, again.closing);
+        assert_ne!(first.closing, other.closing);
+        assert!(synchronous.0.lock().is_empty());
+        call("one").await;
+        assert_eq!(runs.load(Ordering::Relaxed), 3, "nothing of it ran any more");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_cut_short_leaves_nothing_and_the_next_goes_on() {
+        let (synchronous, runs) = (Arc::new(SyncRuns::default()), AtomicUsize::new(0));
+        let call = || SyncRuns::share(&synchronous, "one", run(&runs));
+        let (mut cut, mut waits) = (Box::pin(call()), Box::pin(call()));
+        assert!(futures_util::poll!(&mut cut).is_pending() && futures_util::poll!(&mut waits).is_pending());
+        drop(cut);
+        waits.await;
+        assert_eq!(runs.load(Ordering::Relaxed), 2);
+        assert!(synchronous.0.lock().is_empty());
+    }
 }

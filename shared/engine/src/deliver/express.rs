@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use interpreter::{Closing, Event, Payload, Snapshot, Stimulus, Timestamp};
+use interpreter::{Closing, Payload, Snapshot, Stimulus, Timestamp};
 use tracing::Instrument;
 
 use super::calls::Calls;
@@ -17,11 +17,11 @@ use super::{Deliver, Start, span};
 use crate::ports::Happening;
 
 /// How an Express execution ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ExpressEnd {
     pub closing: Closing<Payload>,
+    pub started: Timestamp,
     pub stopped: Timestamp,
-    pub events: Vec<Event<Payload>>,
 }
 
 impl Deliver {
@@ -44,7 +44,7 @@ impl Deliver {
             for stimulus in arrived.drain(..).map(|one| one.stimulus).chain([Stimulus::Tick]) {
                 self.step(&mut live, stimulus, now, &mut steps);
             }
-            steps.forget_bytes();
+            steps.forget();
             let limits = ClaimLimits { budget: &mut budget, allowance: 0, permit: permit.take() };
             let claims = self.claim(&mut live, now, limits, &mut steps).await;
             calls.cut_stale(&live.snapshot);
@@ -53,7 +53,7 @@ impl Deliver {
             }
             if let Some((closing, stopped)) = live.snapshot.closed.clone() {
                 self.count_end(&head.machine_arn, status_of(&closing), head.started, stopped);
-                return ExpressEnd { closing, stopped, events: steps.events };
+                return ExpressEnd { closing, started: head.started, stopped };
             }
             if live.snapshot.ready().next().is_some() {
                 // A long run was cut: other executions get their turn first.

@@ -34,8 +34,11 @@ impl Steps {
         self.bytes >= commit_bytes
     }
 
-    /// Nothing is written down of an Express execution, so nothing is too much.
-    pub fn forget_bytes(&mut self) {
+    /// Forgets what the steps did: nothing is written down of an Express execution, so what it may hold in memory is its
+    /// snapshot.
+    pub fn forget(&mut self) {
+        self.events.clear();
+        self.changed.clear();
         self.bytes = 0;
     }
 }
@@ -104,5 +107,24 @@ fn beside_others<T>(work: impl FnOnce() -> T) -> T {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
         // A runtime of one thread has no other to hand its tasks to.
         _ => work(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use interpreter::{Detail, Failure};
+
+    use super::*;
+
+    #[test]
+    fn an_express_execution_keeps_nothing_of_the_steps_behind_it() {
+        let event =
+            Event { id: 1, previous: 0, at: Timestamp(1), detail: Detail::ExecutionFailed(Failure::of(None, None)) };
+        let (events, changed) = (vec![event], BTreeSet::from([ThreadPath::root()]));
+        let mut steps = Steps { events, changed, at: Timestamp(1), bytes: 250_000 };
+        assert!(!steps.changed_nothing() && steps.fill(250_000) && !steps.fill(250_001));
+        steps.forget();
+        assert!(steps.changed_nothing() && !steps.fill(1));
+        assert_eq!(steps.at, Timestamp(1), "no step is earlier than one before it");
     }
 }
