@@ -48,6 +48,7 @@ use permits::{Permit, Permits};
 
 pub use express::ExpressEnd;
 pub use loaded::status_of;
+pub(crate) use loaded::{LONGEST_APPEND_MS, LONGEST_ATTEMPT_MS};
 pub(crate) use wakeups::EARLY_MS;
 
 /// Delivers stimuli to executions, and makes the calls that they wait for.

@@ -12,14 +12,15 @@ use interpreter::Timestamp;
 use tracing::Instrument;
 
 use crate::Engine;
-use crate::deliver::{DeliverError, EARLY_MS};
+use crate::deliver::{DeliverError, EARLY_MS, LONGEST_APPEND_MS, LONGEST_ATTEMPT_MS};
 use crate::entry::Unreadable;
 use crate::ports::WakeUp;
 
 /// A commit that its message has overtaken is looked for once more after this, …
 const SOON: Duration = Duration::from_secs(1);
-/// … and for the last time when the call that announced it has ended in any case.
-const LATE_MS: i64 = 60_000;
+/// … and for the last time when it is there, or never will be: the announcement may be here before the queue has answered
+/// its sender, which begins to append then.
+const LATE_MS: u64 = LONGEST_ATTEMPT_MS + LONGEST_APPEND_MS;
 /// Why an execution is force-failed whose journal can be read.
 const DEFECT: &str = "a defect of Stepwell, which its log describes, stopped every attempt";
 
@@ -130,7 +131,7 @@ impl Worker {
         if self.driven(arn, until).await? >= announced {
             return Ok(());
         }
-        let late = self.engine.now().plus_millis(LATE_MS);
+        let late = self.engine.now().plus_millis(i64::try_from(LATE_MS).unwrap_or(i64::MAX));
         self.engine.world().queue.send(WakeUp::of(arn, Some(late))).await.map_err(DeliverError::Store)
     }
 
@@ -162,4 +163,16 @@ impl Worker {
 struct Group {
     places: Vec<usize>,
     announced: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_announced_commit_is_looked_for_until_it_is_there_or_never_will_be() {
+        // Ten seconds until the queue answers, then eight attempts of ten seconds with pauses of 20 ms to 1.28 s.
+        let latest = 10_000 + 8 * 10_000 + (20 + 40 + 80 + 160 + 320 + 640 + 1_280);
+        assert!(LATE_MS >= latest, "{LATE_MS} ms");
+    }
 }

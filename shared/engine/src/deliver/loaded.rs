@@ -24,6 +24,13 @@ const FULL_SET_AFTER: usize = 256 << 10;
 const FULL_SET_RATIO: usize = 8;
 /// Attempts to get through to a store that is busy, before requests are refused.
 const STORE_TRIES: u32 = 8;
+/// The pause after the first of them; each later one is twice as long.
+const FIRST_PAUSE_MS: u64 = 20;
+/// The longest that a store or a queue takes for one request: adapters give up then.
+pub(crate) const LONGEST_ATTEMPT_MS: u64 = 10_000;
+/// The longest from the first attempt to append an entry until it is there, or never will be.
+pub(crate) const LONGEST_APPEND_MS: u64 =
+    STORE_TRIES as u64 * LONGEST_ATTEMPT_MS + FIRST_PAUSE_MS * ((1 << (STORE_TRIES - 1)) - 1);
 
 pub(super) struct LoadedExecution {
     pub live: Live,
@@ -246,7 +253,7 @@ pub fn status_of<P>(closing: &Closing<P>) -> ExecutionStatus {
 /// Appends; after an error, reads whether it was written before trying again.
 pub(super) async fn append(deliver: &Deliver, record: Record) -> Result<Appended, StoreError> {
     let journal = &deliver.world.journal;
-    let mut pause = Duration::from_millis(20);
+    let mut pause = Duration::from_millis(FIRST_PAUSE_MS);
     let mut tries = 1;
     loop {
         let error = match journal.append(record.clone()).await {
