@@ -44,7 +44,7 @@ pub fn parse(text: &str, machine_type: MachineType) -> Parsed {
 pub fn parse_with(text: &str, machine_type: MachineType, sdk: &'static dyn SdkServices) -> Parsed {
     match read_document(text) {
         Ok(document) => read_machine(&document, machine_type, sdk),
-        Err(diagnostic) => Parsed { machine: None, diagnostics: vec![diagnostic] },
+        Err(diagnostic) => Parsed { machine: None, diagnostics: vec![*diagnostic] },
     }
 }
 
@@ -69,13 +69,15 @@ pub fn load(text: &str) -> Result<StateMachine, String> {
 }
 
 fn read_document(text: &str) -> Result<Value, Box<Diagnostic>> {
-    let not_an_object = || Box::new(Diagnostic {
-        severity: Severity::Error,
-        code: Code::SchemaValidationFailed,
-        about: About::from("Definition must be a valid JSON object"),
-        location: None,
-        help: None,
-    });
+    let not_an_object = || {
+        Box::new(Diagnostic {
+            severity: Severity::Error,
+            code: Code::SchemaValidationFailed,
+            about: About::from("Definition must be a valid JSON object"),
+            location: None,
+            help: None,
+        })
+    };
     if text.trim().is_empty() {
         return Err(not_an_object());
     }

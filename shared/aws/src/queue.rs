@@ -145,7 +145,7 @@ impl WorkQueue {
 }
 
 fn look(wake_up: WakeUp) -> Result<String, StoreError> {
-    message::write(&Message::Look(wake_up)).map_err(|error| damaged(&error.to_string()))
+    message::write(&Message::WakeUp(wake_up)).map_err(|error| damaged(&error.to_string()))
 }
 
 /// Seconds until a message is to arrive; `None` when the clock sends it.

@@ -191,9 +191,9 @@ impl Table {
         self.clock.now()
     }
 
-    /// A number nobody else has.
+    /// A number that no other writer has.
     pub(crate) fn nonce(&self) -> u64 {
-        self.clock.seed().iter().take(8).fold(0, |nonce, byte| (nonce << 8) | u64::from(*byte))
+        self.clock.nonce()
     }
 }
 

@@ -1,22 +1,22 @@
-//! The stored shape of a cell: what was said to one wait, beside the journal.
+//! The stored shape of a cell: an answer, a heartbeat or the closing of one wait, beside the journal.
 //!
-//! An execution that many answer at once is a race for its next entry, which one wins. Who has lost three writes its
-//! answer into the cell of its wait and is done: the first answer there counts, every loader reads cells, and nobody lets
-//! such a wait pass its time without writing into its cell that it is over, which fails when an answer is there. So a
+//! Many clients that answer one execution at once race for its next entry, which one of them wins. An API process that has
+//! lost three races writes its answer into the cell of its wait and is done: the first answer there counts, every load reads
+//! the cells, and no worker lets such a wait time out without closing its cell, which fails when an answer is there. So a
 //! check of several items at once is not needed, and any number of waits can time out in one commit. Heartbeats are
 //! written over each other in the cell and never into the journal, which learns of the last one when the deadline before
-//! it comes: an entry per `HeartbeatSeconds`, however often somebody beats.
+//! it comes: an entry per `HeartbeatSeconds`, however many heartbeats clients send.
 //!
-//! | cell | is written | over |
-//! |---|---|---|
-//! | `Beat` | by a heartbeat | a beat |
-//! | `Answered` | by an answer that lost its races | a beat |
-//! | `Over` | by who lets the wait time out | a beat that it has seen, or any when the wait's whole time is over |
-//! | `Over` | by whom the call failed that was to tell the token, before that ends the wait | a beat |
-//! | `Over` | by who has taken an answer into the journal | that answer |
+//! | content | stored as | is written by | over |
+//! |---|---|---|---|
+//! | `Heartbeat` | `Beat` | a heartbeat | a heartbeat |
+//! | `Answered` | `Answered` | an answer that lost its races | a heartbeat |
+//! | `Closed` | `Over` | a process that lets the wait time out | a heartbeat that it has read, or any when the wait's whole time is over |
+//! | `Closed` | `Over` | a worker whose call failed that had the token, before that ends the wait | a heartbeat |
+//! | `Closed` | `Over` | a worker that has taken an answer into the journal | that answer |
 //!
 //! A cell stays for a quarter of an hour after its wait: longer than any call of the API that saw the wait open can last.
-//! Of an answer by the journal and another by the cell, the journal's counts, and the other is refused (`deliver/left.rs`).
+//! Of an answer by the journal and another by the cell, the journal's counts, and the other is refused (`deliver/cell_answers.rs`).
 
 use interpreter::{Answer, Payload, ThreadPath, Timestamp, Wait};
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ use crate::ports::Cell;
 /// as the first.
 const FORMAT: u32 = 2;
 
-/// What a cell says.
+/// The content of a cell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     Answered(Answer<Payload>),
@@ -159,8 +159,8 @@ mod tests {
                 (true, true),
             ),
         ];
-        for (word, text, flags) in cases {
-            let cell = encode(("arn", Timestamp(5)), (&wait, Timestamp(9)), &word, 3).expect("is written");
+        for (content, text, flags) in cases {
+            let cell = encode(("arn", Timestamp(5)), (&wait, Timestamp(9)), &content, 3).expect("is written");
             let path = serde_json::to_string(&wait.path).expect("is written");
             let expected = format!(r#"{{"v":1,"at":9,"path":{path},"turn":7,"word":{text}}}"#);
             assert_eq!(String::from_utf8_lossy(&cell.body), expected);
@@ -170,10 +170,7 @@ mod tests {
             );
             assert!(belongs(&cell, Timestamp(5)) && !belongs(&cell, Timestamp(6)));
             let key = cell.key.clone();
-            assert_eq!(
-                decode(&cell),
-                Ok(CellRead { wait: wait.clone(), at: Timestamp(9), content: word, nonce: 3, key })
-            );
+            assert_eq!(decode(&cell), Ok(CellRead { wait: wait.clone(), at: Timestamp(9), content, nonce: 3, key }));
         }
         let newer = Cell {
             body: br#"{"v":3}"#.to_vec(),

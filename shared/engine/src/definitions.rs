@@ -1,11 +1,12 @@
 //! Definitions of the machines that executions are pinned to, parsed once and kept while they are in use.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use asl::StateMachine;
 use sha2::{Digest, Sha256};
 
+use crate::Guarded;
 use crate::entry::Unreadable;
 use crate::ports::{Documents, StoreError};
 
@@ -19,7 +20,7 @@ pub fn revision_hash(definition: &str) -> String {
 
 pub struct Definitions {
     machines: Arc<dyn Documents>,
-    parsed: Mutex<HashMap<String, Arc<StateMachine>>>,
+    parsed: Guarded<HashMap<String, Arc<StateMachine>>>,
 }
 
 /// Why a definition is not at hand.
@@ -31,12 +32,12 @@ pub enum Missing {
 
 impl Definitions {
     pub fn new(machines: Arc<dyn Documents>) -> Definitions {
-        Definitions { machines, parsed: Mutex::new(HashMap::new()) }
+        Definitions { machines, parsed: Guarded::default() }
     }
 
     /// The definition with that hash.
     pub async fn get(&self, hash: &str) -> Result<Arc<StateMachine>, Missing> {
-        if let Some(machine) = self.lock().get(hash) {
+        if let Some(machine) = self.parsed.lock().get(hash) {
             return Ok(machine.clone());
         }
         let text = self.machines.revision(hash).await.map_err(Missing::Store)?;
@@ -51,17 +52,13 @@ impl Definitions {
 
     /// Keeps a definition that has just been parsed.
     pub fn keep(&self, hash: &str, machine: Arc<StateMachine>) -> Arc<StateMachine> {
-        let mut parsed = self.lock();
+        let mut parsed = self.parsed.lock();
         if parsed.len() >= KEPT
             && let Some(any) = parsed.keys().next().cloned()
         {
             parsed.remove(&any);
         }
         parsed.entry(hash.to_owned()).or_insert(machine).clone()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<StateMachine>>> {
-        self.parsed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

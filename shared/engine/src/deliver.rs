@@ -1,76 +1,80 @@
-//! The deliver loop: load -> step -> commit -> dispatch. Nothing else writes an execution.
+//! The deliver loop: load -> fold -> commit -> dispatch. Nothing else writes an execution.
 //!
-//! Whoever has something to say to an execution writes it a letter. While letters, calls in flight or short waits keep it
-//! busy, one *holder* per process and execution folds what came together into one commit, as far as that takes it in
-//! ([`Settings::commit_bytes`]), answers the letters once that is durable, and begins the calls whose claims were in it. A
-//! holder that has nothing left to do arms one message for the earliest due time, unless there is one ([`watch`]), and lets
-//! go. Two processes that hold the same execution race on the conditional append: the loser reads the winner's entries and
-//! applies its letters behind them. A process that only answers ([`Deployment::ApiOnly`]) sends its message before it commits and
-//! lets go at once; one whose time is short ([`Deliver::drive`]) begins no call that outlasts it, and leaves the rest to a
-//! message.
+//! A request to an execution goes to its mailbox. While requests, calls in flight or short waits keep it busy, one actor
+//! per process and execution folds what came together into one commit, as far as that takes it in
+//! ([`Settings::commit_bytes`]), answers the requests once that is durable, and begins the calls whose claims were in it
+//! ([`round`]). An actor that has nothing left to do queues one wake-up for the earliest due time, unless there is one
+//! ([`wakeups`]), and lets go. Two processes that load the same execution race on the conditional append: the loser reads the
+//! winner's entries and applies its requests behind them. A process that only answers ([`Deployment::ApiOnly`]) queues its
+//! wake-up before it commits and lets go at once; one whose time is short ([`Deliver::drive`]) begins no call that outlasts
+//! it, and leaves the rest to a wake-up.
 
-mod burial;
+mod actor;
 mod calls;
-mod contention;
+mod cell_access;
+mod cell_answers;
+mod cells;
+mod claim;
+#[cfg(test)]
+mod example;
 mod express;
-mod hold;
-mod ledger;
-mod left;
-mod news;
-mod rehearsal;
+mod force_fail;
+mod inbox;
+mod live;
+mod loaded;
+mod mailbox;
+mod permits;
 mod round;
-mod term;
-mod unbegun;
-mod watch;
+mod steps;
+mod test_case_run;
+mod time_budget;
+mod unstarted_claims;
+mod wakeups;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use asl::StateMachine;
-use interpreter::{Answer, Execution, Failure, Payload, Stimulus, Timestamp, Wait};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use interpreter::{Answer, Execution, Failure, Payload, Timestamp};
+use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument;
 
 use crate::definitions::{Definitions, Missing};
 use crate::entry::{Head, Unreadable};
 use crate::ports::{Record, StoreError, WakeUp};
-use crate::tokens::Seal;
+use crate::tokens::{Signer, TaskToken};
 use crate::{Deployment, Settings, World};
+use mailbox::{Command, Mailboxes, Reply, Request, TokenWait};
+use permits::{Permit, Permits};
 
 pub use express::ExpressEnd;
-pub use ledger::status_of;
-pub(crate) use watch::EARLY_MS;
+pub use loaded::status_of;
+pub(crate) use loaded::{LONGEST_APPEND_MS, LONGEST_ATTEMPT_MS};
+pub(crate) use wakeups::EARLY_MS;
 
-/// What an input may weigh before its execution counts as more than one.
-const HAND_BYTES: usize = 16 << 10;
-
-/// Delivers stimuli to executions, and does what they wait for.
+/// Delivers stimuli to executions, and makes the calls that they wait for.
 pub struct Deliver {
     world: World,
     deployment: Deployment,
-    seal: Seal,
+    signer: Signer,
     owner: String,
-    /// Calls of tasks that may begin.
-    calls: Arc<Semaphore>,
-    /// Executions that may be in hand.
-    max_active_executions: Arc<Semaphore>,
+    permits: Permits,
     /// See [`Settings::commit_bytes`].
     commit_bytes: usize,
-    desks: Mutex<HashMap<String, mpsc::UnboundedSender<Letter>>>,
+    mailboxes: Arc<Mailboxes>,
     definitions: Definitions,
-    watches: watch::Watches,
+    queued: wakeups::Queued,
 }
 
-/// Why a letter was not taken.
+/// Why a request failed.
 #[derive(Debug, Clone)]
 pub enum DeliverError {
     NoSuchExecution,
     Store(StoreError),
-    /// As many executions are in hand as may be: nothing was begun.
+    /// As many executions are loaded as may be: nothing was begun.
     Busy,
-    /// What is stored cannot be read.
+    /// The stored execution cannot be read.
     Unreadable(Unreadable),
-    /// The holder ended without an answer: a defect, contained to this execution.
+    /// The actor ended without an answer: a defect, contained to this execution.
     Lost,
 }
 
@@ -102,7 +106,7 @@ pub struct Start {
     pub head: Head,
 }
 
-/// What became of a start.
+/// The outcome of a start.
 #[derive(Debug)]
 pub enum Started {
     /// It is durable and on its way.
@@ -111,7 +115,7 @@ pub enum Started {
     Exists(Box<Record>),
 }
 
-/// What became of a letter, once what it changed is durable.
+/// The outcome of a request, once its change is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivered {
     /// It changed something: the wait was still open, the execution still running.
@@ -122,33 +126,6 @@ pub struct Delivered {
     pub sequence: u64,
 }
 
-/// What is said to an execution.
-#[derive(Debug, Clone)]
-enum Said {
-    Look,
-    Stop(Failure),
-    Answered(Wait, Answer<Payload>),
-    Heartbeat(Wait),
-}
-
-struct Letter {
-    /// When it was written.
-    at: Timestamp,
-    said: Said,
-    reply: oneshot::Sender<Result<Delivered, DeliverError>>,
-}
-
-impl Said {
-    fn stimulus(&self, at: Timestamp) -> Stimulus {
-        match self.clone() {
-            Said::Look => Stimulus::Tick,
-            Said::Stop(failure) => Stimulus::StopRequested(failure),
-            Said::Answered(wait, answer) => Stimulus::TaskAnswered { wait, answer },
-            Said::Heartbeat(wait) => Stimulus::TaskHeartbeat { wait, at },
-        }
-    }
-}
-
 impl Deliver {
     pub fn new(world: World, settings: &Settings) -> Arc<Deliver> {
         let seed = world.clock.seed();
@@ -157,13 +134,12 @@ impl Deliver {
             definitions: Definitions::new(world.documents.clone()),
             world,
             deployment: settings.deployment,
-            seal: Seal::new(settings.keys.clone()),
+            signer: Signer::new(settings.keys.clone()),
             owner,
-            calls: Arc::new(Semaphore::new(settings.calls)),
-            max_active_executions: Arc::new(Semaphore::new(settings.max_active_executions.min(Semaphore::MAX_PERMITS))),
+            permits: Permits::new(settings.calls, settings.max_active_executions),
             commit_bytes: settings.commit_bytes,
-            desks: Mutex::new(HashMap::new()),
-            watches: watch::Watches::default(),
+            mailboxes: Arc::default(),
+            queued: wakeups::Queued::default(),
         })
     }
 
@@ -180,26 +156,13 @@ impl Deliver {
     /// Starts an execution. When this returns `New`, it will end, whatever crashes.
     pub async fn start(self: &Arc<Self>, start: Start) -> Result<Started, DeliverError> {
         let arn = start.execution.arn.clone();
-        let weight = (start.execution.input.text().len() / HAND_BYTES).saturating_add(1);
-        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
-        let Ok(hand) = self.max_active_executions.clone().try_acquire_many_owned(weight) else {
+        let Some(permit) = self.permits.for_start(start.execution.input.text().len()) else {
             return Err(DeliverError::Busy);
         };
-        let (told, hears) = oneshot::channel();
-        let (sender, letters) = mpsc::unbounded_channel();
-        let opened = {
-            let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
-            let free = !desks.contains_key(&arn);
-            if free {
-                desks.insert(arn.clone(), sender.clone());
-                let desk = self.desk(arn.clone(), sender, Some(hand));
-                let opening = hold::open(self.clone(), desk, letters, start, told);
-                tokio::spawn(opening.instrument(span(&arn)));
-            }
-            free
-        };
-        if opened {
-            return hears.await.unwrap_or(Err(DeliverError::Lost));
+        if let Some(mailbox) = self.mailboxes.open(&arn) {
+            let (reply, answered) = oneshot::channel();
+            self.spawn(&arn, Some(permit), actor::start(self.clone(), mailbox, start, reply));
+            return answered.await.unwrap_or(Err(DeliverError::Lost));
         }
         let ends = self.world.journal.ends(&arn).await?;
         ends.map(|(first, _)| Started::Exists(Box::new(first))).ok_or(DeliverError::Lost)
@@ -207,128 +170,84 @@ impl Deliver {
 
     /// Ends a running execution.
     pub async fn stop(self: &Arc<Self>, arn: &str, failure: Failure) -> Result<Delivered, DeliverError> {
-        self.say(arn, Said::Stop(failure)).await
+        self.request(arn, Command::Stop(failure)).await
     }
 
-    /// Answers a wait for a task token.
+    /// Answers the wait of a task token.
     pub async fn answer(
         self: &Arc<Self>,
-        arn: &str,
-        wait: Wait,
+        token: &TaskToken,
         answer: Answer<Payload>,
     ) -> Result<Delivered, DeliverError> {
-        self.say(arn, Said::Answered(wait, answer)).await
+        self.request(&token.execution, Command::Answer(token_wait(token), answer)).await
     }
 
-    pub async fn heartbeat(self: &Arc<Self>, arn: &str, wait: Wait) -> Result<Delivered, DeliverError> {
-        self.say(arn, Said::Heartbeat(wait)).await
+    pub async fn heartbeat(self: &Arc<Self>, token: &TaskToken) -> Result<Delivered, DeliverError> {
+        self.request(&token.execution, Command::Heartbeat(token_wait(token))).await
     }
 
-    /// A message named the execution: there may be something to do. Waits for its turn to take the execution in hand, and
-    /// returns once the first commit is through.
-    pub async fn look(self: &Arc<Self>, arn: &str) -> Result<Delivered, DeliverError> {
-        // Never closed, so there is always a hand in the end.
-        let hand = self.max_active_executions.clone().acquire_owned().await.ok();
-        let (reply, hears) = oneshot::channel();
-        self.post(arn, self.letter(Said::Look, reply), None, hand);
-        hears.await.unwrap_or(Err(DeliverError::Lost))
+    /// A message named the execution: there may be something to do. Waits for room to load the execution, and returns once the
+    /// first commit is durable.
+    pub async fn wake(self: &Arc<Self>, arn: &str) -> Result<Delivered, DeliverError> {
+        let permit = self.permits.for_wake_up().await;
+        let (request, answered) = Request::new(Command::Wake, self.world.clock.now());
+        self.post(arn, request, None, permit);
+        answered.await.unwrap_or(Err(DeliverError::Lost))
     }
 
-    /// A message came whose time it is.
-    pub(crate) fn told(&self, wake_up: &WakeUp) {
+    /// A wake-up came at its time.
+    pub(crate) fn delivered(&self, wake_up: &WakeUp) {
         if let Some(due) = wake_up.due {
-            self.watches.told(&wake_up.execution, due);
+            self.queued.delivered(&wake_up.execution, due);
         }
     }
 
-    /// Looks at an execution, and returns when nothing of it is in this process's hands any more, which is before
-    /// `until` unless a call that was begun takes longer. What is left to do then, a message tells somebody else.
+    /// Wakes an execution, and returns when this process keeps nothing of it any more, which is before `until` unless a call
+    /// that was begun takes longer. The rest has a wake-up then.
     pub async fn drive(self: &Arc<Self>, arn: &str, until: Timestamp) -> Result<Delivered, DeliverError> {
-        let (reply, hears) = oneshot::channel();
-        let holder = self.post(arn, self.letter(Said::Look, reply), Some(until), None);
-        let delivered = hears.await.unwrap_or(Err(DeliverError::Lost));
-        holder.closed().await;
+        let (request, answered) = Request::new(Command::Wake, self.world.clock.now());
+        let actor = self.post(arn, request, Some(until), None);
+        let delivered = answered.await.unwrap_or(Err(DeliverError::Lost));
+        actor.closed().await;
         delivered
     }
 
-    async fn say(self: &Arc<Self>, arn: &str, said: Said) -> Result<Delivered, DeliverError> {
-        let (reply, hears) = oneshot::channel();
-        // Whoever answers or stops is never kept waiting by what others started.
-        let hand = self.max_active_executions.clone().try_acquire_owned().ok();
-        self.post(arn, self.letter(said, reply), None, hand);
-        hears.await.unwrap_or(Err(DeliverError::Lost))
+    async fn request(self: &Arc<Self>, arn: &str, command: Command) -> Reply {
+        let (request, answered) = Request::new(command, self.world.clock.now());
+        self.post(arn, request, None, self.permits.for_request());
+        answered.await.unwrap_or(Err(DeliverError::Lost))
     }
 
-    fn letter(&self, said: Said, reply: oneshot::Sender<Result<Delivered, DeliverError>>) -> Letter {
-        Letter { at: self.world.clock.now(), said, reply }
-    }
-
-    /// Brings a letter to the execution's holder, or to a new one, which holds until `until`.
+    /// Brings a request to the execution's actor, or to a new one, which keeps the execution until `until`.
     fn post(
         self: &Arc<Self>,
         arn: &str,
-        letter: Letter,
+        request: Request,
         until: Option<Timestamp>,
-        hand: Option<OwnedSemaphorePermit>,
-    ) -> mpsc::UnboundedSender<Letter> {
-        let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
-        let letter = match desks.get(arn) {
-            Some(sender) => match sender.send(letter) {
-                Ok(()) => return sender.clone(),
-                Err(back) => back.0,
-            },
-            None => letter,
-        };
-        let (sender, letters) = mpsc::unbounded_channel();
-        let _receiver_is_here = sender.send(letter);
-        desks.insert(arn.to_owned(), sender.clone());
-        let resuming = hold::resume(self.clone(), self.desk(arn.to_owned(), sender.clone(), hand), letters, until);
-        tokio::spawn(resuming.instrument(span(arn)));
-        sender
+        permit: Option<Permit>,
+    ) -> mpsc::UnboundedSender<Request> {
+        let posted = self.mailboxes.post(arn, request);
+        if let Some(mailbox) = posted.opened {
+            self.spawn(arn, permit, actor::resume(self.clone(), mailbox, until));
+        }
+        posted.actor
     }
 
-    fn desk(
-        self: &Arc<Self>,
-        arn: String,
-        sender: mpsc::UnboundedSender<Letter>,
-        hand: Option<OwnedSemaphorePermit>,
-    ) -> Desk {
-        Desk { deliver: self.clone(), arn, sender, _hand: hand }
+    /// Runs an actor; its permit is given back when it is gone.
+    fn spawn(&self, arn: &str, permit: Option<Permit>, actor: impl Future<Output = ()> + Send + 'static) {
+        let permitted = async move {
+            let _permit = permit;
+            actor.await;
+        };
+        tokio::spawn(permitted.instrument(span(arn)));
     }
 }
 
-/// What is logged while an execution is in hand says which, and which request brought it.
+fn token_wait(token: &TaskToken) -> TokenWait {
+    TokenWait { wait: token.wait(), started: token.started }
+}
+
+/// Each log line of an actor names its execution.
 fn span(execution: &str) -> tracing::Span {
     tracing::info_span!("execution", execution)
-}
-
-/// A holder's place: where letters for its execution arrive. Given up even when the holder panics.
-struct Desk {
-    deliver: Arc<Deliver>,
-    arn: String,
-    sender: mpsc::UnboundedSender<Letter>,
-    _hand: Option<OwnedSemaphorePermit>,
-}
-
-impl Desk {
-    /// Gives the place up, unless a letter is waiting: then here it is.
-    fn leave(&self, letters: &mut mpsc::UnboundedReceiver<Letter>) -> Option<Letter> {
-        let mut desks = self.deliver.desks.lock().unwrap_or_else(PoisonError::into_inner);
-        match letters.try_recv() {
-            Ok(letter) => Some(letter),
-            Err(_) => {
-                desks.remove(&self.arn);
-                None
-            }
-        }
-    }
-}
-
-impl Drop for Desk {
-    fn drop(&mut self) {
-        let mut desks = self.deliver.desks.lock().unwrap_or_else(PoisonError::into_inner);
-        if desks.get(&self.arn).is_some_and(|sender| sender.same_channel(&self.sender)) {
-            desks.remove(&self.arn);
-        }
-    }
 }

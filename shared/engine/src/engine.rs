@@ -1,4 +1,4 @@
-//! An engine: the ports of one installation, what the operator decided, and the two ways in which executions run over them.
+//! An engine: the ports of one installation, the operator's settings, and the two ways in which executions run over them.
 
 use std::sync::Arc;
 

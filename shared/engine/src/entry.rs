@@ -25,18 +25,18 @@ use serde_json::value::RawValue;
 
 use crate::payload_format;
 
-/// The newest shape this code reads. What a worker of format 1 reads as it is meant is written as that: format 2 is for
+/// The newest shape this code reads. Whatever a worker of format 1 reads as it is meant is written as that: format 2 is for
 /// payloads that such a worker takes for `null`, and for an execution whose state machine was deleted.
 pub const FORMAT: u32 = 2;
 /// The shape of an entry that every worker reads as it is meant.
 const FIRST: u32 = 1;
 
-/// What cannot be read, and what is said of it. Nothing of what is stored is in the text.
+/// Why something stored cannot be read, in a text that quotes none of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {
     /// A newer version of Stepwell wrote it, and has to read it.
     Newer(String),
-    /// Nobody can read it.
+    /// No version of Stepwell can read it.
     Damaged(String),
 }
 
@@ -177,7 +177,7 @@ impl Head {
     }
 }
 
-/// What a commit is made of.
+/// The parts of a commit.
 pub struct Draft<'a> {
     pub sequence: u64,
     pub at: Timestamp,
@@ -248,7 +248,7 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
     Ok(Encoded { body, homes: table.homes })
 }
 
-/// Writes down the end of an execution of which nothing can be read, or that nobody can drive: its last event comes
+/// Writes down the end of an execution of which nothing can be read, or that no worker can drive: its last event comes
 /// after `last_event`, which is the last that can be shown.
 pub fn encode_failure(at: Timestamp, last_event: u64, failure: Failure) -> Result<Vec<u8>, Unreadable> {
     let id = last_event.saturating_add(1);

@@ -1,29 +1,29 @@
-//! Express executions beside their calls: asynchronous starts, and what becomes of them after a crash.
+//! Express executions beside their calls: asynchronous starts, and their runs after a crash.
 //!
 //! An asynchronous start is kept before it is answered and dropped when the execution ended, so it runs at least once;
 //! a synchronous one runs within its call, at most once. Nothing else is stored. A process that is [`Deployment::SingleProcess`] runs
-//! what it was asked to start; elsewhere the kept start is the message by which a worker learns of it.
+//! what it was asked to start; elsewhere the kept start is the message that brings it to a worker.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use interpreter::{Payload, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::deliver::{Deliver, DeliverError, ExpressEnd, Start, status_of};
 use crate::entry::{Head, Unreadable};
 use crate::payload_format;
 use crate::ports::{Clock, Starts, StoreError};
-use crate::{Deployment, World};
+use crate::{Deployment, Guarded, World};
 
-/// Asynchronous executions that run at a time; more starts are throttled, and what was started before waits its turn.
+/// Asynchronous executions that run at a time; more starts are throttled, and a resumed start waits for a permit.
 const AT_A_TIME: usize = 10_000;
 
-/// What could not be read of a kept start is read again after this.
+/// A kept start that the store did not let be read is read again after this.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// The Express executions of this process.
@@ -33,18 +33,50 @@ pub struct Express {
     starts: Arc<dyn Starts>,
     clock: Arc<dyn Clock>,
     running: Arc<Running>,
-    turns: Arc<Semaphore>,
+    synchronous: Arc<SyncRuns>,
+    permits: Arc<Semaphore>,
     deployment: Deployment,
 }
 
 /// When each started that runs.
 #[derive(Default)]
-struct Running(Mutex<HashMap<String, Timestamp>>);
+struct Running(Guarded<HashMap<String, Timestamp>>);
 
 /// An execution's place among the running ones. Given up even when it panics.
 struct Place {
     running: Arc<Running>,
     arn: String,
+}
+
+/// The synchronous executions that run in this process, by ARN.
+#[derive(Default)]
+struct SyncRuns(Guarded<HashMap<String, Arc<OnceCell<ExpressEnd>>>>);
+
+/// One of the calls that wait for the end of a synchronous execution. The last one takes it out, even when it is cut short.
+struct SyncCall {
+    runs: Arc<SyncRuns>,
+    arn: String,
+    end: Arc<OnceCell<ExpressEnd>>,
+}
+
+impl SyncRuns {
+    /// The end of the execution that runs under this ARN; when none does, that of `run`.
+    async fn share(runs: &Arc<SyncRuns>, arn: &str, run: impl Future<Output = ExpressEnd>) -> ExpressEnd {
+        let end = runs.0.lock().entry(arn.to_owned()).or_default().clone();
+        let call = SyncCall { runs: runs.clone(), arn: arn.to_owned(), end };
+        call.end.get_or_init(|| run).await.clone()
+    }
+}
+
+impl Drop for SyncCall {
+    fn drop(&mut self) {
+        let mut runs = self.runs.0.lock();
+        let current = runs.get(&self.arn).is_some_and(|end| Arc::ptr_eq(end, &self.end));
+        // The map's and this call's.
+        if current && (self.end.initialized() || Arc::strong_count(&self.end) <= 2) {
+            runs.remove(&self.arn);
+        }
+    }
 }
 
 /// A start as it is kept.
@@ -67,7 +99,8 @@ impl Express {
             starts,
             clock,
             running: Arc::default(),
-            turns: Arc::new(Semaphore::new(AT_A_TIME)),
+            synchronous: Arc::default(),
+            permits: Arc::new(Semaphore::new(AT_A_TIME)),
             deployment,
         }
     }
@@ -79,7 +112,7 @@ impl Express {
 
     /// False when as many asynchronous executions run here as may.
     pub fn has_room(&self) -> bool {
-        self.turns.available_permits() > 0
+        self.permits.available_permits() > 0
     }
 
     /// Starts an asynchronous execution. When this returns, it will run, whatever crashes.
@@ -93,9 +126,10 @@ impl Express {
         Ok(())
     }
 
-    /// Runs a synchronous execution to its end.
+    /// Runs a synchronous execution to its end. A call that is sent again while its execution runs shares that end.
     pub async fn run(&self, start: Start) -> ExpressEnd {
-        self.deliver.express(start).await
+        let arn = start.execution.arn.clone();
+        SyncRuns::share(&self.synchronous, &arn, self.deliver.express(start)).await
     }
 
     /// Runs what was started and had not ended when the process did; how many executions that are.
@@ -103,21 +137,25 @@ impl Express {
         let pending = self.starts.pending().await?;
         let count = pending.len();
         for (arn, body) in pending {
-            tokio::spawn(self.clone().take_up(arn, body));
+            tokio::spawn(self.clone().resume_one(arn, body));
         }
         Ok(count)
     }
 
     /// Runs a kept start, as soon as the store lets it be read.
-    async fn take_up(self, execution: String, body: String) {
+    async fn resume_one(self, execution: String, body: String) {
         loop {
             match self.resumed(&body).await {
                 Ok(start) => return self.spawn(start),
                 Err(DeliverError::Store(error)) => {
-                    tracing::error!(execution, %error, "an express execution cannot be taken up yet; trying again");
+                    tracing::error!(execution, %error, "express start not read, retrying in 30 seconds");
                 }
                 Err(error) => {
-                    return tracing::error!(execution, ?error, "an express execution cannot be taken up");
+                    return tracing::error!(
+                        execution,
+                        ?error,
+                        "express start not readable, its execution does not run"
+                    );
                 }
             }
             tokio::time::sleep(AGAIN).await;
@@ -154,31 +192,27 @@ impl Express {
     fn spawn(&self, start: Start) {
         let Some(place) = self.running.enter(&start.execution.arn, start.execution.started) else { return };
         let (deliver, starts) = (self.deliver.clone(), self.starts.clone());
-        let turns = self.turns.clone();
+        let permits = self.permits.clone();
         tokio::spawn(async move {
-            let _turn = turns.acquire_owned().await;
+            let _permit = permits.acquire_owned().await;
             let end = deliver.express(start).await;
             tracing::debug!(execution = place.arn, status = status_of(&end.closing).name(), "express execution ended");
             if let Err(error) = Starts::drop(&*starts, &place.arn).await {
                 // It will run once more after the next start of the process: at least once, as promised.
-                tracing::error!(execution = place.arn, %error, "the start of an express execution could not be dropped");
+                tracing::error!(execution = place.arn, %error, "express start not dropped, its execution runs again after the next start of the process");
             }
         });
     }
 }
 
 impl Running {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn started(&self, arn: &str) -> Option<Timestamp> {
-        self.lock().get(arn).copied()
+        self.0.lock().get(arn).copied()
     }
 
     /// `None` when it runs already.
     fn enter(self: &Arc<Self>, arn: &str, started: Timestamp) -> Option<Place> {
-        match self.lock().entry(arn.to_owned()) {
+        match self.0.lock().entry(arn.to_owned()) {
             Entry::Occupied(_) => None,
             Entry::Vacant(free) => {
                 free.insert(started);
@@ -190,7 +224,7 @@ impl Running {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.running.lock().remove(&self.arn);
+        self.running.0.lock().remove(&self.arn);
     }
 }
 
@@ -201,4 +235,45 @@ fn kept(start: &Start) -> Result<String, Unreadable> {
         serde_json::to_string(&Kept { v, head: start.head.clone(), input })
     };
     written().map_err(|error| Unreadable::of("a start", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use interpreter::Closing;
+
+    use super::*;
+
+    async fn run(runs: &AtomicUsize) -> ExpressEnd {
+        let number = runs.fetch_add(1, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+        let output = Payload::from_json_text(number.to_string());
+        ExpressEnd { closing: Closing::Succeeded { output }, started: Timestamp(1), stopped: Timestamp(2) }
+    }
+
+    #[tokio::test]
+    async fn a_synchronous_start_that_is_sent_again_shares_the_end_of_the_running_one() {
+        let (synchronous, runs) = (Arc::new(SyncRuns::default()), AtomicUsize::new(0));
+        let call = |arn: &'static str| SyncRuns::share(&synchronous, arn, run(&runs));
+        let (first, again, other) = tokio::join!(call("one"), call("one"), call("other"));
+        assert_eq!(runs.load(Ordering::Relaxed), 2, "one and other");
+        assert_eq!(first.closing, again.closing);
+        assert_ne!(first.closing, other.closing);
+        assert!(synchronous.0.lock().is_empty());
+        call("one").await;
+        assert_eq!(runs.load(Ordering::Relaxed), 3, "nothing of it ran any more");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_cut_short_leaves_nothing_and_the_next_goes_on() {
+        let (synchronous, runs) = (Arc::new(SyncRuns::default()), AtomicUsize::new(0));
+        let call = || SyncRuns::share(&synchronous, "one", run(&runs));
+        let (mut cut, mut waits) = (Box::pin(call()), Box::pin(call()));
+        assert!(futures_util::poll!(&mut cut).is_pending() && futures_util::poll!(&mut waits).is_pending());
+        drop(cut);
+        waits.await;
+        assert_eq!(runs.load(Ordering::Relaxed), 2);
+        assert!(synchronous.0.lock().is_empty());
+    }
 }

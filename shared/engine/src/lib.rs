@@ -1,7 +1,7 @@
 //! What **drives** executions: the deliver loop and the Express runner, the shapes of what is stored, and the ports to the
 //! world.
 //!
-//! Nothing here knows a store, a queue or a network: those are [`ports`]. What is stored has its shape in [`entry`]. Absent:
+//! Nothing here knows a store, a queue or a network: those are [`ports`]. The shape of each stored record is in [`entry`]. Absent:
 //! the API's actions, which are in the crate above.
 
 pub mod cells;
@@ -10,6 +10,7 @@ pub mod deliver;
 mod engine;
 pub mod entry;
 pub mod express;
+mod guarded;
 mod payload_format;
 pub mod ports;
 mod system_clock;
@@ -18,5 +19,6 @@ pub mod worker;
 mod world;
 
 pub use engine::Engine;
+pub use guarded::Guarded;
 pub use system_clock::SystemClock;
 pub use world::{Deployment, Settings, World};

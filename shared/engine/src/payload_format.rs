@@ -17,21 +17,21 @@ pub(crate) fn lowest<'t>(texts: impl IntoIterator<Item = &'t str>) -> u32 {
 }
 
 fn is_misread_by_first(text: &str) -> bool {
-    let look = look(text);
+    let found = scan(text);
     // serde_json is as strict as that worker's own reader, but for the last of its levels.
-    look.deepest > FIRST_DEPTH || (look.is_suspicious && serde_json::from_str::<Value>(text).is_err())
+    found.deepest > FIRST_DEPTH || (found.is_suspicious && serde_json::from_str::<Value>(text).is_err())
 }
 
-/// What a cheap look at a text finds.
+/// The findings of a cheap scan of a text.
 #[derive(Default)]
-struct Look {
+struct Scan {
     deepest: usize,
     /// An escaped surrogate, an exponent or very many digits.
     is_suspicious: bool,
 }
 
-fn look(text: &str) -> Look {
-    let (mut found, mut depth, mut digits) = (Look::default(), 0usize, 0usize);
+fn scan(text: &str) -> Scan {
+    let (mut found, mut depth, mut digits) = (Scan::default(), 0usize, 0usize);
     let mut bytes = text.bytes().peekable();
     let mut in_string = false;
     while let Some(byte) = bytes.next() {

@@ -1,4 +1,4 @@
-//! What the engine needs from the world, as promises.
+//! The engine's needs of the world, as promises.
 //!
 //! Every adapter (one process and a directory, DynamoDB and SQS, the simulation of the tests) implements these traits
 //! and is held to them by one contract suite (`tests/tests/suite/port_contracts.rs`). Bodies are opaque to adapters: what is
@@ -38,18 +38,19 @@ pub struct Record {
     pub nonce: u64,
     /// The sequence of the last record that carries the full set of open frames.
     pub full: u64,
-    /// When somebody who holds no claim has to look: at once while attempts are open, else when something is due.
+    /// When a process without a claim has to visit the execution: at once while attempts are open, else when something is
+    /// due.
     /// `None` when the execution is closed.
     pub due: Option<Timestamp>,
     /// True while the execution runs, as of this record.
     pub open: bool,
     /// Present on the head and on the record that closes the execution: the last one counts.
     pub listing: Option<Listing>,
-    /// The entry, in the shape of [`crate::entry`]. What is damaged in the store comes as it is there, or empty.
+    /// The entry, in the shape of [`crate::entry`]. A damaged one comes as it is in the store, or empty.
     pub body: Vec<u8>,
 }
 
-/// What lists of executions show.
+/// An execution in a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listing {
     pub execution: String,
@@ -89,7 +90,7 @@ impl ExecutionStatus {
     }
 }
 
-/// What became of an append.
+/// The outcome of an append.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Appended {
     /// The record is durable.
@@ -145,13 +146,13 @@ pub struct Cell {
     pub nonce: u64,
     /// A writer replaces it only if it has read it.
     pub is_final: bool,
-    /// A worker has to look. A store whose messages can be lost sees to it that one does.
+    /// A worker has to visit the execution. A store whose messages can be lost sees to it that one does.
     pub needs_wakeup: bool,
     /// In the shape of [`crate::cells`].
     pub body: Vec<u8>,
 }
 
-/// What a writer of a cell expects to be there: anything else stays.
+/// The content that a writer of a cell expects: any other stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
     /// No cell.
@@ -169,7 +170,7 @@ impl Expect {
     }
 }
 
-/// What became of writing a cell.
+/// The outcome of writing a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
     /// It is durable.
@@ -210,7 +211,7 @@ pub trait Journal: Send + Sync + 'static {
     /// is on one of them, perhaps on two; one that began a moment ago may be on none.
     async fn open(&self, after: Option<&str>, limit: usize) -> Result<OpenPage, StoreError>;
 
-    /// The tail and the cells. A store whose executions have one writer each, who hears everybody, has no cells.
+    /// The tail and the cells. A store whose executions have one writer each, which gets every request, has no cells.
     async fn load(&self, execution: &str) -> Result<(Vec<Record>, Vec<Cell>), StoreError> {
         let records = self.tail(execution).await?;
         Ok((records, self.cells(execution).await?))
@@ -244,7 +245,7 @@ pub struct Document {
     pub body: String,
 }
 
-/// What an installation keeps by key: documents that change by compare-and-swap, and definitions by their hash.
+/// An installation's items by key: documents that change by compare-and-swap, and definitions by their hash.
 #[async_trait]
 pub trait Documents: Send + Sync + 'static {
     async fn get(&self, key: &str) -> Result<Option<Document>, StoreError>;
@@ -274,18 +275,18 @@ pub trait Starts: Send + Sync + 'static {
     async fn pending(&self) -> Result<Vec<(String, String)>, StoreError>;
 }
 
-/// A message that names an execution: a reason to look, never a fact.
+/// A message that names an execution: a reason to visit it, never a fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WakeUp {
     pub execution: String,
-    /// Not before then; at once when `None`. A queue that cannot delay for so long may tell earlier, and gets it again.
+    /// Not before then; at once when `None`. A queue that cannot delay for so long may deliver it earlier, and gets it again.
     pub due: Option<Timestamp>,
-    /// The sequence of the record that its sender is about to append: who finds less has come too early.
+    /// The sequence of the record that its sender is about to append: a worker that finds less has come too early.
     pub announces: Option<u64>,
 }
 
 impl WakeUp {
-    /// A reason to look at `due`, or now.
+    /// A reason to visit it at `due`, or now.
     pub fn of(execution: &str, due: Option<Timestamp>) -> WakeUp {
         WakeUp { execution: execution.to_owned(), due, announces: None }
     }
@@ -293,8 +294,8 @@ impl WakeUp {
 
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {
-    /// At its due time or later, at least once, somebody is told to look at the execution. A notice due later than a
-    /// record of that execution says it is may be left to the record.
+    /// At its due time or later, at least once, a worker gets the message. One that is due later than a record of that
+    /// execution says it is may be left to the record.
     async fn send(&self, wake_up: WakeUp) -> Result<(), StoreError>;
 }
 
@@ -325,7 +326,7 @@ pub struct TaskRole {
     pub machine_role: String,
 }
 
-/// What a mock is chosen by, beside the state.
+/// A mock is chosen by this, beside the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestCall {
     /// The name of the state machine.
@@ -338,14 +339,14 @@ pub struct TestCall {
 /// The test cases there are, by the name of their state machine.
 pub type TestCases = BTreeMap<String, BTreeSet<String>>;
 
-/// What became of it. A failure is data: Retry and Catch decide.
+/// The outcome of a call. A failure is data: Retry and Catch decide.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskAnswer {
     /// The result as JSON text.
     Succeeded {
         output: String,
     },
-    /// The result, and with it the answer that a task token would bring: nobody else will send one. Mocks say so.
+    /// The result, and with it the answer that a task token would bring: no client will send one. Mocks say so.
     Concluded {
         output: String,
     },
@@ -375,7 +376,7 @@ pub trait Tasks: Send + Sync + 'static {
     }
 }
 
-/// Something that an operator counts. No payload is ever in it.
+/// An occurrence that an operator counts. No payload is ever in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happening<'a> {
     /// An execution of this machine began.
@@ -384,14 +385,14 @@ pub enum Happening<'a> {
     Ended { machine: &'a str, status: ExecutionStatus, millis: i64 },
 }
 
-/// Who counts. Told once, by the process whose commit made it happen, after that commit; what a process did not live to
-/// tell, or whose commit it learnt of only by reading, is not counted.
+/// The counters of an installation. An occurrence is counted once, by the process whose commit made it happen, after that
+/// commit; it is lost when that process dies first, or learns of its own commit only by reading.
 pub trait Metrics: Send + Sync + 'static {
     /// Must not wait.
     fn count(&self, happening: Happening<'_>);
 }
 
-/// Nobody counts.
+/// No counters.
 pub struct Uncounted;
 
 impl Metrics for Uncounted {
@@ -402,7 +403,11 @@ impl Metrics for Uncounted {
 #[async_trait]
 pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
-    /// 32 bytes nobody can guess.
+    /// 32 bytes that cannot be guessed.
     fn seed(&self) -> [u8; 32];
+    /// A number that no other writer has.
+    fn nonce(&self) -> u64 {
+        self.seed().iter().take(8).fold(0, |nonce, byte| (nonce << 8) | u64::from(*byte))
+    }
     async fn sleep_until(&self, time: Timestamp);
 }

@@ -1,6 +1,5 @@
 //! The port `Clock` as every installation has it: the machine's own time and the operating system's chance.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -8,6 +7,7 @@ use interpreter::Timestamp;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::Guarded;
 use crate::ports::Clock;
 
 /// Sleeps are cut into pieces of this length: the wall clock may be set, and laptops are closed.
@@ -16,7 +16,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// Wall clock and chance.
 pub struct SystemClock {
     /// Begun with the operating system's chance once, because later that could fail and [`Clock::seed`] cannot.
-    chance: Mutex<ChaCha20Rng>,
+    chance: Guarded<ChaCha20Rng>,
 }
 
 impl SystemClock {
@@ -24,7 +24,7 @@ impl SystemClock {
     pub fn new() -> Result<Self, getrandom::Error> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)?;
-        Ok(Self { chance: Mutex::new(ChaCha20Rng::from_seed(seed)) })
+        Ok(Self { chance: Guarded::new(ChaCha20Rng::from_seed(seed)) })
     }
 }
 
@@ -38,7 +38,7 @@ impl Clock for SystemClock {
 
     fn seed(&self) -> [u8; 32] {
         let mut seed = [0; 32];
-        self.chance.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut seed);
+        self.chance.lock().fill_bytes(&mut seed);
         seed
     }
 

@@ -1,11 +1,11 @@
-//! Task tokens and pagination tokens: what we gave out and get back, sealed so that nobody can make one up.
+//! Task tokens and pagination tokens, signed so that no client can make one up.
 
 mod keys;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use interpreter::{ThreadPath, Wait};
+use interpreter::{ThreadPath, Timestamp, Wait};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -13,16 +13,16 @@ use sha2::Sha256;
 use keys::KEY_BYTES;
 pub use keys::Keys;
 
-const SEAL_BYTES: usize = 16;
+const SIGNATURE_BYTES: usize = 16;
 const LONGEST: usize = 4096;
 
-/// Seals with an installation's keys.
+/// Signs with an installation's keys.
 #[derive(Clone)]
-pub struct Seal {
+pub struct Signer {
     keys: Keys,
 }
 
-/// What a task token says.
+/// The content of a task token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskToken {
     #[serde(rename = "e")]
@@ -31,6 +31,10 @@ pub struct TaskToken {
     pub path: ThreadPath,
     #[serde(rename = "t")]
     pub attempt_id: u64,
+    /// When the execution started: a later one of the same name has other tokens. Absent in tokens of earlier versions of
+    /// Stepwell, which are good for any execution of the name.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
 }
 
 impl TaskToken {
@@ -39,40 +43,42 @@ impl TaskToken {
     }
 }
 
-/// What a token is for: one kind is never taken for another.
+/// The use of a token: one kind is never taken for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     Task,
     Page,
 }
 
-impl Seal {
-    pub fn new(keys: Keys) -> Seal {
-        Seal { keys }
+impl Signer {
+    pub fn new(keys: Keys) -> Signer {
+        Signer { keys }
     }
 
-    pub fn task_token(&self, execution: &str, wait: &Wait) -> String {
-        let token = TaskToken { execution: execution.to_owned(), path: wait.path.clone(), attempt_id: wait.attempt_id };
-        self.seal(Purpose::Task, &token)
+    /// The token of a wait of the execution that started then.
+    pub fn task_token(&self, (execution, started): (&str, Timestamp), wait: &Wait) -> String {
+        let (execution, path) = (execution.to_owned(), wait.path.clone());
+        let token = TaskToken { execution, path, attempt_id: wait.attempt_id, started: Some(started) };
+        self.sign(Purpose::Task, &token)
     }
 
-    /// `content` and a seal over it, in URL-safe letters.
-    pub fn seal(&self, purpose: Purpose, content: &impl Serialize) -> String {
+    /// `content` and a signature over it, in URL-safe letters.
+    pub fn sign(&self, purpose: Purpose, content: &impl Serialize) -> String {
         let mut bytes = serde_json::to_vec(content).unwrap_or_default();
         if let Some(mac) = mac(self.keys.first(), purpose, &bytes) {
-            bytes.extend_from_slice(mac.finalize().into_bytes().get(..SEAL_BYTES).unwrap_or_default());
+            bytes.extend_from_slice(mac.finalize().into_bytes().get(..SIGNATURE_BYTES).unwrap_or_default());
         }
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// What was sealed; `None` for anything that we did not seal for this purpose.
-    pub fn open<T: DeserializeOwned>(&self, purpose: Purpose, token: &str) -> Option<T> {
+    /// The content of a token; `None` for anything that was not signed for this purpose.
+    pub fn verified<T: DeserializeOwned>(&self, purpose: Purpose, token: &str) -> Option<T> {
         if token.len() > LONGEST {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (content, seal) = bytes.split_at_checked(bytes.len().checked_sub(SEAL_BYTES)?)?;
-        let ours = |key| mac(key, purpose, content).is_some_and(|mac| mac.verify_truncated_left(seal).is_ok());
+        let (content, signature) = bytes.split_at_checked(bytes.len().checked_sub(SIGNATURE_BYTES)?)?;
+        let ours = |key| mac(key, purpose, content).is_some_and(|mac| mac.verify_truncated_left(signature).is_ok());
         if self.keys.all().any(ours) { serde_json::from_slice(content).ok() } else { None }
     }
 }
@@ -91,26 +97,44 @@ fn mac(key: &[u8; KEY_BYTES], purpose: Purpose, content: &[u8]) -> Option<Hmac<S
 mod tests {
     use super::*;
 
-    fn seal(keys: &[[u8; KEY_BYTES]]) -> Seal {
-        Seal::new(Keys::read(&keys.concat()).expect("keys"))
+    #[test]
+    fn a_task_token_says_which_execution_of_a_name_it_is_for() {
+        let (by, wait) = (signer(&[[1; KEY_BYTES]]), Wait { path: ThreadPath::root(), attempt_id: 7 });
+        let read = |token: &str| by.verified::<TaskToken>(Purpose::Task, token);
+        let token = by.task_token(("arn", Timestamp(5)), &wait);
+        let expected = TaskToken {
+            execution: "arn".to_owned(),
+            path: wait.path.clone(),
+            attempt_id: 7,
+            started: Some(Timestamp(5)),
+        };
+        assert_eq!(read(&token), Some(expected.clone()));
+        assert_ne!(token, by.task_token(("arn", Timestamp(6)), &wait));
+        let before = by.sign(Purpose::Task, &serde_json::json!({ "e": "arn", "p": wait.path, "t": 7 }));
+        assert_eq!(read(&before), Some(TaskToken { started: None, ..expected }), "as earlier versions gave them out");
+    }
+
+    fn signer(keys: &[[u8; KEY_BYTES]]) -> Signer {
+        Signer::new(Keys::read(&keys.concat()).expect("keys"))
     }
 
     #[test]
-    fn every_key_opens_and_the_first_seals() {
+    fn every_key_verifies_and_the_first_signs() {
         let (old, new) = ([1; KEY_BYTES], [2; KEY_BYTES]);
-        let (before, learnt, moved, after) = (seal(&[old]), seal(&[old, new]), seal(&[new, old]), seal(&[new]));
-        let opens = |by: &Seal, sealed: &Seal| {
-            let token = sealed.seal(Purpose::Task, &"what is in it");
-            by.open::<String>(Purpose::Page, &token).is_none() && by.open::<String>(Purpose::Task, &token).is_some()
+        let (before, learnt, moved, after) = (signer(&[old]), signer(&[old, new]), signer(&[new, old]), signer(&[new]));
+        let verifies = |by: &Signer, signer: &Signer| {
+            let token = signer.sign(Purpose::Task, &"what is in it");
+            by.verified::<String>(Purpose::Page, &token).is_none()
+                && by.verified::<String>(Purpose::Task, &token).is_some()
         };
-        for (opener, opened, not) in [
+        for (verifier, verified, not) in [
             (&before, vec![&before, &learnt], vec![&moved, &after]),
             (&learnt, vec![&before, &learnt, &moved, &after], vec![]),
             (&moved, vec![&before, &learnt, &moved, &after], vec![]),
             (&after, vec![&moved, &after], vec![&before, &learnt]),
         ] {
-            assert!(opened.into_iter().all(|sealed| opens(opener, sealed)), "{:?}", opener.keys);
-            assert!(!not.into_iter().any(|sealed| opens(opener, sealed)), "{:?}", opener.keys);
+            assert!(verified.into_iter().all(|signer| verifies(verifier, signer)), "{:?}", verifier.keys);
+            assert!(!not.into_iter().any(|signer| verifies(verifier, signer)), "{:?}", verifier.keys);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What a worker does with the messages of the queue: it looks at executions, and runs the Express ones that started.
+//! A worker: takes messages from the queue, drives the executions that they name, and runs the Express ones that started.
 //!
-//! Messages of one execution are dealt with together, executions at the same time. A message is done when nothing of its
-//! execution is in this process's hands any more; what is left to do is in the store, and announced by another message.
+//! Messages of one execution are dealt with together, executions at the same time. A message is done when this process
+//! keeps nothing of its execution any more; the rest is in the store, and announced by another message.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,21 +12,22 @@ use interpreter::Timestamp;
 use tracing::Instrument;
 
 use crate::Engine;
-use crate::deliver::{DeliverError, EARLY_MS};
+use crate::deliver::{DeliverError, EARLY_MS, LONGEST_APPEND_MS, LONGEST_ATTEMPT_MS};
 use crate::entry::Unreadable;
 use crate::ports::WakeUp;
 
-/// What came before its commit is looked for once more after this, …
+/// A commit that its message has overtaken is looked for once more after this, …
 const SOON: Duration = Duration::from_secs(1);
-/// … and for the last time when the call that announced it has ended in any case.
-const LATE_MS: i64 = 60_000;
-/// Why an execution is given up whose journal can be read.
+/// … and for the last time when it is there, or never will be: the announcement may be here before the queue has answered
+/// its sender, which begins to append then.
+const LATE_MS: u64 = LONGEST_ATTEMPT_MS + LONGEST_APPEND_MS;
+/// Why an execution is force-failed whose journal can be read.
 const DEFECT: &str = "a defect of Stepwell, which its log describes, stopped every attempt";
 
 /// A message of the work queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
-    Look(WakeUp),
+    WakeUp(WakeUp),
     /// The start of an asynchronous Express execution, as [`crate::ports::Starts::keep`] got it.
     Start(String),
 }
@@ -38,10 +39,10 @@ pub struct Undone {
     pub why: String,
 }
 
-/// What became of a dead letter.
+/// The outcome of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeadLetterOutcome {
-    /// What it asked for is done.
+    /// Its execution is driven, or closed already.
     Handled,
     /// Its execution was closed as failed, because no worker can drive it.
     ForceFailed,
@@ -58,7 +59,7 @@ impl Worker {
         Worker { engine }
     }
 
-    /// Deals with messages until none of their executions is in hand any more, which is before `until` unless a call that
+    /// Deals with messages until this process keeps none of their executions any more, which is before `until` unless a call that
     /// was begun takes longer. Answers those that have to come again.
     pub async fn handle(&self, messages: Vec<Message>, until: Timestamp) -> Vec<Undone> {
         let mut executions: BTreeMap<String, Group> = BTreeMap::new();
@@ -67,9 +68,9 @@ impl Worker {
         for (place, message) in messages.into_iter().enumerate() {
             match message {
                 Message::Start(body) => starts.push((place, body)),
-                Message::Look(wake_up) if wake_up.due.is_some_and(|due| due > soon) => early.push((place, wake_up)),
-                Message::Look(wake_up) => {
-                    self.engine.deliver().told(&wake_up);
+                Message::WakeUp(wake_up) if wake_up.due.is_some_and(|due| due > soon) => early.push((place, wake_up)),
+                Message::WakeUp(wake_up) => {
+                    self.engine.deliver().delivered(&wake_up);
                     let group = executions.entry(wake_up.execution).or_default();
                     group.announced = group.announced.max(wake_up.announces);
                     group.places.push(place);
@@ -77,11 +78,11 @@ impl Worker {
             }
         }
         let early = join_all(early.into_iter().map(|(place, wake_up)| self.pass_on(place, wake_up)));
-        let looks = join_all(executions.into_iter().map(|(arn, group)| self.look(arn, group, until)));
+        let drives = join_all(executions.into_iter().map(|(arn, group)| self.drive_group(arn, group, until)));
         let runs = join_all(starts.into_iter().map(|(place, body)| self.run(place, body)));
-        let (early, looks, runs) = tokio::join!(early, looks, runs);
+        let (early, drives, runs) = tokio::join!(early, drives, runs);
         let (early, runs) = (early.into_iter().flatten(), runs.into_iter().flatten());
-        looks.into_iter().flatten().chain(early).chain(runs).collect()
+        drives.into_iter().flatten().chain(early).chain(runs).collect()
     }
 
     /// Deals with a message that failed again and again: once more, alone, beginning no calls. When that shows that the
@@ -92,15 +93,15 @@ impl Worker {
             self.engine.world().queue.send(wake_up).await?;
             return Ok(DeadLetterOutcome::Handled);
         }
-        self.engine.deliver().told(&wake_up);
+        self.engine.deliver().delivered(&wake_up);
         let why = match self.drive(&wake_up.execution, wake_up.announces, now).await {
             Ok(()) => return Ok(DeadLetterOutcome::Handled),
             Err(DeliverError::Unreadable(Unreadable::Damaged(what))) => what,
             Err(DeliverError::Lost) => DEFECT.to_owned(),
             Err(passing) => return Err(passing),
         };
-        let closed = self.engine.deliver().give_up(&wake_up.execution, &why).await?;
-        tracing::error!(execution = wake_up.execution, why, closed, "an execution was given up");
+        let closed = self.engine.deliver().force_fail(&wake_up.execution, &why).await?;
+        tracing::error!(execution = wake_up.execution, why, closed, "execution cannot be driven, force-failed");
         Ok(if closed { DeadLetterOutcome::ForceFailed } else { DeadLetterOutcome::Handled })
     }
 
@@ -110,11 +111,11 @@ impl Worker {
         sent.err().map(|error| Undone { place, why: error.message })
     }
 
-    async fn look(&self, arn: String, group: Group, until: Timestamp) -> Vec<Undone> {
+    async fn drive_group(&self, arn: String, group: Group, until: Timestamp) -> Vec<Undone> {
         match self.drive(&arn, group.announced, until).await {
             Ok(()) => Vec::new(),
             Err(error) => {
-                tracing::error!(execution = arn, ?error, "an execution could not be driven");
+                tracing::error!(execution = arn, ?error, "execution not driven, its message comes again");
                 let why = format!("{error:?}");
                 group.places.into_iter().map(|place| Undone { place, why: why.clone() }).collect()
             }
@@ -130,7 +131,7 @@ impl Worker {
         if self.driven(arn, until).await? >= announced {
             return Ok(());
         }
-        let late = self.engine.now().plus_millis(LATE_MS);
+        let late = self.engine.now().plus_millis(i64::try_from(LATE_MS).unwrap_or(i64::MAX));
         self.engine.world().queue.send(WakeUp::of(arn, Some(late))).await.map_err(DeliverError::Store)
     }
 
@@ -152,7 +153,7 @@ impl Worker {
             Ok(Err(error)) => format!("{error:?}"),
             Err(panicked) => panicked.to_string(),
         };
-        tracing::error!(why, "an express execution could not be run");
+        tracing::error!(why, "express execution not run, its message comes again");
         Some(Undone { place, why })
     }
 }
@@ -162,4 +163,16 @@ impl Worker {
 struct Group {
     places: Vec<usize>,
     announced: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_announced_commit_is_looked_for_until_it_is_there_or_never_will_be() {
+        // Ten seconds until the queue answers, then eight attempts of ten seconds with pauses of 20 ms to 1.28 s.
+        let latest = 10_000 + 8 * 10_000 + (20 + 40 + 80 + 160 + 320 + 640 + 1_280);
+        assert!(LATE_MS >= latest, "{LATE_MS} ms");
+    }
 }

@@ -1,4 +1,4 @@
-//! What an engine is made of: the ports of one installation, and what the operator decided.
+//! The parts of an engine: the ports of one installation, and the operator's settings.
 
 use std::sync::Arc;
 
@@ -17,20 +17,20 @@ pub struct World {
     pub metrics: Arc<dyn Metrics>,
 }
 
-/// What the operator decided.
+/// The operator's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub partition: String,
     pub region: String,
     pub account: String,
-    /// The installation's secret: task tokens and pagination tokens are sealed with it.
+    /// The installation's secret: task tokens and pagination tokens are signed with it.
     pub keys: Keys,
     /// How long a closed execution is kept, in days.
     pub retention_days: u32,
     pub deployment: Deployment,
     /// Calls of tasks in flight at a time.
     pub calls: usize,
-    /// Executions in hand at a time, about: more starts are throttled. Each counts once, and once more for every 16 KiB of
+    /// Executions loaded at a time, about: more starts are throttled. Each counts once, and once more for every 16 KiB of
     /// its input.
     pub max_active_executions: usize,
     /// Bytes of payloads with which a commit takes in nothing more that has happened. With the longest step behind them they
@@ -45,11 +45,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What `commit_bytes` is where nobody has a reason for less.
+    /// `commit_bytes` where there is no reason for less.
     pub const COMMIT_BYTES: usize = 8 << 20;
 }
 
-/// How the processes of an installation share its work, and which of it this one does.
+/// How the processes of an installation share its work, and which part of it this one does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deployment {
     /// Answers API calls only: what is left to do, a worker does, woken by a message.

@@ -1,6 +1,6 @@
 //! SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat: answers to waits for a task token.
 //!
-//! A token is its own address, sealed: forged ones cost no read. An answer is durable when it is acknowledged.
+//! A token is its own address, signed: forged ones cost no read. An answer is durable when it is acknowledged.
 
 use engine::deliver::{DeliverError, Delivered};
 use engine::tokens::{Purpose, TaskToken};
@@ -53,15 +53,15 @@ impl Service {
 
     async fn send_task_heartbeat(&self, request: Request) -> Result<Nothing, ApiError> {
         let token = self.task_token(&request)?;
-        acknowledged(self.deliver().heartbeat(&token.execution, token.wait()).await)
+        acknowledged(self.deliver().heartbeat(&token).await)
     }
 
     async fn answer_task(&self, token: TaskToken, answer: Answer<Payload>) -> Result<Nothing, ApiError> {
-        acknowledged(self.deliver().answer(&token.execution, token.wait(), answer).await)
+        acknowledged(self.deliver().answer(&token, answer).await)
     }
 
     fn task_token(&self, request: &Request) -> Result<TaskToken, ApiError> {
-        self.seal.open(Purpose::Task, request.required("taskToken")).ok_or(ApiError::InvalidToken)
+        self.seal.verified(Purpose::Task, request.required("taskToken")).ok_or(ApiError::InvalidToken)
     }
 }
 

@@ -66,21 +66,21 @@ async fn start_sync_execution(asked: Asked) -> Result<Ended, ApiError> {
         MachineType::Standard => return Err(ApiError::StateMachineTypeNotSupported),
     }
     let start = service.express_start(&order, service.express_arn(&order)).await?;
-    let (execution_arn, started) = (start.execution.arn.clone(), start.execution.started);
+    let execution_arn = start.execution.arn.clone();
     let state_machine_arn = start.execution.machine_arn.clone();
     let ended = service.engine.express().run(start).await;
     Ok(Ended {
         execution_arn,
         state_machine_arn,
         name: order.name,
-        start_date: epoch(started),
+        start_date: epoch(ended.started),
         input: data.then(|| JsonText(order.input)),
         input_details: data.then_some(Included { included: true }),
         trace_header: order.trace_header,
         stop_date: epoch(ended.stopped),
         status: status_of(&ended.closing).name(),
         end: end_of(&ended, data),
-        billing_details: billing(started, ended.stopped),
+        billing_details: billing(ended.started, ended.stopped),
     })
 }
 

@@ -1,9 +1,9 @@
 //! Pages: how many entries one has, and the tokens that lead to the next.
 //!
-//! A token is our own place in a list, sealed: a client can neither make one up nor use it for another query. AWS's tokens expire
+//! A token is our own place in a list, signed: a client can neither make one up nor use it for another query. AWS's tokens expire
 //! after 24 hours; ours stay good as long as the list is there, which no client can mind.
 
-use engine::tokens::{Purpose, Seal};
+use engine::tokens::{Purpose, Signer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -40,18 +40,18 @@ struct Bookmark<Query, Place> {
 }
 
 /// The place that the request's token leads to; `None` without a token. A token of another query is refused.
-pub(super) fn place<Query, Place>(seal: &Seal, request: &Request, query: &Query) -> Result<Option<Place>, ApiError>
+pub(super) fn place<Query, Place>(signer: &Signer, request: &Request, query: &Query) -> Result<Option<Place>, ApiError>
 where
     Query: DeserializeOwned + PartialEq,
     Place: DeserializeOwned,
 {
     let Some(token) = request.text("nextToken") else { return Ok(None) };
-    let bookmark: Bookmark<Query, Place> = seal.open(Purpose::Page, token).ok_or(ApiError::InvalidToken)?;
+    let bookmark: Bookmark<Query, Place> = signer.verified(Purpose::Page, token).ok_or(ApiError::InvalidToken)?;
     if bookmark.q == *query { Ok(Some(bookmark.p)) } else { Err(ApiError::InvalidToken) }
 }
 
-pub(super) fn token(seal: &Seal, query: impl Serialize, place: impl Serialize) -> String {
-    seal.seal(Purpose::Page, &Bookmark { q: query, p: place })
+pub(super) fn token(signer: &Signer, query: impl Serialize, place: impl Serialize) -> String {
+    signer.sign(Purpose::Page, &Bookmark { q: query, p: place })
 }
 
 #[cfg(test)]
@@ -67,14 +67,15 @@ mod tests {
 
     #[test]
     fn a_token_leads_back_to_its_place_in_its_own_query_only() {
-        let seal = Seal::new(Keys::one([7; 32]));
-        let token = token(&seal, "query", 42);
-        let place_of =
-            |seal: &Seal, token: &str, query: &str| place::<String, u64>(seal, &request(token), &query.to_owned());
-        assert_eq!(place_of(&seal, &token, "query"), Ok(Some(42)));
-        assert_eq!(place_of(&seal, &token, "another"), Err(ApiError::InvalidToken));
-        assert_eq!(place_of(&Seal::new(Keys::one([8; 32])), &token, "query"), Err(ApiError::InvalidToken));
-        assert_eq!(place_of(&seal, "nonsense", "query"), Err(ApiError::InvalidToken));
+        let signer = Signer::new(Keys::one([7; 32]));
+        let token = token(&signer, "query", 42);
+        let place_of = |signer: &Signer, token: &str, query: &str| {
+            place::<String, u64>(signer, &request(token), &query.to_owned())
+        };
+        assert_eq!(place_of(&signer, &token, "query"), Ok(Some(42)));
+        assert_eq!(place_of(&signer, &token, "another"), Err(ApiError::InvalidToken));
+        assert_eq!(place_of(&Signer::new(Keys::one([8; 32])), &token, "query"), Err(ApiError::InvalidToken));
+        assert_eq!(place_of(&signer, "nonsense", "query"), Err(ApiError::InvalidToken));
     }
 
     #[test]

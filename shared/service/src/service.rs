@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::Engine;
 use engine::deliver::Deliver;
-use engine::tokens::Seal;
+use engine::tokens::Signer;
 use interpreter::Timestamp;
 use tracing::Instrument;
 
@@ -29,7 +29,7 @@ pub struct Call {
 pub struct Service {
     pub(crate) engine: Arc<Engine>,
     pub(crate) registry: Registry,
-    pub(crate) seal: Seal,
+    pub(crate) seal: Signer,
     pub(crate) home: arn::Home,
     /// In milliseconds.
     retention: i64,
@@ -42,7 +42,7 @@ impl Service {
         let settings = engine.settings();
         Arc::new(Service {
             registry: Registry::new(engine.world(), settings.deployment),
-            seal: Seal::new(settings.keys.clone()),
+            seal: Signer::new(settings.keys.clone()),
             home: arn::Home::of(settings),
             retention: i64::from(settings.retention_days).saturating_mul(DAY_MS),
             engine,

@@ -64,8 +64,8 @@ pub async fn a_message_arrives_at_its_time_and_says_what_was_said(mailbox: &Mail
     let later = WakeUp::of(&execution_arn("later"), Some(Timestamp(now.0 + 2_000)));
     mailbox.queue.send(later.clone()).await?;
     mailbox.queue.send(at_once.clone()).await?;
-    assert_eq!(mailbox.until(1).await?, [Message::Look(at_once)]);
-    assert_eq!(mailbox.until(1).await?, [Message::Look(later)]);
+    assert_eq!(mailbox.until(1).await?, [Message::WakeUp(at_once)]);
+    assert_eq!(mailbox.until(1).await?, [Message::WakeUp(later)]);
     ensure!(mailbox.clock.now().0 >= now.0 + 2_000, "it was early");
     // The clock's messages are not sent here.
     mailbox.queue.send(WakeUp::of(&execution_arn("far"), Some(now.plus_seconds(3_600)))).await?;
@@ -78,7 +78,7 @@ pub async fn every_message_of_a_batch_arrives(mailbox: &Mailbox) -> Result<()> {
     mailbox.queue.send_all(arns.iter().map(|arn| WakeUp::of(arn, None)).collect()).await?;
     let taken = mailbox.until(arns.len()).await?;
     let named = taken.into_iter().filter_map(|message| match message {
-        Message::Look(wake_up) => Some(wake_up.execution),
+        Message::WakeUp(wake_up) => Some(wake_up.execution),
         Message::Start(_) => None,
     });
     assert_eq!(named.collect::<BTreeSet<_>>(), arns);
@@ -104,7 +104,7 @@ pub async fn a_message_that_is_never_dealt_with_becomes_a_dead_letter(mailbox: &
     ensure!(receive(&mailbox.url).send().await?.messages.unwrap_or_default().is_empty(), "it is still there");
     let dead = receive(&format!("{}-dead", mailbox.url)).send().await?.messages.unwrap_or_default();
     let body = dead.first().and_then(|letter| letter.body.as_deref()).context("no dead letter")?;
-    assert_eq!(message::read(body), Ok(Message::Look(wake_up)));
+    assert_eq!(message::read(body), Ok(Message::WakeUp(wake_up)));
     Ok(())
 }
 
@@ -116,7 +116,7 @@ pub async fn a_message_that_is_handed_back_comes_again(mailbox: &Mailbox) -> Res
     assert_eq!(mailbox.take().await?, [], "nobody else gets it before");
     let back = mailbox.sqs.change_message_visibility().queue_url(&mailbox.url).visibility_timeout(0);
     back.set_receipt_handle(message.receipt_handle.clone()).send().await?;
-    assert_eq!(mailbox.until(1).await?, [Message::Look(wake_up)]);
+    assert_eq!(mailbox.until(1).await?, [Message::WakeUp(wake_up)]);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use engine::entry::{Assembly, decode};
 use engine::ports::{Queue, StoreError, TaskAnswer, TaskCall, Tasks, Uncounted, WakeUp};
-use engine::tokens::{Keys, Purpose, Seal};
+use engine::tokens::{Keys, Purpose, Signer};
 use engine::{Deployment, Engine, Settings};
 use interpreter::{Limits, Moment, Stimulus, Timestamp, Wait, step};
 use serde_json::{Value, json};
@@ -222,8 +222,8 @@ impl List {
 enum Forgery<'b> {
     /// It is replaced by this text.
     Text(String),
-    /// It is sealed as ours are, over this content: what a thief of the key could send, or an older version of us.
-    Sealed(Value),
+    /// It is signed as ours are, over this content: what a thief of the key could send, or an older version of us.
+    Signed(Value),
     /// Letters of a good one are exchanged: pairs of a place and a letter.
     Altered(&'b [u8]),
 }
@@ -234,7 +234,7 @@ impl<'b> Forgery<'b> {
         let (which, rest) = rest.split_first()?;
         let forgery = match kind % 3 {
             0 => Forgery::Text(String::from_utf8_lossy(rest).into_owned()),
-            1 => Forgery::Sealed(serde_json::from_slice(rest).ok()?),
+            1 => Forgery::Signed(serde_json::from_slice(rest).ok()?),
             _ => Forgery::Altered(rest),
         };
         Some((usize::from(*which), forgery))
@@ -243,7 +243,7 @@ impl<'b> Forgery<'b> {
     fn token(&self, purpose: Purpose, good: &str) -> String {
         match self {
             Forgery::Text(text) => text.clone(),
-            Forgery::Sealed(content) => Seal::new(Keys::one(KEY)).seal(purpose, content),
+            Forgery::Signed(content) => Signer::new(Keys::one(KEY)).sign(purpose, content),
             Forgery::Altered(pairs) => {
                 let mut letters = good.as_bytes().to_vec();
                 let length = letters.len().max(1);
@@ -259,11 +259,11 @@ impl<'b> Forgery<'b> {
         }
     }
 
-    /// A token that was not given out is refused as such; one that is sealed may be good, and never breaks anything.
+    /// A token that was not given out is refused as such; one that is signed may be good, and never breaks anything.
     fn check(&self, answer: &Answer, token: &str, good: &str) {
         check(answer, token);
         match self {
-            Forgery::Sealed(_) => {}
+            Forgery::Signed(_) => {}
             Forgery::Text(_) | Forgery::Altered(_) if token == good => assert_eq!(answer.status, 200, "{answer:?}"),
             Forgery::Text(_) | Forgery::Altered(_) => {
                 let refused = answer.error.is_some_and(|error| REFUSALS.contains(&error));

@@ -203,7 +203,7 @@ impl Reopened {
                 let told = queue.next().await;
                 let service = looking.clone();
                 // The test finds what it could not do.
-                tokio::spawn(async move { service.engine().deliver().look(&told.execution).await.map(drop) });
+                tokio::spawn(async move { service.engine().deliver().wake(&told.execution).await.map(drop) });
             }
         });
         Ok(Reopened { service, _duties: duties })

@@ -239,7 +239,7 @@ async fn look(deliver: Arc<Deliver>, messages: Arc<TimerQueue>) {
         let (deliver, messages) = (deliver.clone(), messages.clone());
         tokio::spawn(async move {
             // The message is deleted only after the execution was loaded, or found to need nothing.
-            while let Err(error) = deliver.look(&told.execution).await
+            while let Err(error) = deliver.wake(&told.execution).await
                 && !matches!(error, DeliverError::NoSuchExecution)
             {
                 tokio::time::sleep(AGAIN).await;

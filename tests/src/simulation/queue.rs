@@ -96,7 +96,7 @@ impl MessageQueue {
         let whole = delay.as_millis().div_ceil(1_000);
         let delay = Duration::from_secs(u64::try_from(whole).unwrap_or(u64::MAX)) + kept.lateness();
         let execution = match &message {
-            Message::Look(wake_up) => wake_up.execution.clone(),
+            Message::WakeUp(wake_up) => wake_up.execution.clone(),
             Message::Start(_) => String::new(),
         };
         *kept.sent.entry(execution).or_default() += 1;
@@ -118,7 +118,7 @@ impl MessageQueue {
 impl Kept {
     /// A start is in its message and nowhere else; no sweep finds it again.
     fn loses_one(&mut self, message: &Message) -> bool {
-        let loses = self.loses && matches!(message, Message::Look(_));
+        let loses = self.loses && matches!(message, Message::WakeUp(_));
         self.moods.as_mut().is_some_and(|chance| loses && chance.up_to(LOST) == 1)
     }
 
@@ -181,7 +181,7 @@ impl Queue for Sender {
         if wait_ms > LEFT_TO_THE_RECORD_MS {
             return Ok(());
         }
-        self.put(Message::Look(wake_up), wait_ms).await
+        self.put(Message::WakeUp(wake_up), wait_ms).await
     }
 }
 

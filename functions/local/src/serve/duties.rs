@@ -95,7 +95,7 @@ impl Installation {
 
 /// True when somebody has looked, or there is nothing to look at.
 async fn look(engine: &Engine, execution: &str) -> bool {
-    match engine.deliver().look(execution).await {
+    match engine.deliver().wake(execution).await {
         // Announced before it was written, and then not written.
         Ok(_) | Err(DeliverError::NoSuchExecution) => true,
         Err(error) => {

@@ -77,7 +77,7 @@ impl Installation {
         let body = letter.body.as_deref().unwrap_or_default();
         let id = letter.message_id.as_deref().unwrap_or_default();
         match message::read(body) {
-            Ok(Message::Look(wake_up)) => match worker.handle_dead_letter(wake_up).await {
+            Ok(Message::WakeUp(wake_up)) => match worker.handle_dead_letter(wake_up).await {
                 Ok(DeadLetterOutcome::Handled) => Outcome::Handled,
                 Ok(DeadLetterOutcome::ForceFailed) => Outcome::ForceFailed,
                 Err(error) => {

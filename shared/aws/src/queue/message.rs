@@ -55,7 +55,7 @@ struct Stored<'a> {
 /// The body of a message.
 pub fn write(message: &Message) -> Result<String, serde_json::Error> {
     let stored = match message {
-        Message::Look(WakeUp { execution, due, announces }) => {
+        Message::WakeUp(WakeUp { execution, due, announces }) => {
             Stored { v: FORMAT, execution: Some(execution.into()), due: *due, announces: *announces, start: None }
         }
         Message::Start(body) => {
@@ -81,7 +81,7 @@ pub fn read(text: &str) -> Result<Message, Unreadable> {
     let stored: Stored<'_> = serde_json::from_str(text).map_err(damaged)?;
     let Stored { due, announces, .. } = stored;
     match (stored.execution, stored.start) {
-        (Some(execution), None) => Ok(Message::Look(WakeUp { execution: execution.into_owned(), due, announces })),
+        (Some(execution), None) => Ok(Message::WakeUp(WakeUp { execution: execution.into_owned(), due, announces })),
         (None, Some(start)) => Ok(Message::Start(start.into_owned())),
         (Some(_), Some(_)) | (None, None) => Err(Unreadable::Damaged { why: "it asks for nothing".to_owned() }),
     }
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn look(execution: &str) -> Message {
-        Message::Look(WakeUp::of(execution, None))
+        Message::WakeUp(WakeUp::of(execution, None))
     }
 
     #[test]
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(write(&look("arn:aws:states:x")).expect("is written"), r#"{"v":1,"execution":"arn:aws:states:x"}"#);
         let announced = WakeUp { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7) };
         let expected = r#"{"v":1,"execution":"x","due":5,"announces":7}"#;
-        assert_eq!(write(&Message::Look(announced)).expect("is written"), expected);
+        assert_eq!(write(&Message::WakeUp(announced)).expect("is written"), expected);
         let start = Message::Start(r#"{"a":"b"}"#.to_owned());
         assert_eq!(write(&start).expect("is written"), r#"{"v":1,"start":"{\"a\":\"b\"}"}"#);
     }
@@ -109,7 +109,7 @@ mod tests {
     fn what_is_written_is_read() {
         let body = "\u{0}\u{7f}\u{FFFE}\u{FFFF}\u{1F980}\n\"\\".to_owned();
         let announced = WakeUp { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7) };
-        for message in [look("a \"quoted\" one"), Message::Look(announced), Message::Start(body)] {
+        for message in [look("a \"quoted\" one"), Message::WakeUp(announced), Message::Start(body)] {
             let text = write(&message).expect("is written");
             let allowed = |c: char| c >= ' ' && !('\u{FFFE}'..='\u{FFFF}').contains(&c);
             assert!(text.chars().all(allowed), "SQS takes {text:?}");

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use engine::cells::{self, Content};
 use engine::ports::{Expect, Journal, Put, TaskAnswer, TaskCall, Tasks, WakeUp};
+use engine::tokens::TaskToken;
 use engine::worker::{Message, Worker};
 use engine::{Deployment, entry};
 use futures_util::future::{join_all, try_join_all};
@@ -103,7 +104,7 @@ impl World {
 
     /// A worker is told of the execution, and the messages so far are gone.
     async fn look(&self) -> Result<()> {
-        let look = Message::Look(WakeUp::of(&self.execution, None));
+        let look = Message::WakeUp(WakeUp::of(&self.execution, None));
         let undone = self.worker.handle(vec![look], self.cloud.until()).await;
         assert!(undone.is_empty(), "{undone:?}");
         Ok(())
@@ -325,11 +326,11 @@ async fn nobody_answers_for_a_task_that_gives_no_token() -> Result<()> {
     let definition = json!({ "StartAt": "Task", "States": { "Task": task } });
     let machine = create_machine(&world.api.service, "plain", "STANDARD", &definition).await?;
     let execution = start(&world.api.service, &machine, "one", &json!({})).await?;
-    let wait = Wait { path: ThreadPath::root(), attempt_id: 1 };
+    // Of a wait for no token: of an earlier version, and an earlier execution of the name.
+    let token = TaskToken { execution, path: ThreadPath::root(), attempt_id: 1, started: None };
     let answer = Answer::Succeeded { output: Payload::from_json_text("7") };
-    // As a token of an earlier execution of its name might.
     let deliver = world.api.engine.deliver();
-    let said = deliver.answer(&execution, wait, answer).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let said = deliver.answer(&token, answer).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
     assert!(!said.counted);
     Ok(())
 }

@@ -94,7 +94,7 @@ impl World {
         assert_eq!(stopped["stopDate"], self.ask("DescribeExecution").await?["stopDate"]);
         self.cloud.sent()?;
         let worker = Worker::new(self.clock.engine.clone());
-        let late = engine::worker::Message::Look(engine::ports::WakeUp::of(&self.execution, None));
+        let late = engine::worker::Message::WakeUp(engine::ports::WakeUp::of(&self.execution, None));
         let undone = worker.handle(vec![late], self.cloud.until()).await;
         assert!(undone.is_empty(), "{undone:?}");
         let again = self.minute().await?;

@@ -20,7 +20,7 @@ fn queue(sqs: &Sqs) -> WorkQueue {
 }
 
 fn written(wake_up: &WakeUp) -> Result<String> {
-    Ok(message::write(&Message::Look(wake_up.clone()))?)
+    Ok(message::write(&Message::WakeUp(wake_up.clone()))?)
 }
 
 #[tokio::test]

@@ -3,23 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use interpreter::{Closing, Event, Payload, Snapshot, Stimulus, Timestamp};
+use interpreter::{Closing, Payload, Snapshot, Stimulus, Timestamp};
 use tracing::Instrument;
 
-use super::calls::{Calls, Happened};
-use super::ledger::status_of;
-use super::rehearsal::Rehearsal;
-use super::round::Round;
-use super::term::Term;
+use super::calls::Calls;
+use super::inbox::TimedStimulus;
+use super::live::Live;
+use super::loaded::status_of;
+use super::steps::{ClaimLimits, Steps};
+use super::test_case_run::TestCaseRun;
+use super::time_budget::TimeBudget;
 use super::{Deliver, Start, span};
 use crate::ports::Happening;
 
-/// How an express execution ended.
-#[derive(Debug)]
+/// How an Express execution ended.
+#[derive(Debug, Clone)]
 pub struct ExpressEnd {
     pub closing: Closing<Payload>,
+    pub started: Timestamp,
     pub stopped: Timestamp,
-    pub events: Vec<Event<Payload>>,
 }
 
 impl Deliver {
@@ -31,41 +33,42 @@ impl Deliver {
 
     async fn run_to_end(self: &Arc<Self>, start: Start) -> ExpressEnd {
         let Start { machine, execution, head } = start;
-        let mut rehearsal = Rehearsal::of(&head, BTreeMap::new());
-        let mut snapshot = Snapshot::begin(&machine, execution);
-        let (mut round, mut calls, mut term) = (Round::default(), Calls::default(), Term::new(None));
-        let mut stimuli = vec![Happened { at: head.started, stimulus: Stimulus::Started }];
+        let (snapshot, test_case) = (Snapshot::begin(&machine, execution), TestCaseRun::of(&head, BTreeMap::new()));
+        let mut live = Live { machine, snapshot, test_case };
+        let (mut steps, mut calls, mut budget) = (Steps::default(), Calls::default(), TimeBudget::new(None));
+        let mut arrived = vec![TimedStimulus { at: head.started, stimulus: Stimulus::Started }];
+        let mut permit = None;
         self.world.metrics.count(Happening::Started { machine: &head.machine_arn });
         loop {
             let now = self.world.clock.now();
-            for happened in stimuli.drain(..).chain([Happened { at: now, stimulus: Stimulus::Tick }]) {
-                self.step(&machine, &mut snapshot, happened.stimulus, now, &mut round);
+            for stimulus in arrived.drain(..).map(|one| one.stimulus).chain([Stimulus::Tick]) {
+                self.step(&mut live, stimulus, now, &mut steps);
             }
-            // Nothing is written down, so nothing is too much.
-            round.bytes = 0;
-            let claims = self.claim(&machine, &mut snapshot, &mut rehearsal, now, &mut term, &mut round).await;
-            calls.cut_stale(&snapshot);
+            steps.forget();
+            let limits = ClaimLimits { budget: &mut budget, allowance: 0, permit: permit.take() };
+            let claims = self.claim(&mut live, now, limits, &mut steps).await;
+            calls.cut_stale(&live.snapshot);
             for claim in claims {
                 calls.begin(self, claim);
             }
-            if let Some((closing, stopped)) = snapshot.closed.clone() {
+            if let Some((closing, stopped)) = live.snapshot.closed.clone() {
                 self.count_end(&head.machine_arn, status_of(&closing), head.started, stopped);
-                return ExpressEnd { closing, stopped, events: round.events };
+                return ExpressEnd { closing, started: head.started, stopped };
             }
-            if snapshot.ready().next().is_some() {
-                // A long run was cut: others get their turn first.
+            if live.snapshot.ready().next().is_some() {
+                // A long run was cut: other executions get their turn first.
                 tokio::task::yield_now().await;
                 continue;
             }
-            let starved = snapshot.unclaimed().next().is_some();
+            let starved = live.snapshot.unclaimed().next().is_some();
             tokio::select! {
                 // The same world gives the same run.
                 biased;
-                returned = calls.next(|| self.world.clock.now()) => stimuli.extend(returned),
-                () = self.world.clock.sleep_until(snapshot.due().unwrap_or(now)) => {}
-                turn = self.turn(), if starved => round.turn = turn,
+                completions = calls.next(|| self.world.clock.now()) => arrived.extend(completions),
+                () = self.world.clock.sleep_until(live.snapshot.due().unwrap_or(now)) => {}
+                waited = self.permits.call(), if starved => permit = waited,
             }
-            stimuli.extend(calls.ready(self.world.clock.now()));
+            arrived.extend(calls.ready(self.world.clock.now()));
         }
     }
 }

@@ -1,106 +1,148 @@
-//! Steps in hand: what they did, until it is committed or, for an express execution, for good.
+//! One round of an actor: fold what has arrived into steps, commit them, dispatch what they allow.
 
-use std::collections::BTreeSet;
+use interpreter::{Stimulus, Timestamp};
 
-use asl::StateMachine;
-use interpreter::{Call, Event, Moment, Payload, Snapshot, Stimulus, ThreadPath, Timestamp, Wait, step};
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::OwnedSemaphorePermit;
+use super::actor::Actor;
+use super::claim::Claim;
+use super::inbox::Arrival;
+use super::loaded::Committed;
+use super::mailbox::Request;
+use super::steps::{ClaimLimits, Steps};
+use crate::ports::{Record, StoreError};
 
-use super::Deliver;
-use super::calls::Claim;
-use super::rehearsal::Rehearsal;
-use super::term::Term;
-
-/// What a round of steps did.
-#[derive(Default)]
-pub(super) struct Round {
-    pub events: Vec<Event<Payload>>,
-    pub changed: BTreeSet<ThreadPath>,
-    /// The time of its last step: none is earlier than one before it.
-    pub at: Timestamp,
-    /// How much of what calls brought it took in.
-    pub taken: usize,
-    /// Bytes of what is new in it.
-    pub bytes: usize,
-    /// The right to one call that was waited for.
-    pub turn: Option<OwnedSemaphorePermit>,
-    /// How many milliseconds its commit may take where it claims what was released.
-    pub allowance: i64,
+/// The outcome of a round.
+pub(super) enum Rounded {
+    /// For each request, whether it changed something; `None` when the round was full before its turn.
+    Durable(Vec<Option<bool>>),
+    /// Another writer was first; this is its entry.
+    Taken(Box<Record>),
 }
 
-impl Deliver {
-    /// One step; what it did joins the round.
-    pub(super) fn step(
-        &self,
-        machine: &StateMachine,
-        snapshot: &mut Snapshot,
-        stimulus: Stimulus,
-        now: Timestamp,
-        round: &mut Round,
-    ) {
-        let execution = snapshot.execution.clone();
-        let token = |wait: &Wait| self.seal.task_token(&execution.arn, wait);
-        round.at = round.at.max(now);
-        let moment = Moment { now: round.at, seed: self.world.clock.seed(), token: &token };
-        let before = std::mem::replace(snapshot, Snapshot::bare(execution.clone(), 0));
-        let work = || step(machine, before, stimulus, &moment);
-        let step = if machine.evaluates_jsonata { beside_others(work) } else { work() };
-        *snapshot = step.snapshot;
-        round.bytes += step.bytes;
-        round.events.extend(step.events);
-        round.changed.extend(step.changed);
+/// The result of folding.
+struct Folded {
+    steps: Steps,
+    /// The time of the entry.
+    at: Timestamp,
+    /// How many completions are in the steps.
+    completions: usize,
+    /// As in [`Rounded::Durable`].
+    counted: Vec<Option<bool>>,
+    claims: Vec<Claim>,
+}
+
+impl Actor {
+    /// Steps, claims and commits once, then begins the claimed calls.
+    pub(super) async fn round(&mut self, requests: &[Request]) -> Result<Rounded, StoreError> {
+        let now = self.now();
+        self.collect_completions();
+        let Folded { steps, at, completions, counted, claims } = self.fold(requests, now).await?;
+        if steps.changed_nothing() && self.loaded.sequence.is_some() {
+            self.calls.cut_stale(&self.loaded.live.snapshot);
+            self.unstarted.keep(Vec::new());
+            self.inbox.completions_written(completions);
+        } else {
+            self.arm_before_commit(now).await?;
+            self.unstarted.add(claims.iter().map(|claim| &claim.wait), now);
+            match self.loaded.commit(&self.deliver, &steps, at).await? {
+                Committed::Taken(winner) => return Ok(Rounded::Taken(winner)),
+                Committed::Durable => self.inbox.completions_written(completions),
+            }
+            self.dispatch(claims).await;
+        }
+        self.tidy_cells(now).await;
+        Ok(Rounded::Durable(counted))
     }
 
-    /// It is enough for one commit: what else happened is left to the next, and what comes due after that, too.
-    pub(super) fn is_full(&self, round: &Round) -> bool {
-        round.bytes >= self.commit_bytes
+    /// Applies what is known: claims that were not begun first, then cells, then arrivals in time order, then what is due;
+    /// at last claims what can be called.
+    async fn fold(&mut self, requests: &[Request], now: Timestamp) -> Result<Folded, StoreError> {
+        let mut steps = Steps::default();
+        let (permit, allowance) = (self.permit.take(), self.unstarted.allowance(now));
+        for released in self.unstarted.release(&mut self.loaded.live, &self.deliver.owner) {
+            let at = self.loaded.before_due(now);
+            self.deliver.step(&mut self.loaded.live, released, at, &mut steps);
+        }
+        self.apply_cells(now, &mut steps).await?;
+        let (completions, counted) = self.apply_in_time_order(requests, now, &mut steps);
+        let full = steps.fill(self.deliver.commit_bytes);
+        // Arrivals that a full one left behind may have happened before what is due by now: its time is that of its last step.
+        let at = if full { steps.at } else { now };
+        if self.loaded.sequence.is_some() && !full {
+            self.deliver.step(&mut self.loaded.live, Stimulus::Tick, now, &mut steps);
+        }
+        let claims = if self.deliver.deployment.performs_tasks() && !full {
+            let limits = ClaimLimits { budget: &mut self.budget, allowance, permit };
+            self.deliver.claim(&mut self.loaded.live, now, limits, &mut steps).await
+        } else {
+            Vec::new()
+        };
+        Ok(Folded { steps, at, completions, counted, claims })
     }
 
-    /// Claims what is unclaimed, as far as calls may begin and the term reaches.
-    pub(super) async fn claim(
-        &self,
-        machine: &StateMachine,
-        snapshot: &mut Snapshot,
-        rehearsal: &mut Option<Rehearsal>,
+    /// Applies completions and requests, each as of its own time, until the steps fill a commit. Answers how many completions
+    /// that were, and which requests changed something, where they had their turn.
+    fn apply_in_time_order(
+        &mut self,
+        requests: &[Request],
         now: Timestamp,
-        term: &mut Term,
-        round: &mut Round,
-    ) -> Vec<Claim> {
-        let (mut claims, mut turn) = (Vec::new(), round.turn.take());
-        let open: Vec<Wait> = snapshot.unclaimed().collect();
-        for wait in open {
-            if self.is_full(round) {
+        steps: &mut Steps,
+    ) -> (usize, Vec<Option<bool>>) {
+        let (deliver, loaded) = (&self.deliver, &mut self.loaded);
+        let (mut completions, mut counted) = (0, vec![None; requests.len()]);
+        for (at, arrival) in self.inbox.in_time_order(requests) {
+            let at = at.min(now).max(loaded.at);
+            if steps.fill(deliver.commit_bytes) {
                 break;
             }
-            let Some(permit) = turn.take().or_else(|| self.calls.clone().try_acquire_owned().ok()) else { break };
-            let Some(mut claim) = Claim::of(machine, snapshot, wait.clone(), permit) else { continue };
-            let wanted = self.world.tasks.limit(&claim.call).await.min(claim.call.timeout);
-            let allowance = if is_released(snapshot, &wait) { round.allowance } else { 0 };
-            let Some(granted) = term.grant(now.plus_millis(allowance), wanted) else { continue };
-            let begins = claim.grant(now, allowance, granted);
-            claim.rehearse(rehearsal);
-            let (owner, lease) = (self.owner.clone(), claim.lease);
-            self.step(machine, snapshot, Stimulus::TaskClaimed { wait, owner, begins, lease }, now, round);
-            claims.push(claim);
+            if loaded.live.is_due(at) && loaded.would_advance(arrival) {
+                deliver.step(&mut loaded.live, Stimulus::Tick, at, steps);
+                if steps.fill(deliver.commit_bytes) {
+                    break;
+                }
+            }
+            let advances = loaded.would_advance(arrival);
+            let stimulus = match arrival {
+                Arrival::Completion(stimulus) => {
+                    completions += 1;
+                    advances.then(|| stimulus.clone())
+                }
+                Arrival::Request(place, command) => {
+                    counted.get_mut(place).into_iter().for_each(|counted| *counted = Some(advances));
+                    advances.then(|| command.stimulus(at))
+                }
+            };
+            if let Some(stimulus) = stimulus {
+                deliver.step(&mut loaded.live, stimulus, at, steps);
+            }
         }
-        if !snapshot.is_open() {
-            // A claim found no room in the history, which ended the execution: nothing is called for it any more.
-            claims.clear();
-        }
-        claims
+        (completions, counted)
     }
-}
 
-fn is_released(snapshot: &Snapshot, wait: &Wait) -> bool {
-    snapshot.attempt(wait).is_some_and(|(_, attempt)| attempt.call != Call::Unclaimed)
-}
+    /// Acts on a commit that is durable: begins the calls of its claims, cuts those whose attempts it ended.
+    async fn dispatch(&mut self, claims: Vec<Claim>) {
+        self.just_loaded = false;
+        self.wakeups.committed(&self.loaded.live);
+        self.calls.cut_stale(&self.loaded.live.snapshot);
+        self.begin(claims);
+        if self.budget.newly_exceeded() && !self.calls.is_empty() {
+            self.hand_over().await;
+        }
+    }
 
-/// Does work that may take seconds without holding up the other tasks of this thread.
-fn beside_others<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        // One thread has nobody to hand its tasks to.
-        _ => work(),
+    /// Begins the calls of claims that are durable now, but for those that it took too long for.
+    fn begin(&mut self, claims: Vec<Claim>) {
+        let now = self.now();
+        let (late, claims): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(|claim| claim.is_late(now));
+        if !claims.is_empty() {
+            self.budget.claimed();
+        }
+        for claim in claims {
+            self.calls.begin(&self.deliver, claim);
+        }
+        if !late.is_empty() {
+            let (execution, calls) = (&self.loaded.head.arn, late.len());
+            tracing::warn!(execution, calls, "commit was too slow for its calls, claiming them again");
+        }
+        self.unstarted.keep(late.into_iter().map(|claim| claim.wait).collect());
     }
 }

@@ -1,8 +1,8 @@
-//! An installation's keys: it seals with the first, and opens what any of them sealed.
+//! An installation's keys: it signs with the first, and accepts what any of them signed.
 //!
-//! So a key can be replaced while tokens are out: the new one is known to everybody before anybody seals with it, and the old
-//! one for as long as somebody may answer with what it sealed. Operators speak of keys by their names, which tell
-//! nothing of them.
+//! So a key can be replaced while tokens are out: every process knows the new one before any process signs with it, and the
+//! old one for as long as a client may answer with a token that it signed. Operators speak of keys by their names, which
+//! reveal nothing of them.
 
 use std::fmt;
 use std::iter;
@@ -10,7 +10,7 @@ use std::iter;
 use sha2::{Digest, Sha256};
 
 pub(super) const KEY_BYTES: usize = 32;
-/// Keys at a time: two while one is replaced, and more for who replaces one before its predecessor is over.
+/// Keys at a time: two while one is replaced, and more for an operator who replaces one before its predecessor is over.
 const MOST: usize = 4;
 
 /// Keys, at least one.
@@ -36,12 +36,12 @@ impl Keys {
         self.all().flatten().copied().collect()
     }
 
-    /// The names of the keys, first the one that seals.
+    /// The names of the keys, first the one that signs.
     pub fn names(&self) -> Vec<String> {
         self.all().map(name).collect()
     }
 
-    /// With another key, which opens and does not seal; an error is why not.
+    /// With another key, which verifies and does not sign; an error is why not.
     pub fn with(mut self, key: [u8; KEY_BYTES]) -> Result<Keys, String> {
         if self.others.len() + 1 >= MOST {
             return Err(format!("there are {MOST} keys: drop one first"));
@@ -50,16 +50,16 @@ impl Keys {
         Ok(self)
     }
 
-    /// With this key as the one that seals; as they are, when it is.
+    /// With this key as the one that signs; as they are, when it is.
     pub fn led_by(&self, named: &str) -> Result<Keys, String> {
         let first = *self.all().find(|key| name(key) == named).ok_or_else(|| unknown(named))?;
         Ok(Keys { first, others: self.all().filter(|key| **key != first).copied().collect() })
     }
 
-    /// Without this key, which does not seal any more: what it sealed opens no more.
+    /// Without this key, which does not sign any more: tokens that it signed are refused.
     pub fn without(mut self, named: &str) -> Result<Keys, String> {
         if name(&self.first) == named {
-            return Err(format!("the key {named} seals: use another one first"));
+            return Err(format!("the key {named} signs: use another one first"));
         }
         let before = self.others.len();
         self.others.retain(|key| name(key) != named);
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(both.names(), [old.clone(), new.clone()]);
         let led = both.led_by(&new)?.led_by(&new)?;
         assert_eq!(led.names(), [new.clone(), old.clone()]);
-        assert_eq!(led.clone().without(&new), Err(format!("the key {new} seals: use another one first")));
+        assert_eq!(led.clone().without(&new), Err(format!("the key {new} signs: use another one first")));
         let alone = led.without(&old)?;
         assert_eq!(alone, Keys::one(NEW));
         assert_eq!(alone.without(&old), Err(format!("there is no key {old}")));

@@ -1,4 +1,4 @@
-//! What is written down of an execution, read again, is the execution: whatever it did, however commits fold its steps
+//! An execution that is written down and read again is the same execution: whatever it did, however commits fold its steps
 //! and wherever full sets lie.
 
 use engine::entry::{Assembly, decode};
@@ -36,7 +36,7 @@ fn an_entry_of_before_limits_were_kept_goes_on() {
     assert_eq!(started, 1, "{:#?}", step.events);
 }
 
-/// A task that was claimed by somebody who has not called it, and says so.
+/// A task whose worker claimed it and gave the claim back without a call.
 const RELEASED: &str = r#"{"v":1,"at":1700000000000,"head":{"arn":"a","name":"n","role_arn":"r",
     "machine_arn":"m","machine_name":"n","region":"r","started":1700000000000,"limits":{"payload_bytes":262144,
     "events":25000,"inline_concurrency":40,"nesting":128,"seconds":1000},"seconds":1000,"revision":"v","input":0},

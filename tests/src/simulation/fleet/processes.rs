@@ -162,7 +162,7 @@ impl Fleet {
                 if due.0.saturating_sub(written.at.0) > CLOCKS_OWN_MS {
                     let left = u64::try_from(due.0.saturating_sub(clock.now().0)).unwrap_or(0);
                     self.installation.log.say(|| format!("clock: {execution} is due at {due:?}"));
-                    self.queue.put(Message::Look(WakeUp::of(&execution, Some(due))), Duration::from_millis(left));
+                    self.queue.put(Message::WakeUp(WakeUp::of(&execution, Some(due))), Duration::from_millis(left));
                 }
             }
             sent_until = until;
@@ -179,7 +179,7 @@ impl Fleet {
                 if overdue && !self.installation.saboteur.sleeps() {
                     self.installation.log.say(|| format!("sweep: {execution} is overdue"));
                     self.swept.fetch_add(1, Ordering::Relaxed);
-                    self.queue.put(Message::Look(WakeUp::of(&execution, None)), Duration::ZERO);
+                    self.queue.put(Message::WakeUp(WakeUp::of(&execution, None)), Duration::ZERO);
                 }
             }
         }

@@ -251,7 +251,7 @@ impl World {
         let letter = |body: &str, marks: Value| {
             self.cloud.sqs.put(DEAD_LETTERS, &json!({ "MessageBody": body, "MessageAttributes": marks }));
         };
-        let look = |execution: &str, due| message::write(&Message::Look(WakeUp::of(execution, due)));
+        let look = |execution: &str, due| message::write(&Message::WakeUp(WakeUp::of(execution, due)));
         let by = self.cloud.clock.now().plus_millis(MINUTE + DELAY);
         letter(&look(&self.lost("given-up", 0, by).await?, None)?, json!({}));
         let early = self.cloud.clock.now().plus_millis(200 * SECOND);
@@ -321,7 +321,7 @@ impl World {
     fn no_cursor_is_past_what_was_not_woken(&self) -> Result<()> {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         for sending in self.cloud.sent()? {
-            if let Message::Look(wake_up) = sending.message {
+            if let Message::WakeUp(wake_up) = sending.message {
                 *sent.entry(wake_up.execution).or_default() += 1;
             }
         }

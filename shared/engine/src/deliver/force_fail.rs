@@ -1,27 +1,27 @@
-//! The end of an execution that nobody can drive.
+//! Force-fail: the end of an execution that no worker can drive.
 //!
 //! Its journal is damaged, or driving it is a defect of ours that ends in a panic: then it would stay open for ever, and
 //! every message about it would come back. It is closed as failed by an entry for which nothing has to be decoded: the
-//! store's own attributes say what the execution is and which number comes next. What can be read of its history stays
-//! readable. A store that is busy or refuses, and a format that is too new, are no reasons: those pass.
+//! store's own attributes say what the execution is and which number comes next. Its history stays readable as far as
+//! it is whole. A store that is busy or refuses, and a format that is too new, are no reasons: those pass.
 
 use interpreter::{Failure, Timestamp};
 
-use super::ledger::{append, nonce};
+use super::loaded::append;
 use super::{Deliver, DeliverError, Delivered};
 use crate::entry::{self, Unreadable};
 use crate::ports::{Appended, Direction, ExecutionStatus, Listing, Record, StoreError};
 
-/// What an execution fails with that was given up.
+/// The error of an execution that was force-failed.
 const ERROR: &str = "States.Runtime";
-/// Others may write meanwhile; somebody who writes can drive it, so few tries are enough.
+/// Another process may write meanwhile; one that writes can drive it, so few tries are enough.
 const TRIES: u32 = 8;
 /// Records read at a time in search of one that is whole.
 const BATCH: usize = 16;
 
 impl Deliver {
     /// Closes an execution as failed without reading it; false when it is closed already.
-    pub async fn give_up(&self, arn: &str, why: &str) -> Result<bool, DeliverError> {
+    pub async fn force_fail(&self, arn: &str, why: &str) -> Result<bool, DeliverError> {
         for _ in 0..TRIES {
             let ends = self.world.journal.ends(arn).await?;
             let (first, last) = ends.ok_or(DeliverError::NoSuchExecution)?;
@@ -43,7 +43,7 @@ impl Deliver {
         Err(DeliverError::Store(StoreError { message: format!("others write to {arn}"), retryable: true }))
     }
 
-    /// The answer to letters when an execution cannot be read: that it is closed needs no reading.
+    /// The reply to requests when an execution cannot be loaded: that it is closed needs no reading.
     pub(super) async fn without_reading(&self, arn: &str, error: DeliverError) -> Result<Delivered, DeliverError> {
         if matches!(error, DeliverError::Unreadable(_))
             && let Ok(Some((_, last))) = self.world.journal.ends(arn).await
@@ -53,7 +53,7 @@ impl Deliver {
             return Ok(Delivered { counted: false, closed, sequence: last.sequence });
         }
         if !matches!(error, DeliverError::NoSuchExecution) {
-            tracing::error!(execution = arn, ?error, "an execution cannot be taken up");
+            tracing::error!(execution = arn, ?error, "execution not loaded, its requests fail");
         }
         Err(error)
     }
@@ -68,7 +68,7 @@ impl Deliver {
         Ok(Record {
             execution: last.execution.clone(),
             sequence: last.sequence.saturating_add(1),
-            nonce: nonce(self),
+            nonce: self.world.clock.nonce(),
             full: last.full,
             due: None,
             open: false,

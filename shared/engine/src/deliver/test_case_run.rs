@@ -8,18 +8,18 @@ use std::collections::BTreeMap;
 use crate::entry::Head;
 use crate::ports::TestCall;
 
-/// A test case in hand.
-pub(super) struct Rehearsal {
+/// A running test case.
+pub(super) struct TestCaseRun {
     machine: String,
     case: String,
     calls: BTreeMap<String, u32>,
 }
 
-impl Rehearsal {
+impl TestCaseRun {
     /// The test case of an execution, if it has one; `calls` is how often each state was called so far.
-    pub fn of(head: &Head, calls: BTreeMap<String, u32>) -> Option<Rehearsal> {
+    pub fn of(head: &Head, calls: BTreeMap<String, u32>) -> Option<TestCaseRun> {
         let case = head.test_case.clone()?;
-        Some(Rehearsal { machine: head.machine_name.clone(), case, calls })
+        Some(TestCaseRun { machine: head.machine_name.clone(), case, calls })
     }
 
     /// Counts a call of `state`.
