@@ -92,7 +92,11 @@ mod tests {
         let released = Stimulus::TaskReleased { wait: wait.clone(), owner };
         assert_eq!(one(&wait).release(&mut live, "worker"), std::slice::from_ref(&released));
         example::apply(&mut live, released, NOW);
-        assert_eq!(live.snapshot.unclaimed().collect::<Vec<_>>(), std::slice::from_ref(&wait), "any worker may claim it");
+        assert_eq!(
+            live.snapshot.unclaimed().collect::<Vec<_>>(),
+            std::slice::from_ref(&wait),
+            "any worker may claim it"
+        );
         assert_eq!(one(&wait).release(&mut live, "worker"), [], "it is released already");
     }
 
