@@ -24,6 +24,7 @@ mod unbegun;
 mod watch;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use asl::StateMachine;
@@ -54,6 +55,10 @@ pub struct Deliver {
     calls: Arc<Semaphore>,
     /// Executions that may be in hand.
     max_active_executions: Arc<Semaphore>,
+    /// Permits of `max_active_executions` in all.
+    permits: usize,
+    /// This process ends: it claims nothing more.
+    draining: AtomicBool,
     /// See [`Settings::commit_bytes`].
     commit_bytes: usize,
     desks: Mutex<HashMap<String, mpsc::UnboundedSender<Letter>>>,
@@ -152,6 +157,7 @@ impl Said {
 impl Deliver {
     pub fn new(world: World, settings: &Settings) -> Arc<Deliver> {
         let seed = world.clock.seed();
+        let permits = settings.max_active_executions.min(Semaphore::MAX_PERMITS);
         let owner = seed.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Arc::new(Deliver {
             definitions: Definitions::new(world.documents.clone()),
@@ -160,7 +166,9 @@ impl Deliver {
             seal: Seal::new(settings.keys.clone()),
             owner,
             calls: Arc::new(Semaphore::new(settings.calls)),
-            max_active_executions: Arc::new(Semaphore::new(settings.max_active_executions.min(Semaphore::MAX_PERMITS))),
+            max_active_executions: Arc::new(Semaphore::new(permits)),
+            permits,
+            draining: AtomicBool::new(false),
             commit_bytes: settings.commit_bytes,
             desks: Mutex::new(HashMap::new()),
             watches: watch::Watches::default(),
@@ -170,6 +178,21 @@ impl Deliver {
     /// Names this process in claims.
     pub fn owner(&self) -> &str {
         &self.owner
+    }
+
+    /// Begins the planned end of this process: it claims no more task calls, and each execution is released once its calls
+    /// in flight have returned and their results are committed.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Permits of active executions that are taken, of which a large input takes several.
+    pub fn active_executions(&self) -> usize {
+        self.permits.saturating_sub(self.max_active_executions.available_permits())
     }
 
     /// The definitions that executions are pinned to.

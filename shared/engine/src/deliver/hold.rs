@@ -164,9 +164,14 @@ impl Holder {
         }
         let due = snapshot.due().is_some_and(|due| due <= now);
         let may_call = self.turn.is_some() || self.deliver.calls.available_permits() > 0;
-        let claimable = !self.term.is_full() && may_call;
+        let claimable = self.may_claim() && may_call;
         let said_beside = self.held.has_unheard_answers();
         said_beside || snapshot.ready().next().is_some() || due || (claimable && snapshot.unclaimed().next().is_some())
+    }
+
+    /// Neither this actor's time nor the process is about to end.
+    fn may_claim(&self) -> bool {
+        !self.term.is_full() && !self.deliver.is_draining()
     }
 
     /// Waits for the next thing to do, or lets go.
@@ -175,8 +180,9 @@ impl Holder {
         let (snapshot, now) = (&self.held.snapshot, self.now());
         let due = snapshot.due();
         let stays = self.deliver.performs() && !self.term.is_over(now);
-        let near = stays && due.is_some_and(|due| due.0.saturating_sub(now.0) <= NEAR_MS);
-        let starved = stays && snapshot.is_open() && !self.term.is_full() && snapshot.unclaimed().next().is_some();
+        let near =
+            stays && !self.deliver.is_draining() && due.is_some_and(|due| due.0.saturating_sub(now.0) <= NEAR_MS);
+        let starved = stays && self.may_claim() && snapshot.is_open() && snapshot.unclaimed().next().is_some();
         if self.calls.is_empty() && !near && !starved {
             return self.let_go(desk, due).await;
         }
@@ -336,7 +342,7 @@ impl Holder {
         if self.held.sequence.is_some() && !full {
             self.step(Stimulus::Tick, now, &mut round);
         }
-        let claims = if self.deliver.performs() && !full {
+        let claims = if self.deliver.performs() && !full && !self.deliver.is_draining() {
             let Held { machine, snapshot, rehearsal, .. } = &mut self.held;
             self.deliver.claim(machine, snapshot, rehearsal, now, &mut self.term, &mut round).await
         } else {
