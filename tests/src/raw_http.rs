@@ -114,7 +114,7 @@ async fn within<T>(work: impl Future<Output = io::Result<T>>) -> Result<T> {
 /// The head of a well-formed call, up to and with the empty line.
 pub fn head_of_call(action: &str, length: usize) -> String {
     format!(
-        "POST / HTTP/1.1\r\nHost: stepwell\r\nContent-Type: application/x-amz-json-1.0\r\n\
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.0\r\n\
          X-Amz-Target: AWSStepFunctions.{action}\r\nContent-Length: {length}\r\n\r\n"
     )
 }

@@ -18,7 +18,8 @@ use crate::watchdog;
 /// The account of a server that is told no other.
 pub const ACCOUNT: &str = "123456789012";
 const START_LIMIT: Duration = Duration::from_secs(20);
-const STOP_LIMIT: Duration = Duration::from_secs(20);
+/// A drain takes 25 seconds at most, and requests in flight 4 more.
+const STOP_LIMIT: Duration = Duration::from_secs(45);
 const POLL: Duration = Duration::from_millis(5);
 /// Another process may take a free port between asking for it and using it.
 const ATTEMPTS: usize = 3;
@@ -114,9 +115,20 @@ impl Server {
     }
 
     /// Asks the server to stop (SIGTERM) and waits until it did.
-    pub async fn stop(mut self) -> Result<ExitStatus> {
+    pub async fn stop(self) -> Result<ExitStatus> {
+        self.signal_stop()?;
+        self.ended().await
+    }
+
+    /// Asks the server to stop (SIGTERM).
+    pub fn signal_stop(&self) -> Result<()> {
         let pid = self.process.id().to_string();
         ensure!(Command::new("kill").args(["-TERM", &pid]).status()?.success(), "kill -TERM failed");
+        Ok(())
+    }
+
+    /// Waits until a server ends that was asked to.
+    pub async fn ended(mut self) -> Result<ExitStatus> {
         let limit = Instant::now() + STOP_LIMIT;
         loop {
             if let Some(status) = self.process.try_wait()? {

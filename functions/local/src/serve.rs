@@ -1,12 +1,13 @@
-//! `stepwell serve`: the API, the deliver loop and the clock in one process, durable in one directory.
+//! `stepwell serve`: the API, the engine and its background tasks in one process, durable in one directory.
 //!
-//! This file puts the parts together and takes them down again: everything acknowledged is in the directory, so leaving
-//! means to stop accepting, to finish the requests in hand, and to go. What runs beside the server is in [`duties`].
+//! This file joins the parts and takes them down again: a planned stop drains ([`drain`]), finishes the requests in
+//! flight and ends. Everything acknowledged is in the directory. [`duties`] has the background tasks.
 
+mod drain;
 mod duties;
 mod options;
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,21 +22,21 @@ use service::Service;
 use tokio::net::TcpListener;
 
 use crate::http;
+use crate::http::AllowedHosts;
+pub use drain::Drain;
 pub use options::Options;
 
-/// Paths and templates of hostile definitions are evaluated by recursion within bounds: this is room for them.
+/// Room for the evaluation of hostile paths and templates, which recurses within bounds.
 const STACK: usize = 8 << 20;
-/// How long leaving waits for what is still running in the runtime.
-const FAREWELL: Duration = Duration::from_secs(1);
-/// Calls of tasks in flight: what a new AWS account allows Lambda to run at a time.
-const CALLS: usize = 1_000;
-/// Executions in hand at a time: those that run or whose next thing is a second away. More starts are throttled.
-const HANDS: usize = 10_000;
+/// How long the end of the process waits for tasks of the runtime.
+const SHUTDOWN_MARGIN: Duration = Duration::from_secs(1);
+/// A larger file of mocks is refused.
+const MOST_MOCK_BYTES: u64 = 16 << 20;
 /// Connections of clients, calls of tasks, and the rest.
 #[cfg(unix)]
 const OPEN_FILES: u64 = 8_192;
 
-/// Serves until it is told to stop.
+/// Serves until a signal stops the process.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&options.log_level).context("--log-level")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -44,7 +45,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     allow_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build()?;
     let served = runtime.block_on(serve(options));
-    runtime.shutdown_timeout(FAREWELL);
+    runtime.shutdown_timeout(SHUTDOWN_MARGIN);
     served
 }
 
@@ -57,7 +58,7 @@ fn allow_open_files() {
         setrlimit(Resource::RLIMIT_NOFILE, wanted, most)
     });
     if let Err(error) = raised {
-        tracing::warn!(%error, "the limit of open files stays as it is");
+        tracing::warn!(%error, "server: limit of open files not raised, it may bound connections and task calls");
     }
 }
 
@@ -76,11 +77,13 @@ struct Installation {
 async fn serve(options: &Options) -> anyhow::Result<()> {
     let (listener, stop) = (listen(options).await?, http::Stop::on_signals()?);
     let installation = install(options, own_endpoint(listener.local_addr()?)?)?;
+    let drain = Drain::new(installation.engine.clone(), options.drain_time());
     let resumed = installation.resume().await?;
-    installation.begin_duties();
+    installation.begin_duties(&drain);
     greet(options, &listener, resumed)?;
-    http::serve(listener, installation.service, stop).await;
-    tracing::info!("stopped");
+    let hosts = AllowedHosts::new(options.host_names());
+    http::serve(listener, http::Routes::new(installation.service, hosts, drain), stop).await;
+    tracing::info!("server: stopped");
     Ok(())
 }
 
@@ -108,8 +111,8 @@ fn install(options: &Options, own: Endpoint) -> anyhow::Result<Installation> {
         keys: Keys::one(directory.key()),
         retention_days: options.retention_days,
         deployment: Deployment::SingleProcess,
-        calls: CALLS,
-        max_active_executions: HANDS,
+        calls: options.calls(),
+        max_active_executions: options.active_executions(),
         commit_bytes: Settings::COMMIT_BYTES,
         events: options.max_events,
         wait_millionths: options.wait_time_scale,
@@ -137,21 +140,32 @@ fn install(options: &Options, own: Endpoint) -> anyhow::Result<Installation> {
 
 fn mocks(options: &Options) -> anyhow::Result<Option<Mocks>> {
     let Some(path) = &options.mock_config else { return Ok(None) };
-    let read = || -> anyhow::Result<Mocks> { Ok(Mocks::parse(&std::fs::read_to_string(path)?)?) };
+    let read = || -> anyhow::Result<Mocks> {
+        let mut text = String::new();
+        std::fs::File::open(path)?.take(MOST_MOCK_BYTES + 1).read_to_string(&mut text)?;
+        anyhow::ensure!(text.len() as u64 <= MOST_MOCK_BYTES, "it has more than {} MiB", MOST_MOCK_BYTES >> 20);
+        Ok(Mocks::parse(&text)?)
+    };
     read().map(Some).with_context(|| format!("the mock configuration {}", path.display()))
 }
 
 async fn listen(options: &Options) -> anyhow::Result<TcpListener> {
-    let Options { host, port, .. } = options;
-    TcpListener::bind((host.as_str(), *port)).await.map_err(|error| match error.kind() {
+    let Options { host, port, insecure_no_auth, .. } = options;
+    let listener = TcpListener::bind((host.as_str(), *port)).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => anyhow::anyhow!(
             "port {port} of {host} is taken: stop what listens there, or choose another port with --port"
         ),
         _ => anyhow::anyhow!("cannot listen on {host}, port {port}: {error}"),
-    })
+    })?;
+    anyhow::ensure!(
+        *insecure_no_auth || listener.local_addr()?.ip().is_loopback(),
+        "{host} is reachable from other machines, and requests are not authenticated: --insecure-no-auth lets any client \
+         that can reach the port run workflows"
+    );
+    Ok(listener)
 }
 
-/// Says where it is and how to call it. The first line ends with what a script may wait for: the endpoint is open.
+/// Prints the endpoint and a command that calls it. Once the first line is out, the endpoint is open.
 fn greet(options: &Options, listener: &TcpListener, resumed: usize) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let endpoint = format!("http://{address}");
@@ -165,9 +179,8 @@ fn greet(options: &Options, listener: &TcpListener, resumed: usize) -> anyhow::R
     }
     let call = format!("aws stepfunctions --endpoint-url {endpoint} list-state-machines");
     writeln!(out, "Call it: AWS_DISABLE_HOST_PREFIX_INJECTION=true {call}")?;
-    out.flush()?;
     if !address.ip().is_loopback() {
-        tracing::warn!(%address, "anyone who can reach this address can run workflows: requests are not authenticated");
+        writeln!(out, "Requests are not authenticated: any client that can reach {address} can run workflows")?;
     }
-    Ok(())
+    Ok(out.flush()?)
 }

@@ -24,7 +24,7 @@ const CONNECTING: Duration = Duration::from_secs(2);
 /// All tries and pauses together.
 const ALL_TRIES: Duration = Duration::from_secs(10);
 
-/// What the environment of a function says of a service, in the SDK's names: keys, `AWS_ENDPOINT_URL` and that of one
+/// A service's settings in a function's environment, in the SDK's names: keys, `AWS_ENDPOINT_URL` and that of one
 /// service (`AWS_ENDPOINT_URL_DYNAMODB`), `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`.
 ///
 /// Not by `aws_config::defaults`: that also looks for profiles, roles, containers and instances, which no function has,

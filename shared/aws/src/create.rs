@@ -18,7 +18,7 @@ use crate::layout::{INDEXES, Index, KeyType, TABLE_KEY, TIME_TO_LIVE};
 pub const QUEUE_RETENTION_SECONDS: u32 = 14 * 24 * 60 * 60;
 /// Receives before a message is dead. Fewer would let a store's bad quarter of an hour kill healthy executions.
 pub const QUEUE_MOST_RECEIVES: u32 = 10;
-/// The worker's time: nobody else gets the message before.
+/// The worker's timeout, which Lambda requires as the least.
 pub const QUEUE_VISIBILITY_SECONDS: u32 = 15 * 60;
 
 /// Makes the table, with its indexes and its time to live, on demand; one that is there is left as it is. Emulators take

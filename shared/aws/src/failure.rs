@@ -1,10 +1,10 @@
-//! What the service is told when AWS could not, or when what is stored cannot be read.
+//! Errors of AWS requests and of stored items, as the engine's `StoreError`.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use engine::ports::StoreError;
 
-/// Answers that are over by themselves.
+/// Transient errors.
 const PASSING: &[&str] = &[
     "InternalServerError",
     "KmsThrottled",
@@ -21,7 +21,7 @@ const PASSING: &[&str] = &[
     "TransactionInProgressException",
 ];
 
-/// What a failed request of ours means to the service. `what` names the request, as in "put an item".
+/// The `StoreError` of a failed request. `what` names the request, as in "put an item".
 pub(crate) fn store_error<E>(what: &str, error: SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -55,17 +55,17 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// What is stored makes no sense, or only to a newer version.
+/// An item is damaged, or a newer version wrote it.
 pub(crate) fn damaged(what: &str) -> StoreError {
     StoreError { message: what.to_owned(), retryable: false }
 }
 
-/// The caller asked for what it promised not to ask for.
+/// The caller broke a promise of the port.
 pub(crate) fn refused(message: String) -> StoreError {
     StoreError { message, retryable: false }
 }
 
-/// Others were in between; asking again may help.
+/// A concurrent writer was faster; a retry may help.
 pub(crate) fn raced(message: String) -> StoreError {
     StoreError { message, retryable: true }
 }

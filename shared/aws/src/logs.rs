@@ -1,8 +1,8 @@
-//! What functions log: lines on standard output, as JSON where Lambda is told so (`AWS_LAMBDA_LOG_FORMAT`).
+//! Logs of the functions: lines on standard output, as JSON if `AWS_LAMBDA_LOG_FORMAT` says so.
 //!
 //! The level is that of Lambda's settings (`AWS_LAMBDA_LOG_LEVEL`, else `INFO`); `RUST_LOG` may say others for single
 //! targets. Below `DEBUG` there is nothing in release builds. Not the runtime's own way to begin logs: it can choose lines
-//! by the values of their fields too, which nobody asks for here and which would be part of every binary.
+//! by the values of their fields too, which no setting here uses and which would be part of every binary.
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;

@@ -4,11 +4,11 @@
 //! |---|---|
 //! | now, or in the past | a message without delay |
 //! | within 15 minutes | a message with that delay, rounded up: never early by this clock |
-//! | within 25 minutes | a message with a delay of 15 minutes; who gets it finds nothing due, and sends one for the rest |
-//! | later | nothing: the record has a row in the index `wake`, and the clock sends the message |
+//! | within 25 minutes | a message with a delay of 15 minutes; the worker finds nothing due, and sends one for the rest |
+//! | later | nothing: the record has a row in the index `wake`, and the scheduler sends the message |
 //!
-//! The last line is sound because who sends for a time has committed a record with that due time, or a later message
-//! leads to one: a holder lets go only then (`engine::deliver`). Due times of records go into `wake` from 20
+//! The last line is sound because the sender for a due time has committed a record with that due time, or a later message
+//! leads to one: an actor releases its execution only then (`engine::deliver`). Due times of records go into `wake` from 20
 //! minutes on, so that clocks which differ leave no gap. Messages arrive at least once, in any order.
 //!
 //! The message group is a hash of the executions' machine: on a standard queue that makes SQS fair among machines and
@@ -101,15 +101,15 @@ impl WorkQueue {
         Ok(answer.failed.iter().filter_map(|failure| sent.remove(&failure.id)).collect())
     }
 
-    /// Keeps received messages from everybody else for so many seconds from now; the receipts of those that can still be
-    /// kept. Told to nobody when it fails: then they come again earlier.
+    /// Keeps received messages invisible for so many seconds from now; the receipts of those that are still ours. An
+    /// error is logged only: then SQS delivers the messages again earlier.
     pub(crate) async fn hide(&self, receipts: Vec<(String, u32)>) -> Vec<String> {
         let mut kept = Vec::with_capacity(receipts.len());
         for batch in receipts.chunks(BATCH) {
             let gone = match self.hide_batch(batch).await {
                 Ok(gone) => gone,
                 Err(error) => {
-                    tracing::warn!(%error, "messages could not be kept from others");
+                    tracing::warn!(%error, "worker: visibility of messages not renewed, SQS may deliver them again early");
                     Vec::new()
                 }
             };
@@ -119,7 +119,7 @@ impl WorkQueue {
         kept
     }
 
-    /// One request; the places of messages that are not in these hands any more: somebody else has them, or had them.
+    /// One request; the places of messages whose receipts are stale: SQS has delivered them to another worker.
     async fn hide_batch(&self, batch: &[(String, u32)]) -> Result<Vec<usize>, StoreError> {
         let mut request = self.client.change_message_visibility_batch().queue_url(&self.url);
         for (index, (receipt, seconds)) in batch.iter().enumerate() {
@@ -131,7 +131,7 @@ impl WorkQueue {
                 .map_err(|error| damaged(&error.to_string()))?;
             request = request.entries(entry);
         }
-        let answer = request.send().await.map_err(|error| store_error("keep messages from others", error))?;
+        let answer = request.send().await.map_err(|error| store_error("renew the visibility of messages", error))?;
         let ours = answer.failed.iter().filter(|failure| failure.sender_fault);
         Ok(ours.filter_map(|failure| failure.id.parse().ok()).collect())
     }
@@ -148,7 +148,7 @@ fn look(wake_up: WakeUp) -> Result<String, StoreError> {
     message::write(&Message::WakeUp(wake_up)).map_err(|error| damaged(&error.to_string()))
 }
 
-/// Seconds until a message is to arrive; `None` when the clock sends it.
+/// Seconds until a message is to arrive; `None` when the scheduler sends it.
 fn delay(now: Timestamp, due: Option<Timestamp>) -> Option<i32> {
     let left = due.map_or(0, |due| due.0.saturating_sub(now.0)).max(0);
     if left > layout::UNSENT_MS {

@@ -1,4 +1,4 @@
-//! The table: its requests, and when an item is over. What the requests are for is in the files of the ports.
+//! The store: one DynamoDB table. Here are its requests; the modules implement the ports with them.
 
 mod cells;
 mod chunks;
@@ -38,10 +38,10 @@ pub struct Table {
     pub(crate) retention: Retention,
 }
 
-/// What became of a conditional put.
+/// The outcome of a conditional put.
 pub(crate) enum Put {
     Done,
-    /// The condition did not hold; this is what is there.
+    /// The condition did not hold; the item that is there.
     Refused(Item),
 }
 
@@ -62,20 +62,20 @@ pub(crate) struct Page {
     pub next: Option<Item>,
 }
 
-/// What a put has to find.
+/// The condition of a put.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Condition<'a> {
-    /// Whatever is there is written over.
+    /// Unconditional.
     None,
     /// Nothing.
     Free,
-    /// Nothing, or an item whose time is over.
+    /// Nothing, or an expired item.
     FreeOrExpired(Timestamp),
-    /// Nothing, or a cell that may be written over.
+    /// Nothing, or a cell that is not final.
     Unfinished,
-    /// What has that nonce.
+    /// An item with that nonce.
     Nonce(u64),
-    /// What has that body, which is plain.
+    /// An item with that plain body.
     Body(&'a [u8]),
     /// A machine with that many writes.
     Writes(u64),
@@ -191,7 +191,7 @@ impl Table {
         self.clock.now()
     }
 
-    /// A number that no other writer has.
+    /// A random number, unique to its writer.
     pub(crate) fn nonce(&self) -> u64 {
         self.clock.nonce()
     }

@@ -1,4 +1,4 @@
-//! What is looked at before a directory is used: that it is whole, as far as a look can tell.
+//! Checks before a directory is used: that it is whole, as far as a start can tell.
 //!
 //! Everything but `records` is checked as SQLite checks it, each index against its table: a start relies on all of it,
 //! and it is small. Records are read one execution at a time, so theirs are looked at then, by their digests.
@@ -15,7 +15,7 @@ use crate::schema::SMALL_TABLES;
 const PAGE_SIZE: std::ops::Range<usize> = 16..18;
 const PAGES: std::ops::Range<usize> = 28..32;
 
-/// What is wrong with the file before it is opened; `commits` is what its mark says.
+/// The damage of the file before it is opened, if any; `commits` comes from its mark.
 pub(crate) fn before_opening(directory: &Path, commits: Option<u64>) -> std::io::Result<Option<String>> {
     let length = match fs::metadata(directory.join(DATABASE)) {
         Ok(found) => found.len(),
@@ -51,7 +51,7 @@ fn header(directory: &Path) -> std::io::Result<Vec<u8>> {
     Ok(header)
 }
 
-/// What is wrong with the tables that a start relies on.
+/// The damage of the tables that a start relies on, if any.
 pub(crate) fn small_tables(connection: &Connection) -> rusqlite::Result<Option<String>> {
     for table in SMALL_TABLES {
         let check = format!("PRAGMA integrity_check('{table}')");

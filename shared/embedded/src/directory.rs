@@ -1,6 +1,6 @@
 //! Opens the data directory: makes it, locks it, checks its format, starts its threads.
 //!
-//! The lock is taken before anything is read and given back after the last thread ended, so whoever has it is alone.
+//! The lock is taken before anything is read and released after the last thread ended, so one process has the directory.
 //! Absent: what is stored, in [`crate::schema`]; what the ports promise, in the files named after them.
 
 use std::fmt;
@@ -39,7 +39,7 @@ impl Default for Options {
     }
 }
 
-/// What an acknowledged write survives. The words are SQLite's.
+/// The failures that an acknowledged write survives. The words are SQLite's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// Power loss: fsync before every acknowledgement.
@@ -142,7 +142,7 @@ pub struct Directory {
     path: PathBuf,
     key: [u8; 32],
     pub(crate) retention: Duration,
-    // Dropped in this order: no reader outlives the writer, nobody outlives the lock.
+    // Dropped in this order: no reader outlives the writer, no thread the lock.
     pub(crate) readers: Readers,
     pub(crate) writer: Writer,
     _lock: File,
@@ -155,6 +155,7 @@ impl Directory {
         let files = |error| OpenError::Files { directory: path.to_owned(), error };
         let database = |error| OpenError::Database { directory: path.to_owned(), error };
         create_directory(path).map_err(files)?;
+        check_owner(path).map_err(files)?;
         let lock = lock(path)?;
         let (mut mark, acknowledged) = Mark::open(path).map_err(files)?;
         if let Some(what) = check::before_opening(path, acknowledged).map_err(files)? {
@@ -169,7 +170,7 @@ impl Directory {
             _ => {}
         }
         sync_directory(path).map_err(files)?;
-        // What is not synced may be gone with the power, and must not be expected then.
+        // A power cut may take unsynced commits, so that the next start must not expect them.
         let mark = match options.durability {
             Durability::Full => {
                 mark.write(commits).map_err(files)?;
@@ -224,13 +225,44 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
-/// Opens a file for its owner only: the directory may be one that was there before, open to others.
+/// Opens a file for its owner only, and never through a symbolic link: the directory may have existed before, open to
+/// others, and a link in it would lead to any file of this user's.
 pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits());
+    }
+    options.open(path).map_err(|error| if is_link(&error) { link_refused(path) } else { error })
+}
+
+fn link_refused(path: &Path) -> io::Error {
+    io::Error::other(format!("{} is a symbolic link", path.display()))
+}
+
+#[cfg(unix)]
+fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32)
+}
+
+#[cfg(not(unix))]
+fn is_link(_error: &io::Error) -> bool {
+    false
+}
+
+/// Refuses a directory of another user's, who could replace its files at any time. The administrator may use any.
+#[cfg(unix)]
+fn check_owner(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let (owner, user) = (std::fs::metadata(path)?.uid(), nix::unistd::geteuid());
+    if user.is_root() || owner == user.as_raw() { Ok(()) } else { Err(io::Error::other("it belongs to another user")) }
+}
+
+#[cfg(not(unix))]
+fn check_owner(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {

@@ -1,4 +1,4 @@
-//! Why a piece of work on the database was not done, and what the service is told about it.
+//! Failures of works on the database, as the engine's `StoreError`.
 //!
 //! Messages name what failed, never what was to be stored: they end up in logs.
 
@@ -12,7 +12,7 @@ use crate::digest::DamagedRow;
 pub(crate) enum Failure {
     /// The database could not; what shares the transaction is not done either.
     Database(rusqlite::Error),
-    /// The caller broke a promise of the port. Nothing was written, and nobody else is concerned.
+    /// The caller broke a promise of the port. Nothing was written; other works are not concerned.
     Refused(String),
 }
 
@@ -31,7 +31,7 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// What the service is told when the database could not.
+/// The `StoreError` of a failure of the database.
 pub(crate) fn database_error(error: &rusqlite::Error) -> StoreError {
     let retryable = matches!(
         error.sqlite_error_code(),
@@ -42,7 +42,7 @@ pub(crate) fn database_error(error: &rusqlite::Error) -> StoreError {
     StoreError { message: described(error), retryable }
 }
 
-/// What happened, and for damage what to do about it.
+/// The error's text; for damage with the operator's remedy.
 pub(crate) fn described(error: &rusqlite::Error) -> String {
     if let rusqlite::Error::FromSqlConversionFailure(_, _, inner) = error
         && let Some(row) = inner.downcast_ref::<DamagedRow>()
@@ -72,15 +72,15 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
-/// What to do about damage.
+/// The operator's remedy for damage.
 pub(crate) const RESTORE: &str = "stop the server and restore the data directory from a backup";
 
-/// What the service is told when it asked for what it promised not to ask for.
+/// The `StoreError` of a caller that broke a promise of the port.
 pub(crate) fn refused(message: String) -> StoreError {
     StoreError { message, retryable: false }
 }
 
-/// What the service is told once the directory is closed.
+/// The `StoreError` of a closed directory.
 pub(crate) fn closed() -> StoreError {
     StoreError { message: "the data directory is closed".to_owned(), retryable: false }
 }

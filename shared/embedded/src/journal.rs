@@ -61,7 +61,7 @@ impl Journal for Directory {
     }
 }
 
-/// What an append has to know of its execution.
+/// The columns of an execution that an append needs.
 struct Known {
     id: i64,
     last: u64,
@@ -82,7 +82,7 @@ fn known(connection: &Connection, execution: &str) -> rusqlite::Result<Option<Kn
         .optional()
 }
 
-/// What a row of an execution says that its records do not say to who does not know it.
+/// The digest of an execution's row: columns that readers use before they read its records.
 fn execution_digest(execution: &str, last: u64, full: u64, open: bool, due: Option<i64>) -> Digest {
     let digest = Digest::of("executions").text(execution).bytes(&last.to_le_bytes()).bytes(&full.to_le_bytes());
     digest.number(i64::from(open)).maybe(due)

@@ -1,4 +1,4 @@
-//! What lets Stepwell run in one process, durable in one directory, with nothing else installed.
+//! Stepwell in one process, durable in one directory, with nothing else installed.
 //!
 //! [`Directory`] is the store: it implements the service's ports `Journal`, `Documents` and `Starts`. [`TimerQueue`] is
 //! the port `Queue`. The same contract suite holds these and the DynamoDB and SQS adapters to the same promises.
@@ -20,7 +20,7 @@
 //!
 //! One thread owns the connection that writes. It takes everything that waits, up to a bound, into one transaction,
 //! commits it with one fsync, and only then answers all of it. SQLite makes a commit visible to readers after that
-//! fsync, so nobody ever reads what a power cut could take back. [`Durability`] relaxes this, for those who ask.
+//! fsync, so no reader sees a commit that a power cut could take back. [`Durability`] relaxes this on request.
 //!
 //! When the disk fails, in a commit or in a checkpoint, nothing is acknowledged any more until the directory is opened
 //! again: after a failed fsync the kernel may have thrown away what it reported as written. A full disk is no such
@@ -30,13 +30,13 @@
 //!
 //! Files that were torn, cut off, flipped, zeroed or removed are found out, one damage at a time: either all that was
 //! acknowledged is read, or an error names the file, what is wrong with it and what to do. Nothing is repaired but by
-//! SQLite's own recovery of the log, which ends at the last whole commit. What is found when, and by what:
+//! SQLite's own recovery of the log, which ends at the last whole commit. Which damage is found when, and how:
 //!
 //! - Lost commits, by the start: the database counts its commits and the mark keeps the last number that was acknowledged
 //!   (`mark.rs`). A log that is missing, cut off or damaged, and a database that is an older copy, have fewer.
 //! - The tables that a start relies on, by the start: every page and every index, as SQLite checks them.
 //!   Records are not checked then, since there may be any number of them.
-//! - What any row says, by whoever reads it: its digest (`digest.rs`). That of an execution concerns this execution only,
+//! - A row's content, by its reader: its digest (`digest.rs`). That of an execution concerns this execution only,
 //!   and the others go on; damage that SQLite finds in its pages while it writes ends all acknowledgements.
 //!
 //! Not found out: damage to several files at once that fits together (a log removed with its mark), commits that power loss
@@ -96,5 +96,5 @@ mod starts;
 mod writer;
 
 pub use directory::{Directory, Durability, OpenError, Options};
-pub use queue::{TimerQueue, Told};
+pub use queue::{TimerQueue, Wake};
 pub use retention::Swept;

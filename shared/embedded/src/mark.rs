@@ -1,7 +1,7 @@
 //! `stepwell.db-mark`: how many commits were acknowledged, kept outside the database.
 //!
 //! The database counts its commits (the row `commits` of `installation`, in each transaction). After a commit is durable
-//! and before anybody is told, the same number is written here. So a database that has fewer than its mark has lost what
+//! and before it is acknowledged, the same number is written here. So a database that has fewer than its mark has lost what
 //! was acknowledged: its log was cut off, damaged or removed, or it was replaced by an older one. SQLite cannot tell,
 //! since to it a log that ends early is one whose writer died.
 //!

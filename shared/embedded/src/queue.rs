@@ -1,11 +1,11 @@
-//! The port `Queue` in memory: which execution is to be looked at when.
+//! The port `Queue` in memory: wake-ups of executions, by due time.
 //!
-//! Nothing here is durable. After a restart the store says which executions are open and when something is due, and
-//! whoever starts the process sends that here again.
+//! Nothing here is durable. After a restart the process reads open executions and their due times from the store and
+//! sends them here again.
 //!
-//! Messages for one execution are told once when they are due together. A message is never dropped in favour of an
-//! earlier one: a message is sent before the commit that it announces, so who is told early may find nothing yet, and
-//! the later message is then the only one that leads to the commit.
+//! Wake-ups of one execution that are due together are delivered as one. A wake-up never replaces a later one: it is sent
+//! before the commit that it announces, so an early delivery may find nothing yet, and then only the later wake-up leads
+//! to the commit.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,21 +16,21 @@ use engine::ports::{Clock, Queue, StoreError, WakeUp};
 use interpreter::Timestamp;
 use tokio::sync::Notify;
 
-/// An execution to look at, and when the messages that say so were due.
+/// An execution to wake, and the due times of its wake-ups.
 #[derive(Debug)]
-pub struct Told {
+pub struct Wake {
     pub execution: String,
     times: Vec<Due>,
 }
 
-/// `None` is at once, and comes first: even if the clock is set back before it is told.
+/// `None` is at once, and comes first even if the clock is set back before its delivery.
 type Due = Option<Timestamp>;
 
-/// Messages and their times. Any number may send, any number may wait for the next.
+/// Wake-ups by due time. Any number of tasks may send, any number may wait for the next.
 pub struct TimerQueue {
     clock: Arc<dyn Clock>,
     waiting: Mutex<Waiting>,
-    /// Told when the earliest time becomes earlier.
+    /// Wake when the earliest time becomes earlier.
     earlier: Notify,
 }
 
@@ -39,18 +39,18 @@ impl TimerQueue {
         Self { clock, waiting: Mutex::default(), earlier: Notify::new() }
     }
 
-    /// The next execution to look at: waits until a message is due, and takes every message for that execution that is.
+    /// The next execution to wake: waits until a wake-up is due, and takes all due wake-ups of that execution.
     /// Among those due, the earliest first, then the one sent first. Nothing is taken when the future is dropped.
-    pub async fn next(&self) -> Told {
+    pub async fn next(&self) -> Wake {
         loop {
-            // Before the look at what waits, so that nothing sent in between is missed.
+            // Before the queue is read, so that nothing sent in between is missed.
             let mut earlier = std::pin::pin!(self.earlier.notified());
             earlier.as_mut().enable();
             let now = self.clock.now();
             let first = {
                 let mut waiting = self.lock();
-                if let Some(told) = waiting.take_due(now) {
-                    return told;
+                if let Some(wake) = waiting.take_due(now) {
+                    return wake;
                 }
                 waiting.first().flatten()
             };
@@ -64,16 +64,15 @@ impl TimerQueue {
         }
     }
 
-    /// Somebody has looked. Where the clock was set back meanwhile, he took these messages for ones that are still to come:
-    /// so they come again.
-    pub fn dealt_with(&self, Told { execution, times }: Told) {
+    /// The execution was woken. Wake-ups that a clock set back has made future ones are queued again.
+    pub fn delivered(&self, Wake { execution, times }: Wake) {
         let now = self.clock.now();
         for due in times.into_iter().filter(|due| due.is_some_and(|due| due > now)) {
             self.add(&execution, due);
         }
     }
 
-    /// How many messages wait, due or not.
+    /// Queued wake-ups, due or not.
     pub fn len(&self) -> usize {
         self.lock().order.len()
     }
@@ -102,14 +101,14 @@ impl Queue for TimerQueue {
     }
 }
 
-/// One message: when, the how-manieth, for which execution.
+/// A queued wake-up: its due time, its number in the order of sending, its execution.
 type Message = (Due, u64, Arc<str>);
 
-/// The same messages twice: in the order of time, and by execution.
+/// Queued wake-ups by time, and by execution.
 #[derive(Default)]
 struct Waiting {
     order: BTreeSet<Message>,
-    /// For each execution with messages its times, each with the message's number.
+    /// By execution: due times, each with the wake-up's number.
     executions: BTreeMap<Arc<str>, BTreeMap<Due, u64>>,
     sent: u64,
 }
@@ -119,7 +118,7 @@ impl Waiting {
         self.order.first().map(|(due, ..)| *due)
     }
 
-    /// True when the message is earlier than all others.
+    /// True when the wake-up is earlier than all others.
     fn add(&mut self, execution: &str, due: Due) -> bool {
         let earliest = self.first().is_none_or(|first| due < first);
         let name = match self.executions.get_key_value(execution) {
@@ -135,24 +134,24 @@ impl Waiting {
         earliest
     }
 
-    /// Takes the first message that is due, and with it the others for its execution that are.
-    fn take_due(&mut self, now: Timestamp) -> Option<Told> {
+    /// Takes the first due wake-up, and with it the other due ones of its execution.
+    fn take_due(&mut self, now: Timestamp) -> Option<Wake> {
         let (first, _, execution) = self.order.first()?;
         if *first > Some(now) {
             return None;
         }
         let execution = Arc::clone(execution);
-        let mut told = Told { execution: execution.as_ref().to_owned(), times: Vec::with_capacity(1) };
+        let mut wake = Wake { execution: execution.as_ref().to_owned(), times: Vec::with_capacity(1) };
         if let Some(times) = self.executions.get_mut(&execution) {
             let later = times.split_off(&Some(now.plus_millis(1)));
             for (due, number) in std::mem::replace(times, later) {
                 self.order.remove(&(due, number, Arc::clone(&execution)));
-                told.times.push(due);
+                wake.times.push(due);
             }
             if times.is_empty() {
                 self.executions.remove(&execution);
             }
         }
-        Some(told)
+        Some(wake)
     }
 }

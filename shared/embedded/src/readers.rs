@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::{Failure, closed};
 
-/// How many readings wait at most; more wait outside, and with them those who ask.
+/// How many readings wait at most; more callers wait for a place.
 const WAITING: usize = 1024;
 
 type Reading = Box<dyn FnOnce(&Connection) + Send>;
@@ -47,7 +47,7 @@ impl Readers {
     {
         let (reply, answer) = oneshot::channel();
         let reading: Reading = Box::new(move |connection| {
-            // Nobody may be waiting any more.
+            // The caller may have gone.
             let _ = reply.send(in_one_state(connection, reading).map_err(StoreError::from));
         });
         match &self.readings {

@@ -1,8 +1,8 @@
 //! Removes closed executions after the retention and gives their space back to the file system.
 //!
 //! A sweep is a bounded piece of that, so that commits do not wait for it: some executions go out of sight, some
-//! records of those out of sight are deleted, some free pages are cut off the file. Who calls it goes on while it says
-//! that more is left.
+//! records of those out of sight are deleted, some free pages are cut off the file. The caller repeats it
+//! while more is left.
 //!
 //! Absent: revisions of definitions, which stay; the decision when to sweep.
 
@@ -19,12 +19,12 @@ use crate::schema::place;
 const EXECUTIONS: usize = 200;
 /// Bytes of records that are deleted in one sweep, about.
 const BYTES: u64 = 8 << 20;
-/// What a record weighs in that beside its body.
+/// Bytes counted for a record beside its body.
 const RECORD_BYTES: u64 = 1 << 10;
 /// Pages that are cut off the file in one sweep: 8 MiB.
 const PAGES: u32 = 1024;
 
-/// What a sweep did.
+/// The result of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Swept {
     /// The executions that are gone since this sweep.

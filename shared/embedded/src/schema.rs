@@ -13,8 +13,8 @@
 //!
 //! # When the shape changes
 //!
-//! `PRAGMA user_version` is the version. What an older program can do without, a column or a row that it does not name,
-//! comes without a new version: [`complete`] adds it to the files of programs from before, and whoever reads takes its
+//! `PRAGMA user_version` is the version. An addition that older programs can ignore, a column or a row that they do not
+//! name, comes without a new version: [`complete`] adds it to older files, and readers accept its
 //! absence. Anything else is a new [`VERSION`], with a step in `complete` from the one before, in one transaction: files
 //! of every older version are brought up when they are opened, files of a newer one are refused and left alone. A new
 //! version needs a golden of its own in `tests/golden_journals`, beside those of the older ones: a test fails until it
@@ -83,7 +83,7 @@ CREATE TABLE starts (id TEXT PRIMARY KEY, body TEXT NOT NULL, digest INTEGER);
 CREATE TABLE installation (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 ";
 
-/// What a file is found to be.
+/// The format of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Empty,
@@ -129,7 +129,7 @@ pub(crate) fn complete(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// How many commits the file has seen; `None` when nobody counted yet.
+/// How many commits the file has seen; `None` in a file from before commits were counted.
 pub(crate) fn commits(connection: &Connection) -> rusqlite::Result<Option<u64>> {
     connection.query_row("SELECT value FROM installation WHERE name = 'commits'", [], |row| row.get(0)).optional()
 }

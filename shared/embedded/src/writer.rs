@@ -1,7 +1,7 @@
 //! Group commit: one thread owns the connection that writes, and folds everything that waits into one transaction.
 //!
-//! Works are answered after the commit that made them durable, never before. A work that the database cannot do takes
-//! nobody along: its batch is rolled back and every work of it is done again by itself. When the disk can no longer be
+//! Works are answered after the commit that made them durable, never before. A work that the database cannot do
+//! does not fail others: its batch is rolled back and every work of it is done again by itself. When the disk can no longer be
 //! believed the writer goes on answering, with that error only.
 //!
 //! Checkpoints are made here and not by SQLite, which does not tell when one fails.
@@ -52,7 +52,7 @@ impl Writer {
     }
 
     /// Does `work` in the next transaction and returns its answer once that is durable. `work` may be called more than
-    /// once, never after it was committed; it is done even if nobody waits for the answer any more.
+    /// once, never after it was committed; it is done even if its caller has gone.
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -94,10 +94,10 @@ enum Request {
     Checkpoint(oneshot::Sender<Result<(), StoreError>>),
 }
 
-/// Something to do in a transaction, with somebody who waits for it.
+/// Work of a transaction, with a caller that waits for its answer.
 trait Work: Send {
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
-    /// Tells the one who waits: `outcome` is what became of the transaction.
+    /// Answers the caller; `outcome` is that of the transaction.
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
 }
 
@@ -124,7 +124,7 @@ where
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>) {
         let Self { done, reply, .. } = *self;
         let answer = outcome.and_then(|()| done.unwrap_or_else(|| Err(closed())));
-        // Nobody may be waiting any more: that changes nothing about what is stored.
+        // The caller may have gone: that changes nothing about the commit.
         let _ = reply.send(answer);
     }
 }
@@ -206,7 +206,7 @@ impl WriterThread {
         if let Some(mark) = &mut self.mark
             && let Err(error) = mark.write(commits)
         {
-            // What is there holds still, it only says less: no reason to refuse what is durable.
+            // The stored mark stays valid, it only says less: no reason to refuse durable commits.
             tracing::warn!(%error, "{MARK} cannot be written: lost commits will not all be noticed");
             self.mark = None;
         }
@@ -222,7 +222,7 @@ impl WriterThread {
             }
             return;
         }
-        // What hinders a checkpoint now (a backup, say) may hinder the next one: it is not tried after every commit.
+        // A reader that hinders a checkpoint (a backup, say) may hinder the next one: it is not tried after every commit.
         self.next_checkpoint = pages.saturating_add(CHECKPOINT_PAGES);
         // Failures that matter are kept in `lost`; one that does not is tried again.
         let _ = self.checkpoint(if pages < RESTART_PAGES { "PASSIVE" } else { "TRUNCATE" });

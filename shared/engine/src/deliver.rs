@@ -32,6 +32,7 @@ mod unstarted_claims;
 mod wakeups;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use asl::StateMachine;
 use interpreter::{Answer, Execution, Failure, Payload, Timestamp};
@@ -58,6 +59,8 @@ pub struct Deliver {
     signer: Signer,
     owner: String,
     permits: Permits,
+    /// This process ends: it claims nothing more.
+    draining: AtomicBool,
     /// See [`Settings::commit_bytes`].
     commit_bytes: usize,
     mailboxes: Arc<Mailboxes>,
@@ -137,6 +140,7 @@ impl Deliver {
             signer: Signer::new(settings.keys.clone()),
             owner,
             permits: Permits::new(settings.calls, settings.max_active_executions),
+            draining: AtomicBool::new(false),
             commit_bytes: settings.commit_bytes,
             mailboxes: Arc::default(),
             queued: wakeups::Queued::default(),
@@ -146,6 +150,21 @@ impl Deliver {
     /// Names this process in claims.
     pub fn owner(&self) -> &str {
         &self.owner
+    }
+
+    /// Begins the planned end of this process: it claims no more task calls, and each execution is released once its calls
+    /// in flight have returned and their results are committed.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Permits of active executions that are taken, of which a large input takes several.
+    pub fn active_executions(&self) -> usize {
+        self.permits.taken_executions()
     }
 
     /// The definitions that executions are pinned to.

@@ -244,7 +244,7 @@ async fn look(deliver: Arc<Deliver>, messages: Arc<TimerQueue>) {
             {
                 tokio::time::sleep(AGAIN).await;
             }
-            messages.dealt_with(told);
+            messages.delivered(told);
         });
     }
 }

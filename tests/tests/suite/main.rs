@@ -21,6 +21,8 @@ mod house_rules;
 #[cfg(test)]
 mod parity;
 #[cfg(test)]
+mod planned_stop;
+#[cfg(test)]
 mod port_contracts;
 #[cfg(test)]
 mod service_table;

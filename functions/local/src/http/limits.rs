@@ -1,28 +1,34 @@
-//! How much the server takes on at a time. What is beyond is answered at once with AWS's throttling error, which stock
-//! clients wait out and send again, so that what was taken on stays prompt and memory bounded.
+//! How much the server holds at a time. More is answered at once with AWS's throttling error, after which stock clients
+//! wait and retry, so that accepted requests stay prompt and memory bounded.
 //!
-//! Connections, bytes of bodies, and requests are bounded each for itself. Starts are what there can be too much of, and a
-//! synchronous execution takes as long as it takes: both have their own bounds and keep nobody else from being answered.
-//! How many executions are in hand at a time is the service's to bound.
+//! Connections, bytes of request bodies, bytes of responses, and requests have a bound each. Starts, and synchronous
+//! executions, which last as long as they last, have bounds of their own, so that they never block other requests.
+//! The engine bounds active executions.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::write_deadline::WRITE_TIME;
+
 /// Connections that are served at a time.
 pub const CONNECTIONS: usize = 2_000;
-/// Connections beyond these that are told so, at a time; still more are closed without a word.
+/// Connections beyond these that get a throttling error, at a time; still more are closed without a response.
 const TURNED_AWAY: usize = 100;
-/// Starts that are answered at a time: what one commit takes.
+/// Starts that are answered at a time: the size of one commit.
 const STARTS: usize = 256;
 /// Other requests that are answered at a time.
 const REQUESTS: usize = 512;
 /// Synchronous executions that run at a time.
 const SYNCHRONOUS: usize = 1_000;
-/// Of the bodies of all requests together, in KiB.
+/// Bodies of all requests together, in KiB.
 const BODIES: usize = 64 << 10;
+/// Responses that are not written yet, all together, in KiB.
+const ANSWERS: usize = 64 << 10;
+/// Responses up to this need no room: the bound on connections bounds them.
+const SMALL_ANSWER: usize = 16 << 10;
 
-/// What is still free.
+/// The places and bytes that are free.
 #[derive(Clone)]
 pub struct Limits {
     connections: Arc<Semaphore>,
@@ -31,9 +37,21 @@ pub struct Limits {
     requests: Arc<Semaphore>,
     synchronous: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
 }
 
-/// How a connection is dealt with. A permit is the connection's place.
+/// The room of a response, for as long as this is kept.
+pub struct AnswerRoom {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl AnswerRoom {
+    fn of(permit: OwnedSemaphorePermit) -> AnswerRoom {
+        AnswerRoom { _permit: Some(permit) }
+    }
+}
+
+/// How a connection is handled. A permit is the connection's place.
 pub enum Admission {
     Served(OwnedSemaphorePermit),
     TurnedAway(OwnedSemaphorePermit),
@@ -50,6 +68,7 @@ impl Limits {
             requests: of(REQUESTS),
             synchronous: of(SYNCHRONOUS),
             bodies: of(BODIES),
+            answers: of(ANSWERS),
         }
     }
 
@@ -68,6 +87,21 @@ impl Limits {
             _ => &self.requests,
         };
         among.clone().try_acquire_owned().ok()
+    }
+
+    /// Room for a response of so many bytes. A response to a request that can be repeated gets room now or, as `None`,
+    /// not at all; a start waits for its room, for as long as a client has to read.
+    pub async fn answer(&self, bytes: usize, repeatable: bool) -> Option<AnswerRoom> {
+        if bytes <= SMALL_ANSWER {
+            return Some(AnswerRoom { _permit: None });
+        }
+        let kib = u32::try_from(bytes.div_ceil(1 << 10).min(ANSWERS)).unwrap_or(u32::MAX);
+        let answers = self.answers.clone();
+        if repeatable {
+            return answers.try_acquire_many_owned(kib).ok().map(AnswerRoom::of);
+        }
+        let room = tokio::time::timeout(WRITE_TIME, answers.acquire_many_owned(kib)).await;
+        room.ok()?.ok().map(AnswerRoom::of)
     }
 
     /// Room for a body that has begun to arrive.
@@ -113,6 +147,20 @@ mod tests {
         bodies.pop();
         assert!(limits.body().grow(2 << 20));
         assert!(!limits.body().grow((2 << 20) + 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn responses_share_their_room_and_give_it_back() {
+        let limits = Limits::new();
+        let mut unread = Vec::new();
+        for _ in 0..16 {
+            unread.push(limits.answer(4 << 20, true).await.expect("has room"));
+        }
+        assert!(limits.answer(32 << 10, true).await.is_none(), "64 MiB are not read yet");
+        assert!(limits.answer(32 << 10, false).await.is_none(), "a start waited in vain");
+        assert!(limits.answer(1 << 10, true).await.is_some(), "small ones need no room");
+        unread.pop();
+        assert!(limits.answer(4 << 20, false).await.is_some());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What runs beside the server: taking up what was open, looking at executions when they are due, sweeping.
+//! Background tasks of the server: resuming open executions, waking executions when they are due, sweeping.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use engine::ports::{Clock, Journal, Queue, WakeUp};
 use service::Service;
 use tokio::sync::Semaphore;
 
-use super::Installation;
+use super::{Drain, Installation};
 
-/// Executions that are looked at at a time. A look is over with its first commit.
-const LOOKS: usize = 256;
-/// A look that failed is tried again after this.
-const AGAIN: Duration = Duration::from_secs(5);
+/// Executions that are woken at a time, each until its first commit.
+const WAKES: usize = 256;
+/// Until a failed wake-up is retried.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Open executions read at a time.
 const PAGE: usize = 1_000;
 const RETENTION_EVERY: Duration = Duration::from_secs(60 * 60);
 const DELETING_EVERY: Duration = Duration::from_secs(60);
-/// Between the pieces of one retention sweep, so that commits get their turn.
-const BREATH: Duration = Duration::from_millis(50);
+/// Between the pieces of one retention sweep, so that commits are not delayed.
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Installation {
-    /// Takes up what was open when the last process ended; how many executions that are.
+    /// Resumes the executions that were open when the last process ended; their number.
     pub async fn resume(&self) -> anyhow::Result<usize> {
         let now = self.clock.now();
         let mut count = 0usize;
@@ -43,48 +43,54 @@ impl Installation {
         Ok(count + express.map_err(|error| anyhow::anyhow!("express executions: {error}"))?)
     }
 
-    pub fn begin_duties(&self) {
-        let looks = self.looks();
+    /// Begins the background tasks; the drain ends the one that wakes executions.
+    pub fn begin_duties(&self, drain: &Drain) {
+        let (wakes, drain) = (self.wakes(), drain.clone());
         let retention = self.retention();
         let deleting = deleting(self.service.clone());
-        tokio::spawn(looks);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = wakes => {}
+                _ = drain.begun() => {}
+            }
+        });
         tokio::spawn(retention);
         tokio::spawn(deleting);
     }
 
-    /// Looks at executions whose time has come.
-    fn looks(&self) -> impl Future<Output = ()> + use<> {
+    /// Wakes executions when they are due.
+    fn wakes(&self) -> impl Future<Output = ()> + use<> {
         let (engine, queue) = (self.engine.clone(), self.queue.clone());
-        let slots = Arc::new(Semaphore::new(LOOKS));
+        let slots = Arc::new(Semaphore::new(WAKES));
         async move {
             loop {
-                let told = queue.next().await;
-                // Never closed, so there is always a permit in the end.
+                let wake = queue.next().await;
+                // The semaphore is never closed: a permit comes in the end.
                 let mut slot = slots.clone().acquire_owned().await.ok();
                 let (engine, queue, slots) = (engine.clone(), queue.clone(), slots.clone());
                 tokio::spawn(async move {
-                    while !look(&engine, &told.execution).await {
-                        // Others get it meanwhile.
+                    while !wake_up(&engine, &wake.execution).await {
+                        // The slot is free during the pause.
                         drop(slot.take());
-                        tokio::time::sleep(AGAIN).await;
+                        tokio::time::sleep(RETRY_AFTER).await;
                         slot = slots.clone().acquire_owned().await.ok();
                     }
-                    queue.dealt_with(told);
+                    queue.delivered(wake);
                 });
             }
         }
     }
 
-    /// Removes what is over since longer than the retention.
+    /// Removes closed executions after the retention.
     fn retention(&self) -> impl Future<Output = ()> + use<> {
         let (directory, clock) = (self.directory.clone(), self.clock.clone());
         async move {
             loop {
                 match directory.sweep(clock.now()).await {
-                    Ok(swept) if swept.more => tokio::time::sleep(BREATH).await,
+                    Ok(swept) if swept.more => tokio::time::sleep(PAUSE).await,
                     Ok(_) => tokio::time::sleep(RETENTION_EVERY).await,
                     Err(error) => {
-                        tracing::error!(%error, "the retention could not be applied; trying again later");
+                        tracing::error!(%error, "retention: sweep failed, retrying in an hour");
                         tokio::time::sleep(RETENTION_EVERY).await;
                     }
                 }
@@ -93,13 +99,13 @@ impl Installation {
     }
 }
 
-/// True when somebody has looked, or there is nothing to look at.
-async fn look(engine: &Engine, execution: &str) -> bool {
+/// True when the execution was woken, or does not exist.
+async fn wake_up(engine: &Engine, execution: &str) -> bool {
     match engine.deliver().wake(execution).await {
-        // Announced before it was written, and then not written.
+        // The wake-up was sent before a commit that failed.
         Ok(_) | Err(DeliverError::NoSuchExecution) => true,
         Err(error) => {
-            tracing::error!(execution, ?error, "an execution could not be looked at; trying again");
+            tracing::error!(execution, ?error, "wake-up: execution not loaded, retrying in 5 seconds");
             false
         }
     }
@@ -110,7 +116,7 @@ async fn deleting(service: Arc<Service>) {
     loop {
         tokio::time::sleep(DELETING_EVERY).await;
         if let Err(error) = service.sweep_deleting().await {
-            tracing::error!(?error, "deleted state machines could not be swept");
+            tracing::error!(?error, "deletion: sweep of deleted state machines failed, retrying in a minute");
         }
     }
 }

@@ -10,7 +10,7 @@ use integrations::{AwsCalls, Endpoint, Endpoints, Home, InvalidEndpoint};
 /// The account that Step Functions Local makes up.
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
-/// The largest factor on Waits. Who waits longer than that has mistaken it for something else.
+/// The largest factor on Waits. A larger one is a mistake.
 const MOST_SCALE: f64 = 1000.0;
 /// A factor of 1, in millionths.
 const TIME_UNIT: u64 = 1_000_000;
@@ -18,7 +18,7 @@ const TIME_UNIT: u64 = 1_000_000;
 const MOST_EVENTS: std::ops::RangeInclusive<u64> = 100..=10_000_000;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Regions by how they begin, and their partitions. What is not in here is in `aws`.
+/// Regions by how they begin, and their partitions. All others are in `aws`.
 const PARTITIONS: [(&str, &str); 7] = [
     ("cn-", "aws-cn"),
     ("us-gov-", "aws-us-gov"),
@@ -31,9 +31,15 @@ const PARTITIONS: [(&str, &str); 7] = [
 
 #[derive(Args)]
 pub struct Options {
-    /// Address to listen on; anything but loopback lets others run workflows
+    /// Address to listen on; other machines reach any but loopback, which needs --insecure-no-auth
     #[arg(long, default_value = "127.0.0.1", env = "STEPWELL_HOST")]
     pub host: String,
+    /// Listen where other machines reach the port, although requests are not authenticated
+    #[arg(long, env = "STEPWELL_INSECURE_NO_AUTH")]
+    pub insecure_no_auth: bool,
+    /// Further name that clients may call this server by (in the header Host), beside IP addresses and localhost
+    #[arg(long, value_name = "NAME", value_delimiter = ',', env = "STEPWELL_ALLOWED_HOST")]
+    pub allowed_host: Vec<String>,
     /// Port to listen on; 0 picks a free one
     #[arg(long, default_value_t = 8083, env = "STEPWELL_PORT")]
     pub port: u16,
@@ -84,7 +90,16 @@ pub struct Options {
     /// Events of a history at most, for Standard executions that start from now on
     #[arg(long, value_name = "EVENTS", default_value_t = 25_000, value_parser = clap::value_parser!(u64).range(MOST_EVENTS), env = "STEPWELL_MAX_EVENTS")]
     pub max_events: u64,
-    /// What an acknowledged request survives
+    /// Task calls in flight at most
+    #[arg(long, value_name = "CALLS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000), env = "STEPWELL_MAX_CALLS")]
+    pub max_calls: u32,
+    /// Executions that run or are due within a second at most; more starts are throttled
+    #[arg(long, value_name = "EXECUTIONS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000), env = "STEPWELL_MAX_ACTIVE_EXECUTIONS")]
+    pub max_active_executions: u32,
+    /// Seconds that a stop (SIGTERM, Ctrl-C) waits for task calls in flight; a second signal stops at once
+    #[arg(long, value_name = "SECONDS", default_value_t = 25, value_parser = clap::value_parser!(u32).range(0..=900), env = "STEPWELL_DRAIN_SECONDS")]
+    pub drain_seconds: u32,
+    /// Failures that an acknowledged request survives
     #[arg(long, value_enum, default_value_t = Promise::Full, env = "STEPWELL_DURABILITY")]
     pub durability: Promise,
     /// Least level of log messages on standard error: error, warn, info, debug, or tracing's filter directives
@@ -92,7 +107,7 @@ pub struct Options {
     pub log_level: String,
 }
 
-/// What an acknowledged request survives.
+/// Failures that an acknowledged request survives.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Promise {
     /// Power loss: the disk has it before the answer
@@ -102,6 +117,23 @@ pub enum Promise {
 }
 
 impl Options {
+    /// The names of this server, beside IP addresses and `localhost`.
+    pub fn host_names(&self) -> impl Iterator<Item = String> + use<> {
+        [self.host.clone()].into_iter().chain(self.allowed_host.clone())
+    }
+
+    pub fn drain_time(&self) -> Duration {
+        Duration::from_secs(u64::from(self.drain_seconds))
+    }
+
+    pub fn calls(&self) -> usize {
+        usize::try_from(self.max_calls).unwrap_or(usize::MAX)
+    }
+
+    pub fn active_executions(&self) -> usize {
+        usize::try_from(self.max_active_executions).unwrap_or(usize::MAX)
+    }
+
     pub fn directory(&self) -> embedded::Options {
         let durability = match self.durability {
             Promise::Full => Durability::Full,

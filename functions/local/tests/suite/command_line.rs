@@ -61,6 +61,28 @@ fn a_mock_configuration_that_makes_no_sense_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_mock_configuration_without_end_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = stepwell(directory.path(), &["serve", "--port", "0", "--mock-config", "/dev/zero"]).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(printed(&output.stderr).contains("it has more than 16 MiB"), "{}", printed(&output.stderr));
+}
+
+#[test]
+fn an_address_that_other_machines_reach_needs_a_flag() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = ["serve", "--host", "0.0.0.0", "--port", "0"];
+    let output = stepwell(directory.path(), &open).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(printed(&output.stderr).contains("--insecure-no-auth"), "{}", printed(&output.stderr));
+    assert!(!directory.path().join(".stepwell").exists(), "nothing is made before the address is refused");
+    // With the flag the next obstacle is met: a mock configuration that is missing.
+    let with_flag = [&open[..], &["--insecure-no-auth", "--mock-config", "nothing.json"]].concat();
+    let output = stepwell(directory.path(), &with_flag).unwrap();
+    assert!(printed(&output.stderr).contains("the mock configuration nothing.json"), "{}", printed(&output.stderr));
+}
+
+#[test]
 fn validate_ends_with_0_for_what_is_fine() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("good.json"), GOOD).unwrap();

@@ -30,7 +30,7 @@ const GROUP: &str = "dead-letters";
 /// The attribute of a start that was a dead letter before. SQS keeps it when the message fails again.
 const AGAIN: &str = "again";
 
-/// What became of a dead letter.
+/// The outcome of a dead letter.
 enum Outcome {
     Handled,
     ForceFailed,

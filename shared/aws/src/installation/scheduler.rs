@@ -18,7 +18,7 @@ const FIRST_LOOK_BACK_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Rows read at a time.
 const PAGE: usize = 500;
 
-/// What a tick did and found, in executions unless said.
+/// Counts of a tick.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct TickReport {
     /// Messages sent for rows of the index `wake`.

@@ -1,6 +1,6 @@
-//! What is on the queue.
+//! Messages of the work queue.
 //!
-//! A message names an execution, and is a reason to look at it, never a fact. The one message with content is the start of
+//! A message names an execution and is a reason to load it, never a fact. The one message with content is the start of
 //! an asynchronous Express execution, which is stored nowhere else. Messages are small JSON with a format number, for
 //! they outlive a deployment.
 
@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 /// A message that this version cannot read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {
-    /// A newer version has to take it: hand it back.
+    /// A newer version can read it: leave it on the queue.
     Newer { format: u64 },
-    /// Nobody can.
+    /// No version can read it.
     Damaged { why: String },
 }
 

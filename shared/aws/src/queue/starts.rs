@@ -1,8 +1,8 @@
 //! The port `Starts` on SQS: an asynchronous Express start is one message with its content.
 //!
-//! The message is the start, the record of it and the end of it: `keep` sends it, whoever receives it runs the execution,
-//! and deletes it when that has ended. So `drop` and `pending` have nothing to do here: a start whose worker vanished
-//! comes back by itself when its visibility is over, and nobody has to know what is pending.
+//! The message is the start, its record and its end: `keep` sends it, and the worker that receives it runs the execution
+//! and deletes it afterwards. So `drop` and `pending` do nothing here: SQS delivers a start whose worker died again when
+//! its visibility timeout ends, without a list of pending starts.
 //!
 //! Kept twice means run twice: at least once is what an asynchronous Express start promises.
 
@@ -27,12 +27,12 @@ impl Starts for WorkQueue {
         self.send_message(&text, &group(id), 0).await
     }
 
-    /// Nothing to do: who ran it deletes its message.
+    /// Nothing to do: the worker that ran it deletes its message.
     async fn drop(&self, _id: &str) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Nothing: what is pending comes by itself.
+    /// Nothing: SQS delivers pending starts by itself.
     async fn pending(&self) -> Result<Vec<(String, String)>, StoreError> {
         Ok(Vec::new())
     }

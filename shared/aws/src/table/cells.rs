@@ -1,7 +1,7 @@
 //! Cells as items beside the records of their execution.
 //!
-//! A cell that somebody has to look at is a row of the index `wake`, due 20 minutes from now: should the message that its
-//! writer sends be lost with the queue, the clock sends one. They expire as records do.
+//! A cell that needs a wake-up is a row of the index `wake`, due 20 minutes from now: if the message of its writer is lost
+//! with the queue, the scheduler sends one. Cells expire as records do.
 
 use engine::ports::{Cell, Direction, Expect, Put as CellPut, StoreError};
 
@@ -77,7 +77,7 @@ impl Table {
             }
             Put::Refused(there) => self.cell(&there).await?,
         };
-        // One's own is there: its answer was lost.
+        // This writer's own cell: the response to an earlier try was lost.
         Ok(if there.nonce == cell.nonce { CellPut::Written } else { CellPut::Refused(there) })
     }
 

@@ -1,8 +1,8 @@
 //! The port `Documents`: state machines, each one item that is written over conditionally, and revisions, written once.
 //!
 //! Machines lie in [`layout::SHARDS`] partitions by a hash of their ARN, so that starts of many machines do not read one
-//! partition; a list merges them. Neither machines nor revisions expire: executions pin revisions, and which is
-//! pinned by whom only a reader of all entries would know.
+//! partition; a list merges them. Neither machines nor revisions expire: executions pin revisions, and which
+//! revisions they pin only a reader of all entries would know.
 
 use async_trait::async_trait;
 use engine::ports::{Direction, Document, Documents, StoreError};
@@ -174,21 +174,21 @@ impl Table {
         let Err(error) = request.send().await else { return Ok(true) };
         match error.as_service_error() {
             Some(refusal) if refusal.is_conditional_check_failed_exception() => {
-                // Ours, and the answer lost, when nothing is there any more; else somebody wrote another one.
+                // Nothing there: this deletion, whose response was lost. Else a concurrent writer's document.
                 Ok(Table::get(self, partition, arn).await?.is_none())
             }
             _ => Err(store_error("delete a state machine", error)),
         }
     }
 
-    /// Removes the chunks of an item that was replaced. What fails here costs storage only.
+    /// Removes the chunks of an item that was replaced. An error costs storage only.
     async fn remove_named(&self, chunks: &str, item: Option<&Item>) {
         let Some(reading) = item.map(Reading) else { return };
         let named = reading.optional::<usize>(layout::CHUNKS).ok().flatten();
         if let (Some(_), Ok(nonce)) = (named, reading.number(layout::NONCE))
             && let Err(error) = self.remove_chunks(ChunksAt { partition: chunks, nonce }).await
         {
-            tracing::warn!(%error, "chunks of a state machine that was replaced stay behind");
+            tracing::warn!(%error, "table: chunks of a replaced document not deleted, they cost storage");
         }
     }
 }

@@ -79,7 +79,7 @@ impl<'a> Reading<'a> {
         let known = layout::VERSION;
         Err(damaged(&format!(
             "{} has format {format}, and this version of Stepwell reads up to {known}: a newer version has to take it",
-            self.who()
+            self.described()
         )))
     }
 
@@ -89,11 +89,11 @@ impl<'a> Reading<'a> {
     }
 
     fn odd(self, name: &str) -> StoreError {
-        damaged(&format!("{} has no attribute {name} that makes sense", self.who()))
+        damaged(&format!("{} has no attribute {name} that makes sense", self.described()))
     }
 
     /// The item's key, for messages.
-    fn who(self) -> String {
+    fn described(self) -> String {
         let of = |name: &str| self.0.get(name).and_then(|value| value.as_s().ok()).map_or("?", String::as_str);
         format!("the item {} {}", of(layout::PARTITION), of(layout::SORT))
     }
@@ -154,7 +154,7 @@ pub(crate) fn record_of(item: &Item, body: Vec<u8>) -> Result<Record, StoreError
     })
 }
 
-/// What a record, or its row in `list`, says for lists.
+/// The listing in a record's item, or in its row of `list`.
 pub(crate) fn listing_of(item: &Item) -> Result<Listing, StoreError> {
     let reading = Reading(item).known_format()?;
     let machine = layout::listed_machine(reading.text(layout::LIST)?).ok_or_else(|| reading.odd(layout::LIST))?;

@@ -8,7 +8,7 @@
 //! | `ends` | two strongly consistent reads at a time |
 //! | `read` | one strongly consistent query a page of 1 MB |
 //!
-//! An append cannot see that it leaves a gap: that no record is skipped is the caller's side of the port. Nobody edits a
+//! An append cannot see that it leaves a gap: that no record is skipped is the caller's side of the port. No program edits a
 //! record, so what a reader assembles from several requests fits together.
 
 use async_trait::async_trait;
@@ -161,7 +161,7 @@ impl Table {
         let reading = Reading(item).known_format()?;
         let at = ChunksAt { partition: reading.text(layout::PARTITION)?, nonce: reading.number(layout::NONCE)? };
         let body = decompress(self.load_compressed(at, item).await?).unwrap_or_else(|error| {
-            tracing::error!(execution = at.partition, %error, "a record is damaged");
+            tracing::error!(execution = at.partition, %error, "table: record damaged, readers get an empty body");
             Vec::new()
         });
         record_of(item, body)

@@ -1,8 +1,8 @@
-//! The installation's keys: task tokens and pagination tokens are sealed with them, by every function alike.
+//! The installation's keys: every function signs and verifies task tokens and pagination tokens with them.
 //!
-//! One item of 32 bytes each, one after another: the first seals, all open. The first one is made by whoever comes first; the
-//! operator replaces it in three steps (`operator.rs`, `infra/README.md`). Read once in a process's life: what is changed counts when
-//! functions start anew. Kept in the table, which is encrypted: they protect no more than what lies beside them.
+//! One item of 32 bytes per key: the first key signs, all verify. The first function that starts makes the first key; the
+//! operator replaces it in three steps (`operator.rs`, `infra/README.md`). A process reads the keys once: a change counts
+//! from its next start. They are kept in the table, which is encrypted: they protect no more than the data beside them.
 
 use engine::ports::StoreError;
 use engine::tokens::Keys;
@@ -12,7 +12,7 @@ use crate::layout;
 use crate::table::item::{Item, Reading, bytes, item_of, key, number};
 use crate::table::{Condition, Put, Table};
 
-/// Tries of a change while others change them, too.
+/// Tries of a change against concurrent ones.
 const TRIES: u32 = 5;
 
 impl Table {
@@ -28,8 +28,8 @@ impl Table {
         }
     }
 
-    /// Changes the keys; as they are, or why they are not changed. Written over what was read and nothing else: neither
-    /// another order at the same time nor a request that arrives late takes away a key that somebody seals with.
+    /// Changes the keys; the keys afterwards, or the reason of a refusal. The write replaces exactly the keys that were
+    /// read: neither a concurrent command nor a late request removes a key that functions sign with.
     pub(crate) async fn change_keys(
         &self,
         change: impl Fn(Keys) -> Result<Keys, String>,

@@ -1,18 +1,18 @@
-//! What the table looks like: its keys, attributes and indexes, each with its reason. Everything here is promised:
+//! The layout of the table: its keys, attributes and indexes, each with its reason. Everything here is promised:
 //! a table outlives the programs that read it.
 //!
 //! | partition `pk` | sort key `sk` | item | written |
 //! |---|---|---|---|
 //! | the execution's ARN | `r` and ten digits | a record; `r0000000000` is the head | once, by a conditional put |
 //! | the execution's ARN | `k/NONCE/INDEX` | a piece of a record's body that does not fit 400 KB | once, before the record |
-//! | the execution's ARN | `s/START/TURN` | the cell of a wait: what is said to it beside the journal | over what its writer may write over |
+//! | the execution's ARN | `s/START/TURN` | the cell of a wait: an answer, heartbeat or closing beside the journal | over the content that its writer may replace |
 //! | `m/SHARD` | the state machine's ARN | a state machine | over the version it was made from |
 //! | `m/SHARD/c` | `k/NONCE/INDEX` | a piece of a machine's body | once, before the machine |
 //! | `d/HASH` | `d` | a revision of a definition | once |
 //! | `d/HASH` | `k/NONCE/INDEX` | a piece of a revision | once, before the revision |
-//! | `clock` | a shard's number | how far the clock has come in a shard of `wake`: until when, and to which place behind that | by the clock |
-//! | `clock` | `sweep` | the day of the last whole sweep, and where the current one stands | by the clock |
-//! | `key` | `k` | the installation's keys, which tokens are sealed with | once, and when the operator replaces one |
+//! | `clock` | a shard's number | the scheduler's cursor in a shard of `wake`: due times up to then, and a page behind that | by the scheduler |
+//! | `clock` | `sweep` | the day of the last whole sweep, and the current one's page | by the scheduler |
+//! | `key` | `k` | the installation's keys, which sign tokens | once, and when the operator replaces one |
 //!
 //! Names of attributes are stored in every item and count towards its size, and are read by people in consoles: short
 //! words. A sort key is text, not a number, so that an execution's partition has room for other things than records;
@@ -21,17 +21,17 @@
 //! # Indexes
 //!
 //! `list` has a row for every change of an execution's status: the head, and the records that close or reopen it. Rows
-//! are sorted by start time, ARN and sequence, so those of an execution are neighbours and the last one counts; nobody
-//! edits a head because its execution ended. `wake` has a row for every record whose due time is far away. Both are
+//! are sorted by start time, ARN and sequence, so those of an execution are neighbours and the last one counts; no
+//! head is edited because its execution ended. `wake` has a row for every record whose due time is far away. Both are
 //! sparse: the attributes that are their keys are on those records only. Their partitions are sharded by a hash of the
 //! execution's ARN, because a partition takes 1,000 writes a second and an index that falls behind throttles its table.
 //!
 //! # When it changes
 //!
-//! Functions of two versions work on one table while it is upgraded, and nobody rewrites items. So an attribute that
+//! Functions of two versions work on one table while it is upgraded, and no program rewrites items. So an attribute that
 //! older readers can do without comes without a new number; anything else is a new [`VERSION`], written only once every
 //! function can read it, that is one release after the code that reads it, and read beside every older one. A reader that
-//! meets a newer item steps back. Other words to pack against are another way of packing (`compression.rs`), other keys are other
+//! meets a newer item steps back. Another dictionary is another compression method (`compression.rs`), other keys are other
 //! items. Each needs a golden table in `tests/golden_journals`, beside the older ones: a test fails until it is there.
 
 use interpreter::Timestamp;
@@ -44,30 +44,30 @@ pub const PARTITION: &str = "pk";
 pub const SORT: &str = "sk";
 /// The item's format: a reader that meets a newer one leaves the item alone.
 pub const FORMAT: &str = "v";
-/// Who wrote a record or machine: a put refused in favour of one's own nonce was written, and its answer lost.
+/// The writer's random number: a put that is refused because of its own nonce was written, and its response lost.
 pub const NONCE: &str = "nonce";
 /// The sequence of the last record with a full set of frames: where loading begins.
 pub const FULL: &str = "full";
-/// When somebody has to look, in milliseconds since 1970.
+/// When a worker has to load the execution, in milliseconds since 1970.
 pub const DUE: &str = "due";
 pub const OPEN: &str = "open";
-/// The body, packed as [`COMPRESSION`] says; absent when it is in chunks.
+/// The body, compressed by the method in [`COMPRESSION`]; absent when it is in chunks.
 pub const BODY: &str = "body";
-/// How the body is packed; absent when it is plain. See `compression.rs`.
+/// The body's compression method; absent when it is plain. See `compression.rs`.
 pub const COMPRESSION: &str = "packed";
-/// The length of the unpacked body, when it is packed: readers refuse to unpack more.
+/// The length of the decompressed body: readers refuse to decompress more.
 pub const SIZE: &str = "size";
 /// How many chunks hold the body, and the first half of the SHA-256 of all of them together.
 pub const CHUNKS: &str = "chunks";
 pub const DIGEST: &str = "digest";
-/// On a cell that nobody writes over who has not seen it.
+/// On a final cell, which a writer replaces only if it has read it.
 pub const LAST: &str = "last";
 /// When DynamoDB may delete the item, in seconds since 1970: the table's time to live.
 pub const EXPIRES: &str = "expires";
 /// The key of `list`: shard and machine, with [`PLACE`]: start time, ARN and sequence.
 pub const LIST: &str = "list";
 pub const PLACE: &str = "place";
-/// What lists show beside what the keys say.
+/// Members of lists that the keys do not have.
 pub const NAME: &str = "name";
 pub const STATUS: &str = "status";
 pub const STOPPED: &str = "stopped";
@@ -90,7 +90,7 @@ pub struct Index {
     pub name: &'static str,
     pub partition: (&'static str, KeyType),
     pub sort: (&'static str, KeyType),
-    /// What a row holds beside the keys of index and table.
+    /// Attributes of a row beside the keys of index and table.
     pub holds: &'static [&'static str],
 }
 
@@ -115,8 +115,8 @@ pub const WAKE_INDEX: Index =
 /// costs eight small reads.
 pub const SHARDS: u64 = 8;
 
-/// A due time farther away than this is in `wake`. The clock sends messages 15 minutes ahead, so it has 5 minutes to
-/// see a new row.
+/// A due time farther away than this is in `wake`. The scheduler sends messages 15 minutes ahead, so it has 5
+/// minutes to see a new row.
 pub const FAR_MS: i64 = 20 * 60 * 1_000;
 /// A message for a due time farther away than this is not sent: the record's row in `wake` stands for it. Later than
 /// [`FAR_MS`], so that a writer and a sender whose clocks differ never both leave it to the other.
@@ -127,7 +127,7 @@ const _: () = assert!(FAR_MS + 60_000 < UNSENT_MS, "what is in doubt has both a 
 pub const INLINE: usize = 384 << 10;
 /// Bytes of a chunk.
 pub const CHUNK: usize = 384 << 10;
-/// Chunks of a body at most: 48 MiB, packed.
+/// Chunks of a body at most: 48 MiB, compressed.
 pub const MOST_CHUNKS: usize = 128;
 
 /// The sort key that is greater than those of all records.
@@ -186,7 +186,7 @@ pub fn place(started: Timestamp, execution: &str, sequence: u64) -> Option<Strin
     Some(format!("{}{sequence:010}", place_before(started, execution)?))
 }
 
-/// What is smaller than every row of an execution, and greater than those of executions before it.
+/// A key before every row of an execution, and after those of earlier executions.
 pub fn place_before(started: Timestamp, execution: &str) -> Option<String> {
     (0..=LATEST_START).contains(&started.0).then(|| format!("{:015} {execution} ", started.0))
 }

@@ -20,7 +20,7 @@ const MOST_PAGES: usize = 64;
 /// Rows of a page at most: a row has about 500 bytes and a page 1 MB.
 pub(crate) const MOST_ROWS: usize = 1_000;
 
-/// What is read of a shard and not used yet.
+/// Rows of a shard that were read and not used yet.
 struct Shard {
     partition: String,
     rows: VecDeque<Item>,

@@ -1,4 +1,4 @@
-//! How items go, and why nobody ever sees half an execution.
+//! How items expire, and why no reader ever sees half an execution.
 //!
 //! DynamoDB's time to live deletes what is expired, some day, in any order, item by item. So it must never matter which
 //! items of an execution are still there: readers go by what items say about themselves, and an expired item is treated
@@ -22,7 +22,7 @@
 //!    that meets it. (A generation in the key would cost every reader a read of which one it is; the new start's own
 //!    time in every record would make every append a comparison; both for names that are used again after months.)
 //!
-//! A day of each span is there for clocks that differ. If nobody sweeps for 30 days, executions that stay open longer
+//! A day of each span is there for clocks that differ. If no sweep runs for 30 days, executions that stay open longer
 //! lose their first items: the sweep is part of the installation, and alarmed.
 //!
 //! Reopening a closed execution has to stamp it anew first: its old records would expire before the new ones.
@@ -140,7 +140,7 @@ impl Table {
         }
     }
 
-    /// Removes a partition that is closed or gone, so that whoever dies in between leaves it closed or gone.
+    /// Removes a partition that is closed or gone, so that a process that dies in between leaves it closed or gone.
     ///
     /// Records are deleted only as they were seen: the name may be in use again by the time a slow request arrives. Those
     /// between head and last record go first; then these two at once; then the chunks, which nothing names any more.

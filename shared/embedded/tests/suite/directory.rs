@@ -29,6 +29,22 @@ fn a_missing_directory_is_made_for_its_owner_only() -> Result<()> {
     Ok(())
 }
 
+#[cfg(unix)]
+#[test]
+fn files_that_are_symbolic_links_are_refused_and_their_targets_left_alone() -> Result<()> {
+    for file in ["lock", "stepwell.db", "stepwell.db-mark"] {
+        let home = tempfile::tempdir()?;
+        let (target, directory) = (home.path().join("precious"), home.path().join("data"));
+        fs::create_dir(&directory)?;
+        fs::write(&target, "not to be touched")?;
+        std::os::unix::fs::symlink(&target, directory.join(file))?;
+        let refusal = open(&directory).err().context("follows a link")?.to_string();
+        assert!(refusal.contains(&format!("{file} is a symbolic link")), "{file}: {refusal}");
+        assert_eq!(fs::read_to_string(&target)?, "not to be touched", "{file}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_directory_in_use_is_refused_until_it_is_closed() -> Result<()> {
     let home = tempfile::tempdir()?;

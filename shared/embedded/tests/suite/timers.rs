@@ -140,13 +140,13 @@ async fn messages_that_were_told_before_the_clock_was_set_back_come_again() -> R
     }
     let told = queue.next().await;
     clock.move_by_millis(-500);
-    queue.dealt_with(told);
+    queue.delivered(told);
     assert_eq!(queue.len(), 2);
     for due in [600, 900] {
         // Whoever waits for it moves this clock.
         let told = queue.next().await;
         assert_eq!((told.execution.as_str(), clock.now()), ("a", Timestamp(due)));
-        queue.dealt_with(told);
+        queue.delivered(told);
     }
     assert!(queue.is_empty());
     Ok(())

@@ -145,9 +145,14 @@ impl Actor {
             return false;
         }
         let may_call = self.permit.is_some() || self.deliver.permits.has_call();
-        let claimable = !self.budget.is_exceeded() && may_call && live.snapshot.unclaimed().next().is_some();
+        let claimable = self.may_claim() && may_call && live.snapshot.unclaimed().next().is_some();
         let unapplied = self.loaded.cells.has_unapplied_answers(live);
         unapplied || live.snapshot.ready().next().is_some() || live.is_due(now) || claimable
+    }
+
+    /// Neither this actor's time nor the process is about to end.
+    fn may_claim(&self) -> bool {
+        !self.budget.is_exceeded() && !self.deliver.is_draining()
     }
 
     /// Waits for the next thing to do, or lets go.
@@ -156,9 +161,9 @@ impl Actor {
         let (snapshot, now) = (&self.loaded.live.snapshot, self.now());
         let due = snapshot.due();
         let stays = self.deliver.deployment.performs_tasks() && !self.budget.is_over(now);
-        let near = stays && due.is_some_and(|due| due.0.saturating_sub(now.0) <= NEAR_MS);
-        let starved =
-            stays && snapshot.is_open() && !self.budget.is_exceeded() && snapshot.unclaimed().next().is_some();
+        let near =
+            stays && !self.deliver.is_draining() && due.is_some_and(|due| due.0.saturating_sub(now.0) <= NEAR_MS);
+        let starved = stays && self.may_claim() && snapshot.is_open() && snapshot.unclaimed().next().is_some();
         if self.calls.is_empty() && !near && !starved {
             return self.let_go().await;
         }

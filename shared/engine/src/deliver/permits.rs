@@ -16,13 +16,16 @@ pub(super) type Permit = OwnedSemaphorePermit;
 pub(super) struct Permits {
     calls: Arc<Semaphore>,
     executions: Arc<Semaphore>,
+    /// Permits of `executions` in all.
+    all_executions: usize,
 }
 
 impl Permits {
     /// `calls` in flight at most, `executions` loaded at most (about).
     pub fn new(calls: usize, executions: usize) -> Permits {
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
-        Permits { calls: semaphore(calls), executions: semaphore(executions) }
+        let executions = semaphore(executions);
+        Permits { calls: semaphore(calls), all_executions: executions.available_permits(), executions }
     }
 
     /// For an execution that starts with an input of so many bytes; `None` when it has to be refused as throttled.
@@ -41,6 +44,11 @@ impl Permits {
     /// For an execution that a request is about: it goes on without one when there is no room.
     pub fn for_request(&self) -> Option<Permit> {
         self.executions.clone().try_acquire_owned().ok()
+    }
+
+    /// How many permits for executions are taken, of which a large input takes several.
+    pub fn taken_executions(&self) -> usize {
+        self.all_executions.saturating_sub(self.executions.available_permits())
     }
 
     /// True when a call may begin.
@@ -76,8 +84,10 @@ mod tests {
     #[tokio::test]
     async fn a_start_is_throttled_while_a_request_goes_on_without_a_permit() {
         let permits = Permits::new(1, 1);
+        assert_eq!(permits.taken_executions(), 0);
         let taken = permits.for_wake_up().await;
         assert!(taken.is_some());
+        assert_eq!(permits.taken_executions(), 1);
         assert!(permits.for_start(0).is_none() && permits.for_request().is_none());
         drop(taken);
         assert!(permits.for_start(0).is_some());

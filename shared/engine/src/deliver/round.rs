@@ -70,7 +70,7 @@ impl Actor {
         if self.loaded.sequence.is_some() && !full {
             self.deliver.step(&mut self.loaded.live, Stimulus::Tick, now, &mut steps);
         }
-        let claims = if self.deliver.deployment.performs_tasks() && !full {
+        let claims = if self.deliver.deployment.performs_tasks() && !full && !self.deliver.is_draining() {
             let limits = ClaimLimits { budget: &mut self.budget, allowance, permit };
             self.deliver.claim(&mut self.loaded.live, now, limits, &mut steps).await
         } else {

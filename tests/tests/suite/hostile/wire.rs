@@ -44,7 +44,7 @@ async fn a_request_that_is_no_call_is_refused_in_the_shape_of_aws() -> Result<()
     ];
     for (line, headers, status, kind, part) in cases {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let request = format!("{line} HTTP/1.1\r\nhost: stepwell\r\n{headers}content-length: 2\r\n\r\n{{}}");
+        let request = format!("{line} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: 2\r\n\r\n{{}}");
         let answer = answer_to(&world, request.as_bytes()).await?.with_context(|| request.clone())?;
         let (found, message) = answer.error()?;
         ensure!(answer.status == status && found == kind && message.contains(part), "{request}: {answer:?}");
@@ -56,8 +56,9 @@ async fn a_request_that_is_no_call_is_refused_in_the_shape_of_aws() -> Result<()
 async fn bytes_that_are_no_http_are_refused_or_hung_up_on() -> Result<()> {
     let world = World::join().await?;
     let list = "X-Amz-Target: AWSStepFunctions.ListStateMachines\r\nContent-Type: application/x-amz-json-1.0\r\n";
-    let post =
-        |headers: &str, body: &str| format!("POST / HTTP/1.1\r\nHost: s\r\n{list}{headers}\r\n{body}").into_bytes();
+    let post = |headers: &str, body: &str| {
+        format!("POST / HTTP/1.1\r\nHost: localhost\r\n{list}{headers}\r\n{body}").into_bytes()
+    };
     let many: String = (0..5_000).map(|number| format!("x-{number}: y\r\n")).collect();
     let cases = [
         ("a TLS greeting", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\0\0\0\0".to_vec()),
