@@ -10,9 +10,11 @@ use serde_json::{Number, Value};
 use crate::json;
 
 /// The value of a number.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Numeric {
-    Whole(i128),
+    Whole(i64),
+    /// Beyond those.
+    Large(u64),
     Real(f64),
 }
 
@@ -27,8 +29,8 @@ impl Numeric {
     }
 
     fn of_number(number: &Number) -> Option<Numeric> {
-        let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
-        whole.map(Numeric::Whole).or_else(|| number.as_f64().map(Numeric::Real))
+        let whole = number.as_i64().map(Numeric::Whole).or_else(|| number.as_u64().map(Numeric::Large));
+        whole.or_else(|| number.as_f64().map(Numeric::Real))
     }
 
     /// The number that a text is to Java's `BigDecimal`: `1`, `-1.50`, `+.5e3`.
@@ -39,7 +41,7 @@ impl Numeric {
         if !bytes.peek().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'.') {
             return None;
         }
-        let whole = text.parse().ok().map(Numeric::Whole);
+        let whole = text.parse().ok().map(Numeric::Whole).or_else(|| text.parse().ok().map(Numeric::Large));
         whole.or_else(|| text.parse().ok().map(Numeric::Real))
     }
 
@@ -47,9 +49,22 @@ impl Numeric {
     pub(crate) fn compare(self, other: Numeric) -> Option<Ordering> {
         match (self, other) {
             (Numeric::Whole(a), Numeric::Whole(b)) => Some(a.cmp(&b)),
-            (Numeric::Whole(a), Numeric::Real(b)) => compare_with_double(a, b),
-            (Numeric::Real(a), Numeric::Whole(b)) => Some(compare_with_double(b, a)?.reverse()),
             (Numeric::Real(a), Numeric::Real(b)) => a.partial_cmp(&b),
+            (a, b) => match (a.whole(), b.whole()) {
+                (Ok(a), Ok(b)) => Some(a.cmp(&b)),
+                (Ok(a), Err(b)) => compare_with_double(a, b),
+                (Err(a), Ok(b)) => Some(compare_with_double(b, a)?.reverse()),
+                (Err(a), Err(b)) => a.partial_cmp(&b),
+            },
+        }
+    }
+
+    /// The whole number it is, or the double.
+    fn whole(self) -> Result<i128, f64> {
+        match self {
+            Numeric::Whole(whole) => Ok(whole.into()),
+            Numeric::Large(whole) => Ok(whole.into()),
+            Numeric::Real(double) => Err(double),
         }
     }
 }
@@ -58,7 +73,8 @@ impl Numeric {
 // AWS: halves round towards positive infinity: 2.5 is 3, -2.5 is -2 (recorded for States.MathAdd).
 pub(crate) fn rounded(value: &Value) -> Option<i64> {
     let double = match Numeric::of(value)? {
-        Numeric::Whole(whole) => return i64::try_from(whole).ok(),
+        Numeric::Whole(whole) => return Some(whole),
+        Numeric::Large(_) => return None,
         Numeric::Real(double) => double,
     };
     let floor = (double + 0.5).floor();

@@ -66,8 +66,11 @@ impl<T> Fold<T> {
 
 /// A copy of a value, however deep it is.
 pub fn copy(value: &Value) -> Value {
-    if is_shallow(value, SHALLOW) {
-        return value.clone();
+    match value {
+        Value::Null => return Value::Null,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => return value.clone(),
+        Value::Array(_) | Value::Object(_) if is_shallow(value, SHALLOW) => return value.clone(),
+        Value::Array(_) | Value::Object(_) => {}
     }
     let copying = Fold {
         scalar: Value::clone,
@@ -87,9 +90,13 @@ pub(crate) fn owned(value: Cow<'_, Value>) -> Value {
 
 /// Whether there are no more levels than these.
 fn is_shallow(value: &Value, levels: usize) -> bool {
+    let below = |value: &Value| match value {
+        Value::Array(_) | Value::Object(_) => levels > 0 && is_shallow(value, levels - 1),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    };
     match value {
-        Value::Array(items) => levels > 0 && items.iter().all(|item| is_shallow(item, levels - 1)),
-        Value::Object(members) => levels > 0 && members.values().all(|value| is_shallow(value, levels - 1)),
+        Value::Array(items) => items.iter().all(below),
+        Value::Object(members) => members.values().all(below),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
     }
 }

@@ -37,11 +37,13 @@ fn within(value: &Value, levels: usize, carried: &Cell<bool>) -> JValue {
             };
             converting.apply(value)
         }
-        Value::String(text) => {
-            note(text, carried);
+        Value::String(text) if !json::is_marked(text) => JValue::string(text.as_str()),
+        Value::Number(number) => JValue::Number(number.as_f64().unwrap_or(f64::NAN)),
+        Value::String(_) => {
+            carried.set(true);
             scalar(value)
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => scalar(value),
+        Value::Null | Value::Bool(_) => scalar(value),
     }
 }
 

@@ -33,7 +33,8 @@ pub(crate) enum Criterion {
 /// One side of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operand {
-    Text(String),
+    /// A literal, and the number it is read as.
+    Text(String, Option<Numeric>),
     Pattern(Pattern),
     /// `@…`
     Element(Steps),
@@ -69,11 +70,13 @@ impl PartialEq for Pattern {
 /// A side of a comparison with its value.
 enum Side<'v> {
     Null,
-    Text(Cow<'v, str>),
-    Number(Cow<'v, Value>),
+    Text(&'v str, Option<Numeric>),
+    Number(&'v Value),
     Bool(bool),
     /// An array or an object, which compare with nothing.
-    Container(Cow<'v, Value>),
+    Container(&'v Value),
+    /// An object of several names.
+    Made(Value),
     Pattern(&'v Pattern),
 }
 
@@ -99,7 +102,12 @@ impl Criterion {
     fn holds<'v>(&'v self, element: &'v Value, walk: &'v Walk<'v>) -> Result<bool, Stop> {
         match self {
             Criterion::Exists { steps, wanted } => {
-                Ok(matches!(read(element, steps, false, walk)?, Some(value) if !value.is_null()) == *wanted)
+                let exists = match read(element, steps, false, walk)? {
+                    Some(Hit::Here(value)) => !value.is_null(),
+                    Some(Hit::Made(_)) => true,
+                    Some(Hit::PastTheEnd) | None => false,
+                };
+                Ok(exists == *wanted)
             }
             Criterion::Compare(left, operator, right) => {
                 let Some(left) = left.side(element, walk)? else { return Ok(false) };
@@ -113,39 +121,35 @@ impl Criterion {
 impl Operand {
     /// Its value; nothing where its path leads nowhere.
     fn side<'v>(&'v self, element: &'v Value, walk: &'v Walk<'v>) -> Result<Option<Side<'v>>, Stop> {
-        let value = match self {
-            Operand::Text(text) => return Ok(Some(Side::Text(Cow::Borrowed(text)))),
+        let hit = match self {
+            Operand::Text(text, number) => return Ok(Some(Side::Text(text, *number))),
             Operand::Pattern(pattern) => return Ok(Some(Side::Pattern(pattern))),
             Operand::Element(steps) => read(element, steps, false, walk)?,
             Operand::Document(steps) => read(walk.document(), steps, true, walk)?,
         };
-        Ok(value.map(|value| match value {
-            Cow::Borrowed(Value::String(text)) if json::number(text).is_none() => Side::Text(Cow::Borrowed(text)),
-            value => match &*value {
-                Value::Null => Side::Null,
-                Value::Bool(truth) => Side::Bool(*truth),
-                Value::Number(_) | Value::String(_) => Side::Number(value),
-                Value::Array(_) | Value::Object(_) => Side::Container(value),
-            },
+        Ok(hit.map(|hit| match hit {
+            Hit::PastTheEnd | Hit::Here(Value::Null) => Side::Null,
+            Hit::Here(Value::Bool(truth)) => Side::Bool(*truth),
+            Hit::Here(Value::String(text)) if json::number(text).is_none() => Side::Text(text, None),
+            Hit::Here(value @ (Value::Number(_) | Value::String(_))) => Side::Number(value),
+            Hit::Here(value @ (Value::Array(_) | Value::Object(_))) => Side::Container(value),
+            Hit::Made(value) => Side::Made(value),
         }))
     }
 }
 
+/// Where a path of the filter leads; nothing where Jayway says "not found".
 fn read<'v>(
     from: &'v Value,
     steps: &'v Steps,
     starts_at_node: bool,
     walk: &'v Walk<'v>,
-) -> Result<Option<Cow<'v, Value>>, Stop> {
+) -> Result<Option<Hit<'v>>, Stop> {
     walk.spend(steps.len() + 1)?;
     match walk::reach(from, steps) {
-        Ok(Hit::Here(value)) => Ok(Some(Cow::Borrowed(value))),
-        Ok(Hit::Made(value)) => Ok(Some(Cow::Owned(value))),
-        Ok(Hit::PastTheEnd) => Ok(Some(Cow::Owned(Value::Null))),
-        Err(obstacle) => match obstacle.explain(from, steps, starts_at_node) {
-            error if error.is_not_found() => Ok(None),
-            error => Err(Stop::Failed(error)),
-        },
+        Ok(hit) => Ok(Some(hit)),
+        Err(obstacle) if obstacle.is_not_found(steps, starts_at_node) => Ok(None),
+        Err(obstacle) => Err(Stop::failed(obstacle.explain(from, steps, starts_at_node))),
     }
 }
 
@@ -180,19 +184,20 @@ fn order(left: &Side, right: &Side) -> Result<Option<Ordering>, Stop> {
             // What is null comes first.
             Some(right.is_nullish().cmp(&left.is_nullish()))
         }
-        (Side::Text(left), Side::Text(right)) => {
+        (Side::Text(left, _), Side::Text(right, _)) => {
             // Inside of a literal a quote is escaped.
-            let left = if left.contains('\'') { Cow::Owned(left.replace("\\'", "'")) } else { Cow::Borrowed(&**left) };
+            let left = if left.contains('\'') { Cow::Owned(left.replace("\\'", "'")) } else { Cow::Borrowed(*left) };
             Some(json::compare_texts(&left, right))
         }
-        (Side::Text(text), Side::Number(value)) => {
-            let number = Numeric::of_text(text).ok_or_else(|| Stop::Failed(PathError::NotANumber(text.to_string())))?;
+        (Side::Text(text, number), Side::Number(value)) => {
+            let number = number.or_else(|| Numeric::of_text(text));
+            let number = number.ok_or_else(|| Stop::failed(PathError::NotANumber((*text).to_owned())))?;
             Numeric::of(value).and_then(|value| number.compare(value))
         }
         (Side::Number(left), Side::Number(right)) => {
             Numeric::of(left).zip(Numeric::of(right)).and_then(|(left, right)| left.compare(right))
         }
-        (Side::Text(text), Side::Bool(truth)) => Some(text.eq_ignore_ascii_case("true").cmp(truth)),
+        (Side::Text(text, _), Side::Bool(truth)) => Some(text.eq_ignore_ascii_case("true").cmp(truth)),
         (Side::Bool(left), Side::Bool(right)) => Some(left.cmp(right)),
         _ => None,
     })
@@ -201,12 +206,13 @@ fn order(left: &Side, right: &Side) -> Result<Option<Ordering>, Stop> {
 fn matches(left: &Side, right: &Side, walk: &Walk) -> Result<bool, Stop> {
     let (pattern, target) = match (left, right) {
         (Side::Pattern(pattern), target) | (target, Side::Pattern(pattern)) => (pattern, target),
-        _ => return Err(Stop::Failed(PathError::NotAPattern)),
+        _ => return Err(Stop::failed(PathError::NotAPattern)),
     };
     let text = match target {
         Side::Null => return Ok(false),
-        Side::Text(text) => Cow::Borrowed(&**text),
+        Side::Text(text, _) => Cow::Borrowed(*text),
         Side::Number(value) | Side::Container(value) => Cow::Owned(json::to_text(value)),
+        Side::Made(value) => Cow::Owned(json::to_text(value)),
         Side::Bool(truth) => Cow::Borrowed(if *truth { "true" } else { "false" }),
         Side::Pattern(pattern) => Cow::Borrowed(&*pattern.source),
     };
@@ -219,8 +225,8 @@ impl Side<'_> {
     fn is_nullish(&self) -> bool {
         match self {
             Side::Null => true,
-            Side::Text(text) => text == "null",
-            Side::Number(_) | Side::Bool(_) | Side::Container(_) | Side::Pattern(_) => false,
+            Side::Text(text, _) => *text == "null",
+            Side::Number(_) | Side::Bool(_) | Side::Container(_) | Side::Made(_) | Side::Pattern(_) => false,
         }
     }
 }

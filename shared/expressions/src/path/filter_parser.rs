@@ -10,6 +10,7 @@ use regex_lite::{Regex, RegexBuilder};
 use super::filter::{Criterion, Filter, Operand, Operator, Pattern};
 use super::parser;
 use crate::error::Invalid;
+use crate::number::Numeric;
 
 /// Most bytes of a compiled regular expression.
 const LARGEST_REGEX: usize = 64 * 1024;
@@ -114,7 +115,7 @@ fn parse_existence(text: &str) -> Result<Criterion, Invalid> {
     };
     match parse_operand(path)? {
         Operand::Element(steps) | Operand::Document(steps) => Ok(Criterion::Exists { steps, wanted }),
-        Operand::Text(_) | Operand::Pattern(_) => Err(Invalid::new(format!("CriteriaType {text} can not be parsed"))),
+        Operand::Text(..) | Operand::Pattern(_) => Err(Invalid::new(format!("CriteriaType {text} can not be parsed"))),
     }
 }
 
@@ -132,7 +133,7 @@ fn parse_operand(text: &str) -> Result<Operand, Invalid> {
     // AWS: unverified: Jayway 2.0.0 knows no double quotes; they were taken here before.
     for quote in ['\'', '"'] {
         if let Some(inside) = text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote)) {
-            return Ok(Operand::Text(inside.to_owned()));
+            return Ok(literal(inside));
         }
     }
     match text.strip_prefix('/').and_then(|behind| behind.strip_suffix('/').or(behind.strip_suffix("/i"))) {
@@ -142,8 +143,12 @@ fn parse_operand(text: &str) -> Result<Operand, Invalid> {
                 .map(Operand::Pattern)
                 .map_err(|problem| Invalid::new(format!("The pattern '{pattern}' is not supported: {problem}")))
         }
-        None => Ok(Operand::Text(text.to_owned())),
+        None => Ok(literal(text)),
     }
+}
+
+fn literal(text: &str) -> Operand {
+    Operand::Text(text.to_owned(), Numeric::of_text(text))
 }
 
 /// A filter in the path of a filter: no such path is definite, so that it is not worth a recursion.

@@ -56,26 +56,6 @@ pub enum PathError {
     TooMuch,
 }
 
-impl PathError {
-    /// Whether Jayway tells this as "not found", which an indefinite path and a filter pass over.
-    pub(super) fn is_not_found(&self) -> bool {
-        match self {
-            PathError::NoResults { .. }
-            | PathError::MissingProperty { .. }
-            | PathError::NoProperty { .. }
-            | PathError::Null { .. } => true,
-            PathError::NotAnArray { .. }
-            | PathError::Primitive { .. }
-            | PathError::SeveralProperties { .. }
-            | PathError::NotANumber(_)
-            | PathError::NotAPattern
-            | PathError::VariableNotFound { .. }
-            | PathError::Invalid { .. }
-            | PathError::TooMuch => false,
-        }
-    }
-}
-
 impl fmt::Display for PathError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -24,7 +24,13 @@ pub(super) enum Hit<'v> {
 pub(super) enum Stop {
     /// Jayway says "not found".
     NotFound,
-    Failed(PathError),
+    Failed(Box<PathError>),
+}
+
+impl Stop {
+    pub(super) fn failed(error: PathError) -> Stop {
+        Stop::Failed(Box::new(error))
+    }
 }
 
 /// One reading of one path: the document filters see as `$`, and how much work is left.
@@ -79,17 +85,29 @@ impl Obstacle<'_> {
         self.at
     }
 
+    /// Whether Jayway says "not found", which a filter passes over.
+    pub(super) fn is_not_found(&self, steps: &[Step], starts_at_node: bool) -> bool {
+        match steps.get(self.at) {
+            Some(Step::Property(_)) => true,
+            Some(Step::Properties(_)) => !matches!(self.here, Some(Value::Object(_))),
+            _ => not_an_array(&[], self.place(steps, starts_at_node)).is_none(),
+        }
+    }
+
+    fn place<'p>(&'p self, steps: &[Step], starts_at_node: bool) -> Place<'p> {
+        let before = self.at.checked_sub(1).and_then(|before| steps.get(before));
+        Place { value: self.here, is_node: before.map_or(starts_at_node, |step| !is_name(step)) }
+    }
+
     /// In Jayway's words; apart from walking because it is not cheap and often not needed. `from` is where the steps
     /// start; whether that is a node of Jackson, or a value of Java, shows.
     pub(super) fn explain(&self, from: &Value, steps: &[Step], starts_at_node: bool) -> PathError {
         let place = |taken: usize| place_of(from, steps.get(..taken).unwrap_or(steps));
-        let before = self.at.checked_sub(1).and_then(|before| steps.get(before));
         let names = match steps.get(self.at) {
             Some(Step::Property(name)) => std::slice::from_ref(name),
             Some(Step::Properties(names)) => names.as_slice(),
             _ => {
-                let is_node = before.map_or(starts_at_node, |step| !is_name(step));
-                let error = not_an_array(steps.get(self.at..).unwrap_or_default(), Place { value: self.here, is_node });
+                let error = not_an_array(steps.get(self.at..).unwrap_or_default(), self.place(steps, starts_at_node));
                 return error.unwrap_or_else(|| PathError::Null { place: place(self.at) });
             }
         };
@@ -159,7 +177,7 @@ impl<'v> Walk<'v> {
     }
 
     pub(super) fn spend(&self, work: usize) -> Result<(), Stop> {
-        let left = self.left.get().checked_sub(work).ok_or(Stop::Failed(PathError::TooMuch))?;
+        let left = self.left.get().checked_sub(work).ok_or_else(|| Stop::failed(PathError::TooMuch))?;
         self.left.set(left);
         Ok(())
     }
@@ -171,14 +189,14 @@ impl<'v> Walk<'v> {
             Ok(()) => Ok(Value::Array(self.found.take())),
             // AWS: a definite path would fail here (recorded); an indefinite one finds nothing.
             Err(Stop::NotFound) => Ok(Value::Array(Vec::new())),
-            Err(Stop::Failed(error)) => Err(error),
+            Err(Stop::Failed(error)) => Err(*error),
         }
     }
 
     /// Takes the steps from `at` on. Recursion is as deep as there are steps with several ways on, and bounded.
     fn follow(&'v self, mut place: Place<'v>, steps: &'v Steps, mut at: usize, branches: usize) -> Result<(), Stop> {
         if branches > MOST_BRANCHES {
-            return Err(Stop::Failed(PathError::TooMuch));
+            return Err(Stop::failed(PathError::TooMuch));
         }
         loop {
             self.spend(1)?;
@@ -194,7 +212,7 @@ impl<'v> Walk<'v> {
                 (Step::Properties(names), Some(value @ Value::Object(object))) => {
                     if !is_last {
                         let place = self.locate(value) + &problem::properties(names);
-                        return Err(Stop::Failed(PathError::SeveralProperties { place }));
+                        return Err(Stop::failed(PathError::SeveralProperties { place }));
                     }
                     self.pay(value)?;
                     self.found.borrow_mut().push(merged(object, names));
@@ -251,7 +269,7 @@ impl<'v> Walk<'v> {
             (Step::Filter(_), value) => {
                 let found = value.map_or_else(|| "null".to_owned(), |value| shown(value, place.is_node));
                 let steps = problem::fragments(steps.get(at..).unwrap_or_default());
-                return Err(Stop::Failed(PathError::Primitive { steps, found }));
+                return Err(Stop::failed(PathError::Primitive { steps, found }));
             }
             (Step::Indices(indices), Some(Value::Array(items))) => {
                 for index in indices {
@@ -267,7 +285,7 @@ impl<'v> Walk<'v> {
             (Step::Scan, None) => {}
             (_, _) => {
                 let error = not_an_array(steps.get(at..).unwrap_or_default(), place);
-                return Err(error.map_or(Stop::NotFound, Stop::Failed));
+                return Err(error.map_or(Stop::NotFound, Stop::failed));
             }
         }
         Ok(())
@@ -324,15 +342,24 @@ impl<'v> Walk<'v> {
     }
 
     fn add(&self, place: Place<'v>) -> Result<(), Stop> {
-        let value = place.value.unwrap_or(&Value::Null);
-        self.pay(value)?;
-        self.found.borrow_mut().push(json::copy(value));
+        let copy = match place.value {
+            None => Value::Null,
+            Some(value) => {
+                self.pay(value)?;
+                json::copy(value)
+            }
+        };
+        self.found.borrow_mut().push(copy);
         Ok(())
     }
 
     /// Pays for a copy of a value before it is made.
     fn pay(&self, value: &Value) -> Result<(), Stop> {
-        self.spend(json::weight(value, self.left.get()))
+        self.spend(match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 4,
+            Value::String(text) => text.len() + 2,
+            Value::Array(_) | Value::Object(_) => json::weight(value, self.left.get()),
+        })
     }
 
     /// Where a value of the document stands. It is looked for, because only one error tells it.
