@@ -49,7 +49,7 @@ async fn a_line_says_which_execution_state_and_request_it_is_about_and_nothing_o
     let lines: Vec<Value> = lines.take()?;
     let ours =
         |text: &str| lines.iter().find(|line| line["fields"]["message"] == text).cloned().context(text.to_owned());
-    for text in ["said by who calls", "a call returned"] {
+    for text in ["said by who calls", "task call returned"] {
         let line = ours(text)?;
         let spans = line["spans"].as_array().cloned().unwrap_or_default();
         let said = |name: &str| spans.iter().rev().find_map(|span| span[name].as_str().map(str::to_owned));
@@ -57,7 +57,7 @@ async fn a_line_says_which_execution_state_and_request_it_is_about_and_nothing_o
         assert_eq!(said("state").as_deref(), Some("Work"), "{line}");
         assert_eq!(said("requestId").as_deref(), Some("request-1"), "{line}");
     }
-    assert_eq!(ours("a call returned")?["fields"]["outcome"], "Refused");
+    assert_eq!(ours("task call returned")?["fields"]["outcome"], "Refused");
     for line in lines.iter().filter(|line| line["target"].as_str().is_some_and(|target| !target.starts_with("aws_"))) {
         assert!(!line.to_string().contains(SECRET), "{line}");
     }
