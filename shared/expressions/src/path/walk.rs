@@ -20,6 +20,17 @@ pub(super) enum Hit<'v> {
     PastTheEnd,
 }
 
+impl Hit<'_> {
+    /// An index past the end reads as null.
+    fn into_value(self) -> Value {
+        match self {
+            Hit::Here(value) => json::copy(value),
+            Hit::Made(value) => value,
+            Hit::PastTheEnd => Value::Null,
+        }
+    }
+}
+
 /// Why an indefinite path goes no further.
 pub(super) enum Stop {
     /// Jayway says "not found".
@@ -37,7 +48,8 @@ impl Stop {
 pub(super) struct Walk<'v> {
     document: &'v Value,
     left: Cell<usize>,
-    found: RefCell<Vec<Value>>,
+    /// Copied when the walk is over: one that is given up halfway has copied nothing.
+    found: RefCell<Vec<Hit<'v>>>,
 }
 
 /// Places looked at and bytes answered by one reading. A payload has 262,144 bytes; only paths that multiply the
@@ -186,7 +198,7 @@ impl<'v> Walk<'v> {
     pub(super) fn list(&'v self, steps: &'v Steps) -> Result<Value, PathError> {
         let start = Place { value: Some(self.document), is_node: true };
         match self.follow(start, steps, 0, 0) {
-            Ok(()) => Ok(Value::Array(self.found.take())),
+            Ok(()) => Ok(Value::Array(self.found.take().into_iter().map(Hit::into_value).collect())),
             // AWS: a definite path would fail here (recorded); an indefinite one finds nothing.
             Err(Stop::NotFound) => Ok(Value::Array(Vec::new())),
             Err(Stop::Failed(error)) => Err(*error),
@@ -215,7 +227,7 @@ impl<'v> Walk<'v> {
                         return Err(Stop::failed(PathError::SeveralProperties { place }));
                     }
                     self.pay(value)?;
-                    self.found.borrow_mut().push(merged(object, names));
+                    self.found.borrow_mut().push(Hit::Made(merged(object, names)));
                     return Ok(());
                 }
                 (Step::Property(_) | Step::Properties(_), _) => return Err(Stop::NotFound),
@@ -342,18 +354,14 @@ impl<'v> Walk<'v> {
     }
 
     fn add(&self, place: Place<'v>) -> Result<(), Stop> {
-        let copy = match place.value {
-            None => Value::Null,
-            Some(value) => {
-                self.pay(value)?;
-                json::copy(value)
-            }
-        };
-        self.found.borrow_mut().push(copy);
+        if let Some(value) = place.value {
+            self.pay(value)?;
+        }
+        self.found.borrow_mut().push(place.value.map_or(Hit::PastTheEnd, Hit::Here));
         Ok(())
     }
 
-    /// Pays for a copy of a value before it is made.
+    /// Pays for the copy of a value that the end of the walk makes.
     fn pay(&self, value: &Value) -> Result<(), Stop> {
         self.spend(match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => 4,

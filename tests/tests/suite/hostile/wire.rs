@@ -142,7 +142,7 @@ async fn requests_sent_at_once_are_answered_in_their_order() -> Result<()> {
     for number in 0..50 {
         let answer = connection.answer().await?.context("hung up on")?;
         let (_, message) = answer.error()?;
-        ensure!(message.contains(&format!("Action{number} ")), "{number}: {message}");
+        ensure!(message.contains(&format!("Action{number}.")), "{number}: {message}");
     }
     world.is_unharmed().await
 }
