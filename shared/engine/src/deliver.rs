@@ -36,6 +36,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use asl::StateMachine;
 use interpreter::{Answer, Execution, Failure, Payload, Timestamp};
+use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument;
 
@@ -125,6 +126,8 @@ pub struct Delivered {
     pub counted: bool,
     /// When the execution ended, if it has.
     pub closed: Option<Timestamp>,
+    /// When it was redriven last, if it was.
+    pub redriven: Option<Timestamp>,
     /// The execution's last record.
     pub sequence: u64,
 }
@@ -190,6 +193,12 @@ impl Deliver {
     /// Ends a running execution.
     pub async fn stop(self: &Arc<Self>, arn: &str, failure: Failure) -> Result<Delivered, DeliverError> {
         self.request(arn, Command::Stop(failure)).await
+    }
+
+    /// Goes on with an execution that ended without success. It counts if the execution had ended, can go on, and this token
+    /// has not redriven it before.
+    pub async fn redrive(self: &Arc<Self>, arn: &str, client_token: Option<&str>) -> Result<Delivered, DeliverError> {
+        self.request(arn, Command::Redrive(client_token.map(token_hash))).await
     }
 
     /// Answers the wait of a task token.
@@ -264,6 +273,12 @@ impl Deliver {
 
 fn token_wait(token: &TaskToken) -> TokenWait {
     TokenWait { wait: token.wait(), started: token.started }
+}
+
+/// The hash by which a client's token is known: tokens themselves are not stored.
+pub fn token_hash(client_token: &str) -> String {
+    let digest = Sha256::digest(client_token.as_bytes());
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Each log line of an actor names its execution.

@@ -12,9 +12,11 @@
 //! `tests/golden_journals` stay as they are and one more is written; a test fails until there is one. The same holds for
 //! the numbers of cells, state machines and kept starts.
 
+mod assembly;
+mod redrive;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::Arc;
 
 use interpreter::{
     Address, Closing, Detail, Event, Execution, Failure, Frame, Limits, Payload, Snapshot, ThreadPath, Timestamp,
@@ -24,12 +26,20 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::payload_format;
+pub use assembly::Assembly;
+use redrive::Resume;
+pub use redrive::{ClientToken, Reopening};
 
 /// The newest shape this code reads. Whatever a worker of format 1 reads as it is meant is written as that: format 2 is for
-/// payloads that such a worker takes for `null`, and for an execution whose state machine was deleted.
-pub const FORMAT: u32 = 2;
+/// payloads that such a worker takes for `null`, and for an execution whose state machine was deleted; format 3 for an
+/// execution that was redriven.
+pub const FORMAT: u32 = 3;
 /// The shape of an entry that every worker reads as it is meant.
 const FIRST: u32 = 1;
+/// The shape of an entry of an execution whose state machine was deleted, at least.
+const DELETED: u32 = 2;
+/// The shape of an entry of an execution that was redriven.
+const REDRIVEN: u32 = 3;
 
 /// Why something stored cannot be read, in a text that quotes none of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +100,15 @@ struct Stored {
     /// The state machine was deleted: the next transition fails the execution. Since format 2.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     machine_deleted: bool,
+    /// On the entry that closes an execution that can be redriven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resume: Option<Resume>,
+    /// On every entry since the execution was redriven, the last redrive. Since format 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reopened: Option<Reopening>,
+    /// On those of them that have a full set of threads: the tokens of the last redrives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    client_tokens: Vec<ClientToken>,
 }
 
 /// Where a thread's payload lies: in this entry, or in an earlier one.
@@ -190,6 +209,8 @@ pub struct Draft<'a> {
     pub full: bool,
     /// How often each state was called so far, where that counts.
     pub calls: Option<&'a BTreeMap<String, u32>>,
+    /// The tokens of the last redrives.
+    pub client_tokens: &'a [ClientToken],
 }
 
 /// An encoded commit, and the payloads that have a home once it is durable.
@@ -219,8 +240,14 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
         draft.events.iter().map(|event| event.clone().try_map(&mut |payload| table.here(payload))).collect();
     let events = events?;
     let mut frames = Vec::new();
-    let all: Vec<&ThreadPath> =
-        if draft.full { snapshot.frames().map(|(path, _)| path).collect() } else { draft.changed.iter().collect() };
+    let all: Vec<&ThreadPath> = if !snapshot.is_open() {
+        // Its end takes all threads along, without naming each.
+        Vec::new()
+    } else if draft.full {
+        snapshot.frames().map(|(path, _)| path).collect()
+    } else {
+        draft.changed.iter().collect()
+    };
     for path in all {
         let frame = snapshot.frame(path).cloned().map(|frame| frame.try_map(&mut |payload| table.slot(payload)));
         frames.push((path.clone(), frame.transpose()?));
@@ -229,9 +256,10 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
         Some((closing, at)) => Some((closing_with(closing.clone(), |payload| table.here(payload))?, *at)),
         None => None,
     };
-    let lowest = payload_format::lowest(table.payloads.iter().map(|raw| raw.get()));
+    let resume = Resume::of(snapshot, draft.changed, draft.full, &mut table)?;
+    let client_tokens = if draft.full { draft.client_tokens.to_vec() } else { Vec::new() };
     let stored = Stored {
-        v: if snapshot.machine_deleted { FORMAT } else { lowest },
+        v: lowest_format(snapshot, &table),
         at: draft.at,
         head,
         payloads: table.payloads,
@@ -243,17 +271,32 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
         closed,
         calls: draft.calls.cloned().unwrap_or_default(),
         machine_deleted: snapshot.machine_deleted,
+        resume,
+        reopened: Reopening::of(snapshot),
+        client_tokens,
     };
     let body = serde_json::to_vec(&stored).map_err(|error| Unreadable::of("an entry", &error))?;
     Ok(Encoded { body, homes: table.homes })
 }
 
+/// The lowest format that says what is to be written.
+fn lowest_format(snapshot: &Snapshot, table: &Table) -> u32 {
+    let payloads = payload_format::lowest(table.payloads.iter().map(|raw| raw.get()));
+    let deleted = if snapshot.machine_deleted { DELETED } else { FIRST };
+    let redriven = if snapshot.redriven.is_some() { REDRIVEN } else { FIRST };
+    payloads.max(deleted).max(redriven)
+}
+
 /// Writes down the end of an execution of which nothing can be read, or that no worker can drive: its last event comes
-/// after `last_event`, which is the last that can be shown.
-pub fn encode_failure(at: Timestamp, last_event: u64, failure: Failure) -> Result<Vec<u8>, Unreadable> {
+/// after `last_event`, which is the last that can be shown. It cannot be redriven.
+pub fn encode_failure(
+    at: Timestamp,
+    (last_event, reopened): (u64, Option<Reopening>),
+    failure: Failure,
+) -> Result<Vec<u8>, Unreadable> {
     let id = last_event.saturating_add(1);
     let stored = Stored {
-        v: FIRST,
+        v: if reopened.is_some() { REDRIVEN } else { FIRST },
         at,
         head: None,
         payloads: Vec::new(),
@@ -265,6 +308,9 @@ pub fn encode_failure(at: Timestamp, last_event: u64, failure: Failure) -> Resul
         closed: Some((Closing::Failed(failure), at)),
         calls: BTreeMap::new(),
         machine_deleted: false,
+        resume: None,
+        reopened,
+        client_tokens: Vec::new(),
     };
     serde_json::to_vec(&stored).map_err(|error| Unreadable::of("an entry", &error))
 }
@@ -324,15 +370,25 @@ pub struct Entry {
     pub events: Vec<Event<Payload>>,
     pub closed: Option<(Closing<Payload>, Timestamp)>,
     pub last_event: u64,
+    /// The last redrive, if there was one.
+    pub reopened: Option<Reopening>,
+    /// The tokens of the last redrives, on an entry with a full set of threads.
+    pub client_tokens: Vec<ClientToken>,
     last_attempt_id: u64,
     full: bool,
     frames: Vec<(ThreadPath, Option<Frame<Slot>>)>,
+    resume: Option<Resume>,
     payloads: Vec<Payload>,
     calls: BTreeMap<String, u32>,
     machine_deleted: bool,
 }
 
 impl Entry {
+    /// True when it closes its execution and says what a redrive goes on with.
+    pub fn is_redrivable(&self) -> bool {
+        self.resume.is_some()
+    }
+
     /// The threads it changed, `None` for those that are gone; of their payloads those that it holds itself.
     pub fn threads(&self) -> impl Iterator<Item = (&ThreadPath, Option<Frame<Option<Payload>>>)> {
         self.frames.iter().map(|(path, frame)| {
@@ -386,9 +442,12 @@ pub fn decode(sequence: u64, body: &[u8]) -> Result<Entry, Unreadable> {
         events: events?,
         closed,
         last_event: stored.last_event,
+        reopened: stored.reopened,
+        client_tokens: stored.client_tokens,
         last_attempt_id: stored.last_attempt_id,
         full: stored.full,
         frames: stored.frames,
+        resume: stored.resume,
         payloads,
         calls: stored.calls,
         machine_deleted: stored.machine_deleted,
@@ -401,128 +460,4 @@ fn newer(v: u32) -> Unreadable {
 
 fn payload_at(payloads: &[Payload], slot: u32) -> Result<Payload, Unreadable> {
     payloads.get(slot as usize).cloned().ok_or_else(|| Unreadable::damaged("an entry names a payload it does not have"))
-}
-
-/// An execution as its entries tell it, before the payloads of earlier entries are there.
-pub struct Assembly {
-    head: Head,
-    input: Payload,
-    frames: BTreeMap<ThreadPath, Frame<Slot>>,
-    known: BTreeMap<u64, Vec<Payload>>,
-    closed: Option<(Closing<Payload>, Timestamp)>,
-    last_event: u64,
-    last_attempt_id: u64,
-    pub at: Timestamp,
-    /// How often each state was called so far, in an execution with a test case.
-    pub calls: BTreeMap<String, u32>,
-    machine_deleted: bool,
-}
-
-impl Assembly {
-    /// From the head and every entry since the last full set, in order, each with its sequence.
-    pub fn of(entries: Vec<(u64, Entry)>) -> Result<Assembly, Unreadable> {
-        let mut assembly: Option<Assembly> = None;
-        for (sequence, entry) in entries {
-            let assembly = match &mut assembly {
-                Some(assembly) => assembly,
-                none => {
-                    let (head, input) = entry.head.clone().ok_or_else(|| Unreadable::damaged("the head is missing"))?;
-                    none.insert(Assembly {
-                        head,
-                        input,
-                        frames: BTreeMap::new(),
-                        known: BTreeMap::new(),
-                        closed: None,
-                        last_event: 0,
-                        last_attempt_id: 0,
-                        at: entry.at,
-                        calls: BTreeMap::new(),
-                        machine_deleted: false,
-                    })
-                }
-            };
-            assembly.add(sequence, entry);
-        }
-        assembly.ok_or_else(|| Unreadable::damaged("the execution has no entries"))
-    }
-
-    fn add(&mut self, sequence: u64, entry: Entry) {
-        if entry.full {
-            self.frames.clear();
-        }
-        for (path, frame) in entry.frames {
-            // Frames that hold payloads of this entry know where they are from now on.
-            let there = frame.map(|frame| {
-                let placed: Result<_, std::convert::Infallible> = frame.try_map(&mut |slot| {
-                    Ok(match slot {
-                        Slot::Here(slot) => Slot::There(sequence, slot),
-                        there @ Slot::There(..) => there,
-                    })
-                });
-                match placed {
-                    Ok(frame) => frame,
-                }
-            });
-            match there {
-                Some(frame) => _ = self.frames.insert(path, frame),
-                None => _ = self.frames.remove(&path),
-            }
-        }
-        if entry.closed.is_some() {
-            // Its end takes all threads along, without naming each.
-            self.frames.clear();
-        }
-        self.known.insert(sequence, entry.payloads);
-        self.closed = entry.closed;
-        self.last_event = entry.last_event;
-        self.last_attempt_id = entry.last_attempt_id;
-        self.calls = entry.calls;
-        self.machine_deleted = entry.machine_deleted;
-        self.at = self.at.max(entry.at);
-    }
-
-    /// The sequences of earlier entries whose payloads are needed, ascending.
-    pub fn missing(&self) -> Vec<u64> {
-        let mut missing = BTreeSet::new();
-        for frame in self.frames.values() {
-            let looked: Result<Frame<()>, std::convert::Infallible> = frame.clone().try_map(&mut |slot| {
-                if let Slot::There(sequence, _) = slot
-                    && !self.known.contains_key(&sequence)
-                {
-                    missing.insert(sequence);
-                }
-                Ok(())
-            });
-            match looked {
-                Ok(_) => {}
-            }
-        }
-        missing.into_iter().collect()
-    }
-
-    pub fn supply(&mut self, sequence: u64, entry: Entry) {
-        self.known.insert(sequence, entry.payloads);
-    }
-
-    /// The snapshot, once nothing is missing.
-    pub fn finish(self) -> Result<(Head, Snapshot), Unreadable> {
-        let execution = Arc::new(self.head.execution(self.input.clone()));
-        let mut snapshot = Snapshot::bare(execution, self.head.seconds);
-        snapshot.last_event = self.last_event;
-        snapshot.last_attempt_id = self.last_attempt_id;
-        snapshot.closed = self.closed;
-        snapshot.machine_deleted = self.machine_deleted;
-        let known = self.known;
-        for (path, frame) in self.frames {
-            let frame = frame.try_map(&mut |slot| match slot {
-                Slot::Here(_) => Err(Unreadable::damaged("a thread's payload has no place")),
-                Slot::There(sequence, slot) => {
-                    let payloads = known.get(&sequence).ok_or_else(|| Unreadable::damaged("an entry is missing"))?;
-                    payload_at(payloads, slot)
-                }
-            })?;
-            snapshot.put(path, frame);
-        }
-        Ok((self.head, snapshot))
-    }
 }

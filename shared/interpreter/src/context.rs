@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 
 use crate::evaluation::EvaluationInputs;
 use crate::run::type_of;
-use crate::{Execution, Frame, Payload};
+use crate::{Execution, Frame, Payload, Redriven};
 
 pub(crate) fn context_object(
-    execution: &Execution,
+    (execution, redriven): (&Execution, Option<Redriven>),
     state: &State,
     frame: &Frame<Payload>,
     inputs: EvaluationInputs<'_>,
@@ -20,12 +20,16 @@ pub(crate) fn context_object(
             "StartTime": execution.started.to_string(),
             "Name": execution.name,
             "RoleArn": execution.role_arn,
-            "RedriveCount": 0,
+            "RedriveCount": redriven.map_or(0, |redriven| redriven.count),
         },
         "StateMachine": { "Id": execution.machine_arn, "Name": execution.machine_name },
         "State": { "Name": &*state.name, "EnteredTime": frame.entered_at.to_string() },
     });
     let Value::Object(members) = &mut object else { return object };
+    // AWS: absent before the first.
+    if let (Some(redriven), Some(Value::Object(shown))) = (redriven, members.get_mut("Execution")) {
+        shown.insert("RedriveTime".into(), json!(redriven.at.to_string()));
+    }
     // AWS: Pass shows no RetryCount, Task shows 0. Parallel and Map: unverified.
     if let (true, Some(Value::Object(shown))) = (type_of(state).has_result(), members.get_mut("State")) {
         shown.insert("RetryCount".into(), json!(frame.retries.iter().sum::<u64>()));

@@ -64,7 +64,8 @@ impl Run<'_> {
         else {
             return Err(EvaluationFailure::runtime("The thread is gone.").in_state("", 0));
         };
-        let context = ContextObject::new(|| context_object(&self.snapshot.execution, state, frame, inputs));
+        let execution = (&*self.snapshot.execution, self.snapshot.redriven);
+        let context = ContextObject::new(|| context_object(execution, state, frame, inputs));
         let nothing = Variables::new();
         let variables = variables_of(frame).unwrap_or(&nothing);
         let evaluation = Evaluation {

@@ -46,6 +46,7 @@ declaration::details! {
     ExecutionFailed(why: Failure => failure),
     ExecutionAborted(why: Failure => failure),
     ExecutionTimedOut(why: Failure => failure),
+    ExecutionRedriven { count: u64 => number("redriveCount") },
 
     StateEntered { state: StateType => state_type, name: String => text("name"), input: P => input },
     StateExited {

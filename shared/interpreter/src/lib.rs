@@ -18,6 +18,7 @@ mod moment;
 mod numbers;
 mod payload;
 mod recovery;
+mod redrive;
 mod run;
 mod snapshot;
 mod states;

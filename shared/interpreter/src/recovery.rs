@@ -17,6 +17,7 @@ impl Run<'_> {
     /// A thread's state failed: its Retriers and Catchers, then those of the states around it.
     pub fn raise(&mut self, path: &ThreadPath, mut raised: Raised) {
         let Some(state) = self.current_state(path) else { return };
+        self.set_aside_failed(path);
         let evaluated = self.note_evaluation(path, &mut raised);
         if raised.handling == Handling::Never {
             return self.fail_thread(path, raised);
@@ -73,6 +74,7 @@ impl Run<'_> {
         if used >= retrier.max_attempts {
             return false;
         }
+        self.drop_set_aside();
         let until = self.moment.now.plus_millis(self.delay(retrier, used));
         let retriers = state.retry.len();
         self.new_wait(path);
@@ -108,10 +110,12 @@ impl Run<'_> {
         if self.stop_if_deleted(path) {
             return true;
         }
+        self.drop_set_aside();
         let caught = self.caught(path, index, catcher, raised);
         let next = Transition::Next(catcher.next);
         if let Err(mut worse) = caught.and_then(|handed_on| self.hand_on(path, state, handed_on, next)) {
             // AWS: unverified that no other Catcher is asked.
+            self.set_aside_failed(path);
             self.note_evaluation(path, &mut worse);
             self.fail_thread(path, worse);
         }

@@ -11,6 +11,7 @@ use asl::{Kind, State, StateId, StateMachine, Transition};
 use expressions::Chance;
 
 use crate::failure::{EvaluationFailure, RUNTIME, Raised, TIMEOUT};
+use crate::redrive::AllSetAside;
 use crate::{
     Closing, Detail, Event, Failure, Frame, Moment, Payload, Phase, Snapshot, StateType, ThreadPath, Timestamp, Wait,
     states,
@@ -41,6 +42,8 @@ pub(crate) struct Run<'a> {
     pub snapshot: Snapshot,
     pub events: Vec<Event<Payload>>,
     pub changed: BTreeSet<ThreadPath>,
+    /// See [`crate::redrive`].
+    pub aside: AllSetAside,
     ready: VecDeque<ThreadPath>,
     /// How often JSONata was evaluated.
     pub evaluations: Cell<u32>,
@@ -48,6 +51,8 @@ pub(crate) struct Run<'a> {
     pub bytes: usize,
     /// The history is full: nothing more is recorded but the end.
     full: bool,
+    /// The stored execution does not fit its definition.
+    damaged: bool,
 }
 
 impl<'a> Run<'a> {
@@ -62,10 +67,12 @@ impl<'a> Run<'a> {
             snapshot,
             events,
             changed,
+            aside: AllSetAside::new(),
             ready,
             evaluations: Cell::new(0),
             bytes: 0,
             full: false,
+            damaged: false,
         }
     }
 
@@ -186,6 +193,11 @@ impl<'a> Run<'a> {
         self.ready.push_back(path);
     }
 
+    /// The thread enters its state before anything that is due.
+    pub fn make_ready(&mut self, path: &ThreadPath) {
+        self.ready.push_back(path.clone());
+    }
+
     // ---- frames ----
 
     pub fn put(&mut self, path: &ThreadPath, frame: Frame<Payload>) {
@@ -225,6 +237,7 @@ impl<'a> Run<'a> {
     /// An inconsistency that only a damaged journal can have: the execution fails and its cause says so.
     pub fn broken(&mut self, what: &str) -> bool {
         let cause = format!("The stored execution does not fit its definition: {what}.");
+        self.damaged = true;
         self.fail_execution(Failure::new(RUNTIME, cause), self.snapshot.last_event);
         true
     }
@@ -314,9 +327,14 @@ impl<'a> Run<'a> {
 
     fn close(&mut self, previous: u64, at: Timestamp, detail: Detail<Payload>, closing: Closing<Payload>) {
         self.record(previous, at, detail);
-        self.snapshot.close(closing, at);
-        self.changed.clear();
+        let kept = self.kept_for_redrive(&closing);
+        self.snapshot.close((closing, at), kept);
         self.ready.clear();
+    }
+
+    /// True when its end leaves nothing that could go on.
+    pub fn is_beyond_redrive(&self) -> bool {
+        self.full || self.damaged
     }
 }
 

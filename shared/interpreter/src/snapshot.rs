@@ -79,6 +79,16 @@ pub enum Closing<P> {
     TimedOut(Failure),
 }
 
+/// The last redrive of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redriven {
+    /// How many there were.
+    pub count: u32,
+    pub at: Timestamp,
+    /// The id of its ExecutionRedriven event.
+    pub event: u64,
+}
+
 /// An execution between two steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
@@ -93,6 +103,10 @@ pub struct Snapshot {
     pub deadline: Timestamp,
     /// The state machine was deleted: the next transition fails the execution.
     pub machine_deleted: bool,
+    /// The last redrive, if there was one.
+    pub redriven: Option<Redriven>,
+    /// Of a closed execution: the threads that a redrive goes on with. Empty when there can be none.
+    kept: BTreeMap<ThreadPath, Frame<Payload>>,
     frames: BTreeMap<ThreadPath, Frame<Payload>>,
     // Derived from `frames`, so that looking for what to do does not cost what exists.
     due: BTreeSet<(Timestamp, ThreadPath)>,
@@ -103,7 +117,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// An execution about to start.
     pub fn begin(machine: &StateMachine, execution: Execution) -> Snapshot {
-        let seconds = machine.timeout_seconds.map_or(execution.limits.seconds, |own| own.min(execution.limits.seconds));
+        let seconds = allowed_seconds(machine, &execution);
         let mut snapshot = Snapshot::bare(Arc::new(execution), seconds);
         let first = Frame {
             state: machine.flow.start_at.0,
@@ -127,6 +141,8 @@ impl Snapshot {
             execution,
             closed: None,
             machine_deleted: false,
+            redriven: None,
+            kept: BTreeMap::new(),
             last_event: 0,
             last_attempt_id: 0,
             frames: BTreeMap::new(),
@@ -231,11 +247,56 @@ impl Snapshot {
         self.is_open() && self.attempt(wait).is_some_and(|(_, attempt)| attempt.parked.is_none())
     }
 
-    pub(crate) fn close(&mut self, closing: Closing<Payload>, at: Timestamp) {
+    /// The threads that a redrive goes on with, in order.
+    pub fn kept(&self) -> impl ExactSizeIterator<Item = (&ThreadPath, &Frame<Payload>)> {
+        self.kept.iter()
+    }
+
+    pub fn kept_frame(&self, path: &ThreadPath) -> Option<&Frame<Payload>> {
+        self.kept.get(path)
+    }
+
+    /// Keeps a thread for a redrive, as the journal of a closed execution has it.
+    pub fn keep(&mut self, path: ThreadPath, frame: Frame<Payload>) {
+        self.kept.insert(path, frame);
+    }
+
+    pub(crate) fn take_all(&mut self) -> BTreeMap<ThreadPath, Frame<Payload>> {
+        std::mem::take(&mut self.frames)
+    }
+
+    /// Opens a closed execution again, its deadline counted from now; `None` when nothing was kept for that.
+    // AWS: the year that an execution may be open is counted from its start (documented).
+    pub(crate) fn reopen(
+        &mut self,
+        machine: &StateMachine,
+        now: Timestamp,
+    ) -> Option<BTreeMap<ThreadPath, Frame<Payload>>> {
+        if self.is_open() || self.kept.is_empty() {
+            return None;
+        }
+        let longest = self.execution.started.plus_seconds(self.execution.limits.seconds);
+        self.deadline = now.plus_seconds(allowed_seconds(machine, &self.execution)).min(longest);
+        self.closed = None;
+        Some(std::mem::take(&mut self.kept))
+    }
+
+    pub(crate) fn close(
+        &mut self,
+        (closing, at): (Closing<Payload>, Timestamp),
+        kept: BTreeMap<ThreadPath, Frame<Payload>>,
+    ) {
+        self.kept = kept;
         self.frames.clear();
         self.due.clear();
         self.ready.clear();
         self.unclaimed.clear();
         self.closed = Some((closing, at));
     }
+}
+
+/// The longest that an execution of this machine may run, in seconds.
+fn allowed_seconds(machine: &StateMachine, execution: &Execution) -> u64 {
+    let most = execution.limits.seconds;
+    machine.timeout_seconds.map_or(most, |own| own.min(most))
 }

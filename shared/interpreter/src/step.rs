@@ -13,7 +13,7 @@ pub struct Step {
     pub snapshot: Snapshot,
     /// New events, in order.
     pub events: Vec<Event<Payload>>,
-    /// Threads that are new, changed or gone; nothing once the execution is closed.
+    /// Threads that are new, changed or gone; once the execution is closed, of those that are kept for a redrive.
     pub changed: Vec<ThreadPath>,
     /// Bytes of payloads that are new, about: what it takes to write the step down.
     pub bytes: usize,
@@ -29,6 +29,9 @@ pub fn step(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, mome
     if run.snapshot.is_open() {
         apply(&mut run, stimulus);
         run.settle();
+    } else if stimulus == Stimulus::RedriveRequested {
+        run.reopen();
+        run.settle();
     }
     let changed = run.changed.into_iter().collect();
     Step { snapshot: run.snapshot, events: run.events, changed, bytes: run.bytes }
@@ -37,7 +40,7 @@ pub fn step(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, mome
 fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
     match stimulus {
         Stimulus::Started => start(run),
-        Stimulus::Tick => {}
+        Stimulus::Tick | Stimulus::RedriveRequested => {}
         Stimulus::StopRequested(failure) => run.abort_execution(failure),
         Stimulus::MachineDeleted => run.mark_deleted(),
         Stimulus::TaskClaimed { wait, owner, begins, lease } => {

@@ -40,6 +40,8 @@ pub enum Stimulus {
         wait: Wait,
     },
     StopRequested(Failure),
+    /// RedriveExecution: an execution that ended without success goes on where it failed.
+    RedriveRequested,
     /// DeleteStateMachine deleted the state machine: the execution goes on to its next transition, which fails it.
     MachineDeleted,
 }
@@ -54,7 +56,8 @@ impl Stimulus {
             | Stimulus::TaskAnswered { wait, .. }
             | Stimulus::TaskHeartbeat { wait, .. }
             | Stimulus::TaskLost { wait } => Some(wait),
-            Stimulus::Started | Stimulus::Tick | Stimulus::StopRequested(_) | Stimulus::MachineDeleted => None,
+            Stimulus::Started | Stimulus::Tick | Stimulus::StopRequested(_) => None,
+            Stimulus::RedriveRequested | Stimulus::MachineDeleted => None,
         }
     }
 }

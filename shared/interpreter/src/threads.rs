@@ -78,12 +78,16 @@ impl Run<'_> {
     /// AWS: a failure that cannot be caught ends the execution right there; no state around it is recorded as failed or
     /// aborted (captured for a Parallel; unverified for a Map).
     pub fn fail_thread(&mut self, path: &ThreadPath, raised: Raised) {
-        let last = self.last_event(path);
+        let last = self.event_before_failure(path);
+        self.set_aside_failed(path);
         let around = path.parent().filter(|_| raised.handling != Handling::Never);
         let Some((outer, index)) = around else {
             return self.end_by_itself(|run| run.fail_execution(raised.failure, last));
         };
         let Some(state) = self.outer_state(&outer) else { return };
+        if let Some(frame) = self.snapshot.frame(&outer).cloned() {
+            self.set_aside(&outer, frame);
+        }
         match &state.kind {
             Kind::Map(_) => {
                 let iteration = Iteration { name: state.name.to_string(), index };
@@ -119,6 +123,7 @@ impl Run<'_> {
                 let previous = if cancelled { failed } else { frame.last_event };
                 self.note_abort((outer, outer_state), &path, &frame, &state, previous);
             }
+            self.set_aside(&path, frame);
             self.remove(&path);
         }
     }

@@ -32,6 +32,8 @@ struct Script {
     /// By the name of the state: its attempts, in the order in which they start.
     tasks: BTreeMap<String, Vec<Attempt>>,
     stop: Option<Stop>,
+    /// How long after each end the execution is redriven; a stop comes once.
+    redriven_after_ms: Vec<i64>,
     /// When the state machine is deleted.
     deleted_at_ms: Option<i64>,
     /// `--retry-time-scale` of the installation, in millionths.
@@ -145,10 +147,16 @@ impl Run<'_> {
             self.announce(at_ms, Stimulus::MachineDeleted);
         }
         self.step(Stimulus::Started);
+        let mut redrives = std::mem::take(&mut self.script.redriven_after_ms).into_iter();
         for _ in 0..MOST_STEPS {
             self.claim()?;
             if !self.snapshot.is_open() {
-                return Ok(());
+                let Some(after_ms) = redrives.next() else { return Ok(()) };
+                self.now += after_ms;
+                let before = self.snapshot.last_event;
+                self.step(Stimulus::RedriveRequested);
+                ensure!(self.snapshot.last_event > before, "it cannot be redriven");
+                continue;
             }
             if self.snapshot.ready().next().is_some() {
                 self.step(Stimulus::Tick);

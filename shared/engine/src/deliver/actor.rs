@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 
 use super::calls::Calls;
 use super::inbox::{Inbox, TimedStimulus};
-use super::loaded::LoadedExecution;
-use super::mailbox::{Mailbox, Request};
+use super::loaded::{LoadedExecution, Reading};
+use super::mailbox::{Command, Mailbox, Request};
 use super::permits::Permit;
 use super::round::Rounded;
 use super::time_budget::TimeBudget;
@@ -88,7 +88,7 @@ async fn settle_start(mut actor: Actor) {
 
 /// Loads an execution because of a request, then keeps it until `until`.
 pub(super) async fn resume(deliver: Arc<Deliver>, mut mailbox: Mailbox, until: Option<Timestamp>) {
-    match LoadedExecution::load(&deliver, mailbox.execution()).await {
+    match LoadedExecution::load(&deliver, mailbox.execution(), Reading::Usual).await {
         Ok(loaded) => Actor::new(deliver, loaded, mailbox, until).run().await,
         Err(error) => {
             let reply = deliver.without_reading(mailbox.execution(), error).await;
@@ -298,7 +298,8 @@ impl Actor {
     }
 
     pub(super) fn delivered(&self, counted: bool) -> Delivered {
-        Delivered { counted, closed: self.loaded.closed_at(), sequence: self.loaded.sequence.unwrap_or(0) }
+        let (closed, redriven) = (self.loaded.closed_at(), self.loaded.redriven_at());
+        Delivered { counted, closed, redriven, sequence: self.loaded.sequence.unwrap_or(0) }
     }
 
     /// Rounds until one is committed; after a lost race the others' entries are read first. Answers which requests counted,
@@ -306,9 +307,11 @@ impl Actor {
     async fn try_round(&mut self, requests: &[Request]) -> Result<Vec<Option<bool>>, DeliverError> {
         let just_loaded = std::mem::take(&mut self.just_loaded);
         let has_peers = self.deliver.deployment.has_peers();
-        if has_peers && requests.iter().any(|request| self.loaded.lacks(&request.command)) {
+        let reading = reading_for(requests);
+        let unread = reading == Reading::WithKept && self.loaded.is_kept_unread();
+        if unread || (has_peers && requests.iter().any(|request| self.loaded.lacks(&request.command))) {
             // Another process may have written what it is about since this was read.
-            self.reload().await?;
+            self.read_again(reading).await?;
         } else if !just_loaded {
             self.refresh_cells(requests).await?;
         }
@@ -318,7 +321,7 @@ impl Actor {
         for lost in 1..=LOST_RACES {
             match self.round(requests).await? {
                 Rounded::Durable(counted) => return Ok(counted),
-                Rounded::Taken(_) => self.reload().await?,
+                Rounded::Taken(_) => self.read_again(reading).await?,
             }
             if lost >= RACES_OF_ANSWERS && self.may_use_cells(requests) {
                 return self.answer_in_cells(requests).await;
@@ -328,8 +331,12 @@ impl Actor {
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), DeliverError> {
+        self.read_again(Reading::Usual).await
+    }
+
+    async fn read_again(&mut self, reading: Reading) -> Result<(), DeliverError> {
         let before = self.loaded.sequence;
-        self.loaded = LoadedExecution::load(&self.deliver, &self.loaded.head.arn).await?;
+        self.loaded = LoadedExecution::load(&self.deliver, &self.loaded.head.arn, reading).await?;
         if self.loaded.sequence != before {
             self.wakeups.written_by_others();
         }
@@ -367,6 +374,12 @@ impl Actor {
     pub(super) fn now(&self) -> Timestamp {
         self.deliver.world.clock.now().max(self.loaded.at)
     }
+}
+
+/// A redrive goes on with what is kept of a closed execution.
+fn reading_for(requests: &[Request]) -> Reading {
+    let redrives = requests.iter().any(|request| matches!(request.command, Command::Redrive(_)));
+    if redrives { Reading::WithKept } else { Reading::Usual }
 }
 
 /// Whether no process makes the call of a claim. A claim of this process without a call, where it is not known that there was

@@ -9,7 +9,7 @@ use interpreter::{Failure, Timestamp};
 
 use super::loaded::append;
 use super::{Deliver, DeliverError, Delivered};
-use crate::entry::{self, Unreadable};
+use crate::entry::{self, Reopening, Unreadable};
 use crate::ports::{Appended, Direction, ExecutionStatus, Listing, Record, StoreError};
 
 /// The error of an execution that was force-failed.
@@ -50,7 +50,7 @@ impl Deliver {
             && !last.open
         {
             let closed = last.listing.and_then(|listing| listing.stopped);
-            return Ok(Delivered { counted: false, closed, sequence: last.sequence });
+            return Ok(Delivered { counted: false, closed, redriven: None, sequence: last.sequence });
         }
         if !matches!(error, DeliverError::NoSuchExecution) {
             tracing::error!(execution = arn, ?error, "execution not loaded, its requests fail");
@@ -61,7 +61,7 @@ impl Deliver {
     async fn last_record(&self, first: &Record, last: &Record, why: &str) -> Result<Record, DeliverError> {
         let unlisted = || Unreadable::Damaged(format!("{} is not listed", first.execution));
         let listing = first.listing.clone().ok_or_else(unlisted)?;
-        let (last_event, at) = self.last_shown(last, listing.started).await?;
+        let (last_event, at, reopened) = self.last_shown(last, listing.started).await?;
         let at = at.max(self.world.clock.now());
         let cause = format!("Stepwell could not continue this execution and ended it: {why}.");
         let failure = Failure::of(Some(ERROR.to_owned()), Some(cause));
@@ -73,24 +73,28 @@ impl Deliver {
             due: None,
             open: false,
             listing: Some(Listing { status: ExecutionStatus::Failed, stopped: Some(at), ..listing }),
-            body: entry::encode_failure(at, last_event, failure)?,
+            body: entry::encode_failure(at, (last_event, reopened), failure)?,
         })
     }
 
-    /// The last event that can still be read, and when its entry was written.
-    async fn last_shown(&self, last: &Record, started: Timestamp) -> Result<(u64, Timestamp), DeliverError> {
+    /// The last event that can still be read, when its entry was written, and the last redrive.
+    async fn last_shown(
+        &self,
+        last: &Record,
+        started: Timestamp,
+    ) -> Result<(u64, Timestamp, Option<Reopening>), DeliverError> {
         let mut from = Some(last.sequence);
         while let Some(sequence) = from {
             let records = self.world.journal.read(&last.execution, sequence, Direction::Descending, BATCH).await?;
             from = records.last().and_then(|record| record.sequence.checked_sub(1));
             for record in records {
                 match entry::decode(record.sequence, &record.body) {
-                    Ok(entry) => return Ok((entry.last_event, entry.at)),
+                    Ok(entry) => return Ok((entry.last_event, entry.at, entry.reopened)),
                     Err(Unreadable::Damaged(_)) => {}
                     Err(newer @ Unreadable::Newer(_)) => return Err(newer.into()),
                 }
             }
         }
-        Ok((0, started))
+        Ok((0, started, None))
     }
 }

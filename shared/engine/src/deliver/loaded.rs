@@ -14,7 +14,7 @@ use super::mailbox::Command;
 use super::steps::Steps;
 use super::test_case_run::TestCaseRun;
 use super::{Deliver, DeliverError};
-use crate::entry::{self, Assembly, Draft, Entry, Head};
+use crate::entry::{self, Assembly, ClientToken, Draft, Entry, Head};
 use crate::ports::{Appended, Direction, ExecutionStatus, Happening, Listing, Record, StoreError};
 
 /// Bytes of changes since the last full set below which no new one is written.
@@ -41,6 +41,21 @@ pub(super) struct LoadedExecution {
     /// The time of the last entry: no step is earlier.
     pub at: Timestamp,
     full_sets: FullSets,
+    /// The tokens of the last redrives.
+    client_tokens: Vec<ClientToken>,
+    /// It can be redriven, and what that needs was not read.
+    kept_unread: bool,
+    /// The redrives that the journal knows.
+    redrives: u32,
+}
+
+/// How much of a closed execution is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Its end.
+    Usual,
+    /// What a redrive goes on with, too.
+    WithKept,
 }
 
 /// The outcome of a commit.
@@ -55,11 +70,21 @@ impl LoadedExecution {
     pub fn new(machine: Arc<StateMachine>, snapshot: Snapshot, head: Head) -> LoadedExecution {
         let (at, test_case) = (head.started, TestCaseRun::of(&head, BTreeMap::new()));
         let live = Live { machine, snapshot, test_case };
-        LoadedExecution { live, head, cells: Cells::default(), sequence: None, at, full_sets: FullSets::default() }
+        LoadedExecution {
+            live,
+            head,
+            cells: Cells::default(),
+            sequence: None,
+            at,
+            full_sets: FullSets::default(),
+            client_tokens: Vec::new(),
+            kept_unread: false,
+            redrives: 0,
+        }
     }
 
     /// Reads an execution from its journal.
-    pub async fn load(deliver: &Deliver, arn: &str) -> Result<LoadedExecution, DeliverError> {
+    pub async fn load(deliver: &Deliver, arn: &str, reading: Reading) -> Result<LoadedExecution, DeliverError> {
         let journal = &deliver.world.journal;
         let (records, cells) = journal.load(arn).await?;
         let Some(last) = records.last() else { return Err(DeliverError::NoSuchExecution) };
@@ -69,18 +94,21 @@ impl LoadedExecution {
             .map(|record| Ok((record.sequence, entry::decode(record.sequence, &record.body)?)))
             .collect::<Result<_, entry::Unreadable>>();
         let mut assembly = Assembly::of(entries?)?;
+        let kept_unread = reading == Reading::Usual && assembly.leave_kept();
         for (from, count) in runs(&assembly.missing()) {
             for record in journal.read(arn, from, Direction::Ascending, count).await? {
                 assembly.supply(record.sequence, entry::decode(record.sequence, &record.body)?);
             }
         }
         let (at, calls) = (assembly.at, std::mem::take(&mut assembly.calls));
+        let client_tokens = std::mem::take(&mut assembly.client_tokens);
         let (head, snapshot) = assembly.finish()?;
         let cells = Cells::decode(&head, &cells)?;
         let machine = deliver.definitions.get(&head.revision).await?;
         let test_case = TestCaseRun::of(&head, calls);
         let live = Live { machine, snapshot, test_case };
-        Ok(LoadedExecution { live, head, cells, sequence: Some(sequence), at, full_sets })
+        let (sequence, redrives) = (Some(sequence), redrives_of(&live.snapshot));
+        Ok(LoadedExecution { live, head, cells, sequence, at, full_sets, client_tokens, kept_unread, redrives })
     }
 
     /// When it ended, if it has.
@@ -88,9 +116,11 @@ impl LoadedExecution {
         self.live.snapshot.closed.as_ref().map(|(_, at)| *at)
     }
 
-    /// True when a command is about a wait that is not loaded: another process may have written it since.
+    /// True when a command is about a wait, or an end, that is not loaded: another process may have written it since.
     pub fn lacks(&self, command: &Command) -> bool {
-        command.wait().is_some_and(|wait| !self.live.snapshot.awaits(wait) || !command.is_for(self.head.started))
+        let redrives = matches!(command, Command::Redrive(_)) && self.live.snapshot.kept().len() == 0;
+        redrives
+            || command.wait().is_some_and(|wait| !self.live.snapshot.awaits(wait) || !command.is_for(self.head.started))
     }
 
     /// Whether a command would change something.
@@ -98,6 +128,10 @@ impl LoadedExecution {
         match command {
             Command::Wake => false,
             Command::Stop(_) => self.live.snapshot.is_open(),
+            Command::Redrive(token) => {
+                let known = token.as_ref().is_some_and(|token| self.client_tokens.iter().any(|old| old.hash == *token));
+                self.live.snapshot.kept().len() > 0 && !known
+            }
             Command::Answer(of, _) | Command::Heartbeat(of) => {
                 command.is_for(self.head.started) && self.cells.awaits_token(&self.live, &of.wait)
             }
@@ -115,6 +149,23 @@ impl LoadedExecution {
         }
     }
 
+    /// The closed execution can be redriven, and what that needs was not read.
+    pub fn is_kept_unread(&self) -> bool {
+        self.kept_unread
+    }
+
+    /// When it was redriven last.
+    pub fn redriven_at(&self) -> Option<Timestamp> {
+        self.live.snapshot.redriven.map(|redriven| redriven.at)
+    }
+
+    /// A request with that token has redriven it.
+    pub fn remember_token(&mut self, token: Option<&String>) {
+        if let (Some(hash), Some(at)) = (token.cloned(), self.redriven_at()) {
+            ClientToken::remember(&mut self.client_tokens, ClientToken { hash, at });
+        }
+    }
+
     /// A moment of this round at which nothing is due yet: what is known to have come first is applied then.
     pub fn before_due(&self, now: Timestamp) -> Timestamp {
         let before = self.live.snapshot.due().map_or(now, |due| due.plus_millis(-1));
@@ -124,7 +175,11 @@ impl LoadedExecution {
     /// Writes down what steps did. Until this returns `Durable`, nothing may act on it.
     pub async fn commit(&mut self, deliver: &Deliver, steps: &Steps, now: Timestamp) -> Result<Committed, StoreError> {
         let sequence = self.sequence.map_or(0, |last| last + 1);
-        let full = self.full_sets.is_due();
+        let open = self.live.snapshot.is_open();
+        let reopened = redrives_of(&self.live.snapshot) != self.redrives;
+        // An end takes few changes of the threads before it, and would make all of them new.
+        let keeps = self.live.snapshot.kept().len() > 0;
+        let full = reopened || (!keeps && self.full_sets.is_due());
         let draft = Draft {
             sequence,
             at: now,
@@ -134,11 +189,11 @@ impl LoadedExecution {
             changed: &steps.changed,
             full: full || sequence == 0,
             calls: self.live.test_case.as_ref().map(TestCaseRun::calls),
+            client_tokens: &self.client_tokens,
         };
         let mut encoded =
             entry::encode(draft).map_err(|error| StoreError { message: error.to_string(), retryable: false })?;
         let size = encoded.body.len();
-        let open = self.live.snapshot.is_open();
         let record = Record {
             execution: self.head.arn.clone(),
             sequence,
@@ -146,7 +201,7 @@ impl LoadedExecution {
             full: if full { sequence } else { self.full_sets.last },
             due: self.next_visit(now),
             open,
-            listing: (sequence == 0 || !open).then(|| self.listing()),
+            listing: (sequence == 0 || !open || reopened).then(|| self.listing()),
             body: std::mem::take(&mut encoded.body),
         };
         match append(deliver, record).await? {
@@ -156,6 +211,7 @@ impl LoadedExecution {
         encoded.settle();
         self.count(deliver);
         self.sequence = Some(sequence);
+        self.redrives = redrives_of(&self.live.snapshot);
         self.at = now;
         self.full_sets.written(sequence, size, full);
         Ok(Committed::Durable)
@@ -195,6 +251,10 @@ impl LoadedExecution {
             stopped,
         }
     }
+}
+
+fn redrives_of(snapshot: &Snapshot) -> u32 {
+    snapshot.redriven.map_or(0, |redriven| redriven.count)
 }
 
 /// When a commit writes all threads again, so that loading does not have to begin at the head.

@@ -20,6 +20,8 @@ pub(super) enum Command {
     /// There may be something to do.
     Wake,
     Stop(Failure),
+    /// To go on after an unsuccessful end; the hash of the client's token, if it has one.
+    Redrive(Option<String>),
     Answer(TokenWait, Answer<Payload>),
     Heartbeat(TokenWait),
 }
@@ -37,6 +39,7 @@ impl Command {
         match self.clone() {
             Command::Wake => Stimulus::Tick,
             Command::Stop(failure) => Stimulus::StopRequested(failure),
+            Command::Redrive(_) => Stimulus::RedriveRequested,
             Command::Answer(of, answer) => Stimulus::TaskAnswered { wait: of.wait, answer },
             Command::Heartbeat(of) => Stimulus::TaskHeartbeat { wait: of.wait, at },
         }
@@ -45,7 +48,7 @@ impl Command {
     /// The wait that it is about.
     pub fn wait(&self) -> Option<&Wait> {
         match self {
-            Command::Wake | Command::Stop(_) => None,
+            Command::Wake | Command::Stop(_) | Command::Redrive(_) => None,
             Command::Answer(of, _) | Command::Heartbeat(of) => Some(&of.wait),
         }
     }
@@ -53,7 +56,7 @@ impl Command {
     /// True when it may be for the execution of its name that started then: a token of a predecessor is not.
     pub fn is_for(&self, started: Timestamp) -> bool {
         match self {
-            Command::Wake | Command::Stop(_) => true,
+            Command::Wake | Command::Stop(_) | Command::Redrive(_) => true,
             Command::Answer(of, _) | Command::Heartbeat(of) => of.started.is_none_or(|of| of == started),
         }
     }

@@ -6,7 +6,7 @@ use super::actor::Actor;
 use super::claim::Claim;
 use super::inbox::Arrival;
 use super::loaded::Committed;
-use super::mailbox::Request;
+use super::mailbox::{Command, Request};
 use super::steps::{ClaimLimits, Steps};
 use crate::ports::{Record, StoreError};
 
@@ -113,6 +113,9 @@ impl Actor {
             };
             if let Some(stimulus) = stimulus {
                 deliver.step(&mut loaded.live, stimulus, at, steps);
+            }
+            if let (Arrival::Request(_, Command::Redrive(token)), true) = (arrival, advances) {
+                loaded.remember_token(token.as_ref());
             }
         }
         (completions, counted)

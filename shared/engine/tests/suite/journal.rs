@@ -21,8 +21,17 @@ impl Journal {
         let seconds = (snapshot.deadline.0 - snapshot.execution.started.0) / 1_000;
         let head = first.then(|| Head::new(&snapshot.execution, seconds as u64, "revision".into()));
         let full = full || first;
-        let draft =
-            Draft { sequence, at, head, snapshot, events: &self.events, changed: &self.changed, full, calls: None };
+        let draft = Draft {
+            sequence,
+            at,
+            head,
+            snapshot,
+            events: &self.events,
+            changed: &self.changed,
+            full,
+            calls: None,
+            client_tokens: &[],
+        };
         let encoded = encode(draft).unwrap();
         self.bodies.push(encoded.body.clone());
         encoded.settle();

@@ -56,6 +56,13 @@ pub(crate) fn iteration_done(
     start_iterations(run, path, state, map, last)
 }
 
+/// A redrive goes on with the Map: iterations that were never reached are started where there is room for them.
+// AWS: unverified what their first events follow.
+pub(crate) fn go_on(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &Map) -> Outcome {
+    let previous = run.last_event(path);
+    start_iterations(run, path, state, map, previous)
+}
+
 /// AWS: MapStateSucceeded and MapStateExited both follow the iteration that ended last.
 fn leave(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &Map) -> Outcome {
     run.emit(run.last_event(path), Detail::MapStateSucceeded);
@@ -77,7 +84,14 @@ fn start_iterations(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &M
     }
     while iterations.next < iterations.total && iterations.next - iterations.done < iterations.at_once {
         let index = iterations.next;
-        let input = or_raise!(item_input(run, path, map, &iterations, index));
+        let input = match item_input(run, path, map, &iterations, index) {
+            Ok(input) => input,
+            Err(raised) => {
+                // Those that are started by now count, should a redrive go on.
+                run.change(path, |frame| frame.phase = Phase::Map(iterations));
+                return Outcome::Raise(raised);
+            }
+        };
         let iteration = Iteration { name: state.name.to_string(), index };
         let started = run.emit(previous, Detail::MapIterationStarted(iteration));
         let thread = run.new_thread(path, map.processor.start_at, input, started);

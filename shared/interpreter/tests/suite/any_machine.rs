@@ -12,7 +12,7 @@ mod world;
 use std::collections::BTreeMap;
 
 use asl::{MachineType, StateMachine};
-use interpreter::{Frame, Payload, Snapshot, Step, Stimulus, ThreadPath, Timestamp};
+use interpreter::{Closing, Frame, Payload, Snapshot, Step, Stimulus, ThreadPath, Timestamp};
 use proptest::prelude::*;
 
 use self::history::History;
@@ -26,19 +26,21 @@ struct Told(BTreeMap<ThreadPath, Frame<Payload>>);
 
 impl Told {
     fn hear(&mut self, step: &Step) {
+        let snapshot = &step.snapshot;
         for path in &step.changed {
-            match step.snapshot.frame(path) {
+            match snapshot.frame(path).or(snapshot.kept_frame(path)) {
                 Some(frame) => _ = self.0.insert(path.clone(), frame.clone()),
                 None => _ = self.0.remove(path),
             }
         }
-        if !step.snapshot.is_open() {
+        if !snapshot.is_open() && snapshot.kept().len() == 0 {
             self.0.clear();
         }
     }
 
+    /// The threads of an execution that runs, or those that a redrive goes on with.
     fn knows(&self, snapshot: &Snapshot) -> bool {
-        self.0.iter().eq(snapshot.frames())
+        self.0.iter().eq(snapshot.frames().chain(snapshot.kept()))
     }
 }
 
@@ -54,7 +56,8 @@ fn check_numbers(before: &Snapshot, step: &Step) {
 
 /// The same again: nothing happens, unless a long run was cut and goes on.
 fn check_repetition(machine: &StateMachine, stimulus: &Stimulus, now: Timestamp, step: &Step) {
-    if step.snapshot.ready().next().is_some() {
+    // What is redriven may fail at once, and can be redriven again then.
+    if step.snapshot.ready().next().is_some() || *stimulus == Stimulus::RedriveRequested {
         return;
     }
     let again = world::stepped(machine, step.snapshot.clone(), stimulus.clone(), now);
@@ -75,6 +78,14 @@ fn check_waiting(snapshot: &Snapshot) {
         assert!(snapshot.due().is_some(), "time ends it at last");
     } else {
         assert_eq!(snapshot.frames().count(), 0, "a closed execution has no threads");
+        let kept = snapshot.kept().len();
+        assert!(kept == 0 || snapshot.kept_frame(&ThreadPath::root()).is_some(), "what is kept has its own thread");
+        match &snapshot.closed {
+            Some((Closing::Succeeded { .. }, _)) => assert_eq!(kept, 0, "what succeeded is not redriven"),
+            // The history is full, or nearly.
+            _ if snapshot.last_event >= EVENTS => {}
+            _ => assert!(kept > 0, "it failed and cannot be redriven"),
+        }
     }
 }
 
@@ -95,6 +106,9 @@ proptest! {
             check_replay(&machine, before, stimulus, now, step);
             check_repetition(&machine, stimulus, now, step);
             check_waiting(&step.snapshot);
+            if *stimulus == Stimulus::RedriveRequested && !before.is_open() {
+                history.redrive(before);
+            }
             history.hear(step, now);
             told.hear(step);
             assert!(told.knows(&step.snapshot), "a change that was not told after {stimulus:?}");

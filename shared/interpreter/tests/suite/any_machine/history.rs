@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use asl::{Kind, QueryLanguage, State, StateId, StateMachine, Transition};
-use interpreter::{Closing, Detail, Event, Failure, Iteration, Payload, Snapshot, StateType, Step, Timestamp};
+use interpreter::{Closing, Detail, Event, Failure, Iteration, Payload, Phase, Snapshot, StateType, Step, Timestamp};
 use serde_json::Value;
 
 /// A history as it grows, and what has to be known of it to check what comes next.
@@ -29,6 +29,21 @@ impl<'m> History<'m> {
             open: BTreeMap::new(),
             iterations: BTreeMap::new(),
             assigned: BTreeSet::new(),
+        }
+    }
+
+    /// The execution is about to be redriven: iterations that have not succeeded go on, and no others.
+    pub fn redrive(&mut self, before: &Snapshot) {
+        self.iterations.clear();
+        for (path, frame) in before.kept() {
+            let Some((outer, index)) = path.parent().filter(|_| !matches!(frame.phase, Phase::Finished { .. })) else {
+                continue;
+            };
+            let outer = before.kept_frame(&outer).expect("a thread lies in another");
+            let state = self.machine.state(StateId(outer.state)).expect("a state of the machine");
+            if matches!(state.kind, Kind::Map(_)) {
+                *self.iteration(&Iteration { name: state.name.to_string(), index }) += 1;
+            }
         }
     }
 
@@ -83,6 +98,11 @@ impl<'m> History<'m> {
             assert!(before.at <= event.at, "{event:?} happened before {before:?}");
         }
         match &event.detail {
+            Detail::ExecutionRedriven { .. } => {
+                let ended = self.event(event.id - 1).and_then(|before| closing(&before.detail));
+                assert!(ended.is_some(), "it was redriven before it ended");
+                assert_eq!(event.previous, event.id - 1);
+            }
             Detail::StateEntered { state, name, .. } => self.entered(event, *state, name),
             Detail::StateExited { state, name, assigned, .. } => {
                 let open = self.open.get_mut(name).filter(|open| **open > 0);
@@ -193,8 +213,10 @@ impl<'m> History<'m> {
 
     fn check_closing(&self, snapshot: &Snapshot) {
         let closes = |event: &&Event<Payload>| closing(&event.detail).is_some();
+        let reopens = |event: &&Event<Payload>| matches!(event.detail, Detail::ExecutionRedriven { .. });
         let closed = snapshot.closed.as_ref().map(|(closing, _)| closing.clone());
-        assert_eq!(self.events.iter().filter(closes).count(), usize::from(closed.is_some()));
+        let reopened = self.events.iter().filter(reopens).count();
+        assert_eq!(self.events.iter().filter(closes).count(), reopened + usize::from(closed.is_some()));
         assert_eq!(self.events.last().and_then(|last| closing(&last.detail)), closed);
     }
 }

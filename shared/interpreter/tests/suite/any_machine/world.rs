@@ -45,6 +45,7 @@ enum What {
     Nonsense(Vec<u32>, u64),
     Stop,
     Delete,
+    Redrive,
 }
 
 pub fn actions() -> impl Strategy<Value = Vec<Action>> {
@@ -61,7 +62,7 @@ pub fn actions() -> impl Strategy<Value = Vec<Action>> {
         1 => Just(What::Start),
         2 => (prop::collection::vec(0u32..4, 0..3), 0u64..20).prop_map(|(path, attempt_id)| What::Nonsense(path, attempt_id)),
     ];
-    let what = prop_oneof![60 => what, 1 => Just(What::Stop), 1 => Just(What::Delete)];
+    let what = prop_oneof![60 => what, 1 => Just(What::Stop), 1 => Just(What::Delete), 4 => Just(What::Redrive)];
     let after = prop_oneof![4 => Just(0u32), 2 => 0u32..2_000, 1 => 0u32..100_000];
     let action =
         (what, any::<prop::sample::Index>(), after).prop_map(|(what, about, after)| Action { what, about, after });
@@ -160,6 +161,7 @@ impl Action {
             }
             What::Stop => Stimulus::StopRequested(Failure::default()),
             What::Delete => Stimulus::MachineDeleted,
+            What::Redrive => Stimulus::RedriveRequested,
         }
     }
 }
