@@ -1,4 +1,4 @@
-//! The arguments of the optimised integrations that Stepwell performs, held against their rows in [`optimised`].
+//! The arguments of those optimised integrations whose rows in [`optimised`] know their fields.
 //!
 //! AWS looks at names when a machine is created, and at everything before it schedules the task: a task that cannot be
 //! started ends its execution. Nulls are members that are not sent, and the service says what it misses. Deliberately
@@ -38,9 +38,9 @@ pub fn unsupported(field: &str) -> String {
 }
 
 impl Integration {
-    /// True for the optimised integrations that Stepwell performs: those whose arguments are known.
-    pub fn is_performed(&self) -> bool {
-        fields(self).is_some()
+    /// The fields that the arguments of an optimised integration have to have.
+    pub fn required(&self) -> &'static [&'static str] {
+        optimised::required_parameters(&self.service, &self.action)
     }
 
     /// Why a task cannot be started with these arguments, if it cannot: the cause without the prefix that names the state.
@@ -55,7 +55,7 @@ impl Integration {
                 None => problems.push(unsupported(name)),
             }
         }
-        for field in optimised::required_parameters(&self.service, &self.action) {
+        for field in self.required() {
             if !given.contains_key(*field) {
                 // AWS: unverified. The wording is that of a definition's refusal.
                 problems.push(format!("The field '{field}' is required but was missing"));

@@ -1,8 +1,8 @@
 //! The optimised integrations, `arn:aws:states:::SERVICE:ACTION`: one row for each service, with everything that a
 //! definition and the interpreter know of it. From AWS's table of integrations.
 //!
-//! An action whose arguments are known is one that Stepwell performs: the crate `integrations` has a file for its service,
-//! and a test there holds the two to each other. Of every other action the arguments are not checked.
+//! The crate `integrations` has a row for every action that Stepwell performs, and a test there holds the two to each other.
+//! Arguments of actions without fields here are checked against the services' own models, by the table's owner.
 
 use crate::Pattern;
 use crate::arguments::Holds::{self, Anything, Attributes, Structure, Text};
@@ -35,15 +35,21 @@ struct Action {
     required: &'static [&'static str],
     /// All fields, where they are known.
     fields: Option<&'static [Fields]>,
+    /// False for those that are accepted, as on AWS, and fail when they run.
+    is_performed: bool,
 }
 
 /// Fields by their names, and what each holds.
 pub(crate) type Fields = &'static [(&'static str, Holds)];
 
 impl Action {
-    /// An action of whose arguments nothing is known.
+    /// An action of whose arguments nothing is known here.
     const fn new(name: &'static str, patterns: Also) -> Self {
-        Self { name, patterns, required: &[], fields: None }
+        Self { name, patterns, required: &[], fields: None, is_performed: true }
+    }
+
+    const fn unperformed(self) -> Self {
+        Self { is_performed: false, ..self }
     }
 
     const fn requiring(self, required: &'static [&'static str]) -> Self {
@@ -57,7 +63,7 @@ impl Action {
 }
 
 const SERVICES: &[Service] = &[
-    Service { name: "apigateway", error_prefix: "ApiGateway", actions: &[Action::new("invoke", Token)] },
+    Service { name: "apigateway", error_prefix: "ApiGateway", actions: &[Action::new("invoke", Token).unperformed()] },
     Service {
         name: "athena",
         error_prefix: "Athena",
@@ -108,8 +114,8 @@ const SERVICES: &[Service] = &[
         name: "eks",
         error_prefix: "Eks",
         actions: &[
-            Action::new("call", Token),
-            Action::new("runJob", SyncToken),
+            Action::new("call", Token).unperformed(),
+            Action::new("runJob", SyncToken).unperformed(),
             Action::new("createCluster", Sync),
             Action::new("deleteCluster", Sync),
             Action::new("createFargateProfile", Sync),
@@ -127,8 +133,8 @@ const SERVICES: &[Service] = &[
             Action::new("terminateCluster", Sync),
             Action::new("addStep", Sync),
             Action::new("cancelStep", Nothing),
-            Action::new("modifyInstanceFleetByName", Nothing),
-            Action::new("modifyInstanceGroupByName", Nothing),
+            Action::new("modifyInstanceFleetByName", Nothing).unperformed(),
+            Action::new("modifyInstanceGroupByName", Nothing).unperformed(),
         ],
     },
     Service {
@@ -162,7 +168,7 @@ const SERVICES: &[Service] = &[
         error_prefix: "Glue",
         actions: &[Action::new("startJobRun", Sync).requiring(&["JobName"])],
     },
-    Service { name: "http", error_prefix: "Http", actions: &[Action::new("invoke", Nothing)] },
+    Service { name: "http", error_prefix: "Http", actions: &[Action::new("invoke", Nothing).unperformed()] },
     Service {
         name: "lambda",
         error_prefix: "Lambda",
@@ -197,7 +203,7 @@ const SERVICES: &[Service] = &[
     Service {
         name: "states",
         error_prefix: "StepFunctions",
-        actions: &[Action::new("startExecution", Everything).requiring(&["StateMachineArn"])],
+        actions: &[Action::new("startExecution", Everything).requiring(&["StateMachineArn"]).unperformed()],
     },
 ];
 
@@ -287,7 +293,7 @@ pub(crate) fn fields(service: &str, name: &str) -> Option<&'static [Fields]> {
 /// The actions that Stepwell performs, by service and name, in the order of their services.
 pub fn performed_actions() -> impl Iterator<Item = (&'static str, &'static str)> {
     SERVICES.iter().flat_map(|service| {
-        let performed = service.actions.iter().filter(|action| action.fields.is_some());
+        let performed = service.actions.iter().filter(|action| action.is_performed);
         performed.map(|action| (service.name, action.name))
     })
 }

@@ -1,11 +1,12 @@
-//! Calls through the SDK, `aws-sdk:SERVICE:ACTION`, as far as a definition is checked against the services.
+//! Calls of services as far as a definition is checked against the services: through the SDK, `aws-sdk:SERVICE:ACTION`, and
+//! by the optimised integrations.
 //!
 //! Which services there are is a table beside this crate, so its owner answers: [`SdkServices`]. Deliberately absent: the
 //! table, and checks of values that are computed.
 
 use serde_json::{Map, Value};
 
-use crate::QueryLanguage;
+use crate::{Integration, QueryLanguage};
 
 /// Knows the services and actions that AWS's SDK has.
 pub trait SdkServices: Send + Sync {
@@ -19,6 +20,14 @@ pub trait SdkServices: Send + Sync {
     /// The objections to the arguments of an action, in the words of AWS. `given` is as the definition has it, in its
     /// language: with keys that end in `.$`, or texts that are JSONata.
     fn check(&self, service: &str, action: &str, given: &Map<String, Value>, language: QueryLanguage) -> Vec<String>;
+
+    /// The objections to the arguments of an optimised integration whose fields are not known without the services.
+    fn check_optimised(
+        &self,
+        integration: &Integration,
+        given: &Map<String, Value>,
+        language: QueryLanguage,
+    ) -> Vec<String>;
 }
 
 /// A part of a resource that there is not.
@@ -38,6 +47,10 @@ impl SdkServices for AnyService {
     }
 
     fn check(&self, _: &str, _: &str, _: &Map<String, Value>, _: QueryLanguage) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn check_optimised(&self, _: &Integration, _: &Map<String, Value>, _: QueryLanguage) -> Vec<String> {
         Vec::new()
     }
 }

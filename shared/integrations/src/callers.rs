@@ -7,6 +7,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 
 use crate::caller::Caller;
 use crate::endpoint::{Endpoint, Endpoints};
+use crate::optimised::Service;
 use crate::partition::Home;
 use crate::roles;
 
@@ -43,7 +44,7 @@ impl std::str::FromStr for AwsCalls {
     /// `all`, or names with commas between; nothing is none.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-        let services: BTreeSet<String> = names.map(str::to_owned).collect();
+        let services: BTreeSet<String> = names.map(Service::known_as).map(str::to_owned).collect();
         Ok(match (services.contains("all"), services.is_empty()) {
             (true, _) => Self::All,
             (false, true) => Self::None,

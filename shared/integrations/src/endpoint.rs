@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use http::Uri;
 
+use crate::optimised::Service;
 use crate::roles;
 
 /// An `http` or `https` URL with a host, perhaps with a path; no slash at the end.
@@ -84,7 +85,7 @@ impl Endpoints {
 
     /// These, with `endpoint` as the place of a service.
     pub fn with(mut self, service: &str, endpoint: Endpoint) -> Self {
-        self.by_service.insert(service.to_owned(), endpoint);
+        self.by_service.insert(Service::known_as(service).to_owned(), endpoint);
         self
     }
 
@@ -94,7 +95,7 @@ impl Endpoints {
     }
 
     pub(crate) fn get(&self, service: &str) -> Option<&Endpoint> {
-        self.by_service.get(service).or(self.of_others.as_ref())
+        self.by_service.get(Service::known_as(service)).or(self.of_others.as_ref())
     }
 
     /// Every endpoint there is; one that several services share may be there several times.
@@ -123,6 +124,8 @@ mod tests {
         {
             assert_eq!(endpoints.get(service).map(Endpoint::as_str), Some(url), "{service}");
         }
+        let events = Endpoints::default().with("events", "http://events".parse().unwrap());
+        assert_eq!(events.get("eventbridge").map(Endpoint::as_str), Some("http://events"));
         let unset = Endpoints::from_variables(Vec::new()).unwrap();
         assert_eq!(unset.get("sqs"), None);
     }

@@ -26,7 +26,6 @@ pub(crate) const SERVICE: &str = "lambda";
 const NAMES: SdkV1 = SdkV1 {
     service: SERVICE,
     client: "AWSLambda",
-    exceptions: &failure::EXCEPTIONS,
     general: "AWSLambdaException",
     headers: &[
         "X-Amz-Executed-Version",

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::exchange::{Answer, CallError};
+use crate::sdk;
 
 /// Characters of an unexpected text that a cause shows.
 const EXCERPT: usize = 1024;
@@ -22,8 +23,7 @@ pub(crate) struct SdkV1 {
     pub service: &'static str,
     /// The client's name in causes: `AmazonSQS`.
     pub client: &'static str,
-    /// Exceptions there are; a code may lack the `Exception` at its end. Every other code is `general`.
-    pub exceptions: &'static [&'static str],
+    /// The exception of codes that have none of their own.
     pub general: &'static str,
     /// Headers as the service spells them, in the order in which AWS lists them in `AllHttpHeaders`.
     pub headers: &'static [&'static str],
@@ -76,6 +76,12 @@ impl SdkV1 {
         written.map_or_else(|_| self.unreadable(answer), |output| TaskAnswer::Succeeded { output })
     }
 
+    /// The result of a call whose integration shows no metadata.
+    pub(crate) fn bare_result(&self, members: &Members, answer: &Answer) -> TaskAnswer {
+        let written = serde_json::to_string(members);
+        written.map_or_else(|_| self.unreadable(answer), |output| TaskAnswer::Succeeded { output })
+    }
+
     /// The failure of a call without an answer. `task` names the target in texts about sizes.
     pub(crate) fn call_failed(&self, error: &CallError, task: &str) -> TaskAnswer {
         match error {
@@ -92,13 +98,11 @@ impl SdkV1 {
         }
     }
 
-    /// The failure of a call that the service answered with an error and this status.
-    pub(crate) fn service_failed(&self, error: &ServiceError, status: u16) -> TaskAnswer {
-        let ServiceError { exception, code, message, request_id } = error;
-        let named = |known: &&str| {
-            exception.as_deref().is_some_and(|code| *known == code || known.strip_suffix("Exception") == Some(code))
-        };
-        let name = self.exceptions.iter().copied().find(named).unwrap_or(self.general);
+    /// The failure of a call that the service answered with an error and this status. `exception` is what the service has
+    /// for it.
+    pub(crate) fn service_failed(&self, error: &ServiceError, exception: Option<&str>, status: u16) -> TaskAnswer {
+        let ServiceError { exception: _, code, message, request_id } = error;
+        let name = exception.unwrap_or(self.general);
         let or_null = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".to_owned());
         let cause = format!(
             "{} (Service: {}; Status Code: {status}; Error Code: {}; Request ID: {}; Proxy: null)",
@@ -112,8 +116,7 @@ impl SdkV1 {
 
     /// The failure of a call that was not made: `named` is the installation's own.
     pub(crate) fn withheld(&self, named: &str) -> TaskAnswer {
-        let cause = format!("'{named}' belongs to this installation of Stepwell: its workflows may not touch it.");
-        failed(&self.error(self.general), cause)
+        failed(&self.error(self.general), sdk::is_own(named))
     }
 
     /// The failure of a call that succeeded with an answer that cannot be read. AWS: unverified.
@@ -126,11 +129,11 @@ impl SdkV1 {
     }
 
     /// The name of an error of this service.
-    fn error(&self, exception: &str) -> String {
+    pub(crate) fn error(&self, exception: &str) -> String {
         format!("{}.{exception}", asl::error_prefix(self.service))
     }
 
-    fn client_failed(&self, cause: String) -> TaskAnswer {
+    pub(crate) fn client_failed(&self, cause: String) -> TaskAnswer {
         failed(&self.error("SdkClientException"), cause)
     }
 

@@ -3,8 +3,6 @@
 //! A resource that Stepwell does not call fails its task with States.Runtime, which Retry and Catch do not take for a
 //! passing failure.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use asl::{Integration, Pattern, Resource, SdkServices};
@@ -16,44 +14,40 @@ use crate::callers::{AwsCalls, Callers};
 use crate::endpoint::Endpoints;
 use crate::lambda;
 use crate::lambda::LambdaTarget;
-use crate::optimised::{self, Service, ServiceTarget};
+use crate::optimised::{self, Action, Service};
 use crate::partition::Home;
-use crate::sdk::{self, Call, Catalogue, SdkTarget};
+use crate::sdk::{self, AwsServices, Call, Catalogue};
 use crate::sdk_v1::failed;
 
 /// Every target there is.
 pub struct Targets {
     lambda: LambdaTarget,
-    services: Vec<ServiceTarget>,
-    sdk: SdkTarget,
+    services: AwsServices,
 }
 
 impl Targets {
     /// Targets at their endpoints; those without one are at AWS, called with these credentials, and share connections. The
     /// roles of tasks are assumed at AWS, and at endpoints where STS is, too; other endpoints check nothing.
     pub fn new(endpoints: Endpoints, home: &Home, credentials: SharedCredentialsProvider) -> Self {
-        let callers = Arc::new(Callers::new(endpoints, home, credentials));
-        let services = optimised::SERVICES.iter();
-        let target =
-            |row: &&'static Service| ServiceTarget::new(row, callers.of(row.names.service).clone(), home.clone());
+        let callers = Callers::new(endpoints, home, credentials);
         Self {
-            services: services.map(target).collect(),
             lambda: LambdaTarget::new(callers.of(lambda::SERVICE).clone(), home.clone()),
-            sdk: SdkTarget::new(callers, home.clone()),
+            services: AwsServices::new(callers, home.clone()),
         }
     }
 
     /// Refuses calls of what has one of these names: the installation's own table and queue. Credentials of the worker may
     /// touch them, and workflows must not through it: they hold the installation's key and every client's data.
     pub fn withholding(mut self, names: &[String]) -> Self {
-        self.services.iter_mut().for_each(|service| service.withhold(names));
-        self.sdk.withhold(names);
+        self.services.withhold(names);
         self
     }
 
-    /// Lets tasks call these services through the SDK at AWS in the program's own name.
-    pub fn allowing_aws(self, allowed: AwsCalls) -> Self {
-        Self { sdk: self.sdk.allowing_aws(allowed), ..self }
+    /// Lets tasks call these services at AWS in the program's own name. Lambda, DynamoDB, SNS and SQS need it for resources
+    /// that begin with `aws-sdk:` alone.
+    pub fn allowing_aws(mut self, allowed: AwsCalls) -> Self {
+        self.services.allow_aws(allowed);
+        self
     }
 
     /// Asks for functions' own timeouts: for a caller whose time is short. Takes `lambda:GetFunctionConfiguration`.
@@ -61,15 +55,15 @@ impl Targets {
         Self { lambda: self.lambda.asking_timeouts(), ..self }
     }
 
-    fn find<'a>(&'a self, resource: &'a Resource) -> Option<Target<'a>> {
+    fn find(resource: &Resource) -> Option<Target<'_>> {
         match resource {
             Resource::Lambda { arn } => Some(Target::Function(arn)),
-            Resource::Integration(integration) => self.integrated(integration),
+            Resource::Integration(integration) => Self::integrated(integration),
             Resource::Activity { .. } => None,
         }
     }
 
-    fn integrated<'a>(&'a self, integration: &'a Integration) -> Option<Target<'a>> {
+    fn integrated(integration: &Integration) -> Option<Target<'_>> {
         match integration.pattern {
             Pattern::RequestResponse | Pattern::WaitForTaskToken => {}
             Pattern::Sync | Pattern::Sync2 => return None,
@@ -77,14 +71,10 @@ impl Targets {
         if integration.service.starts_with(sdk::PREFIX) {
             return Call::find(integration).map(Target::Sdk);
         }
-        if !integration.is_performed() {
-            return None;
-        }
         if integration.service == lambda::SERVICE {
             return Some(Target::Invoke);
         }
-        let service = self.services.iter().find(|service| service.performs(integration))?;
-        Some(Target::Service(service, &integration.action))
+        Service::find(integration).map(|(service, action)| Target::Service(service, action))
     }
 }
 
@@ -92,19 +82,19 @@ impl Targets {
 enum Target<'a> {
     Function(&'a str),
     Invoke,
-    Service(&'a ServiceTarget, &'a str),
+    Service(&'static Service, &'static Action),
     Sdk(Call),
 }
 
 #[async_trait]
 impl Tasks for Targets {
     async fn call(&self, call: TaskCall) -> TaskAnswer {
-        let Some(target) = self.find(&call.resource) else { return not_callable(&call.resource) };
+        let Some(target) = Self::find(&call.resource) else { return not_callable(&call.resource) };
         match target {
             Target::Function(arn) => self.lambda.call_function(arn, &call).await,
             Target::Invoke => self.lambda.invoke(&call).await,
-            Target::Service(service, action) => service.call(action, &call).await,
-            Target::Sdk(sdk) => self.sdk.call(&sdk, &call).await,
+            Target::Service(service, action) => service.call(action, &self.services, &call).await,
+            Target::Sdk(sdk) => sdk.make(&self.services, &call).await,
         }
     }
 
@@ -113,7 +103,7 @@ impl Tasks for Targets {
     }
 
     async fn limit(&self, call: &TaskCall) -> Duration {
-        match self.find(&call.resource) {
+        match Self::find(&call.resource) {
             Some(Target::Function(arn)) => self.lambda.limit_of_function(arn).await,
             Some(Target::Invoke) => self.lambda.limit_of_arguments(&call.arguments).await,
             Some(Target::Service(..) | Target::Sdk(_)) | None => optimised::LIMIT,
@@ -124,12 +114,10 @@ impl Tasks for Targets {
 fn not_callable(resource: &Resource) -> TaskAnswer {
     let (Resource::Lambda { arn } | Resource::Activity { arn } | Resource::Integration(Integration { arn, .. })) =
         resource;
-    let mut cause = format!("The resource '{arn}' cannot be called: functions of Lambda");
-    for (service, action) in asl::performed_actions() {
-        let _ = write!(cause, ", {service}:{action}");
-    }
-    cause.push_str(" and actions of the SDK without event streams are the only targets so far.");
-    failed("States.Runtime", cause)
+    failed(
+        "States.Runtime",
+        format!("The resource '{arn}' cannot be called: there is no such action, or Stepwell does not perform it."),
+    )
 }
 
 #[cfg(test)]
@@ -139,9 +127,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_service_whose_arguments_are_known_is_called_and_no_other() {
-        let known: BTreeSet<&str> = asl::performed_actions().map(|(service, _)| service).collect();
-        let called = optimised::SERVICES.iter().map(|row| row.names.service).chain([lambda::SERVICE]);
-        assert_eq!(called.collect::<BTreeSet<&str>>(), known, "rows of `asl` and of `optimised`");
+    fn every_action_that_asl_says_is_performed_is_called_and_no_other() {
+        let known: BTreeSet<(&str, &str)> = asl::performed_actions().collect();
+        let called = optimised::SERVICES.iter().flat_map(|row| {
+            let service = row.names.service;
+            row.actions.iter().map(move |action| (service, action.name))
+        });
+        let called: BTreeSet<(&str, &str)> = called.chain([(lambda::SERVICE, "invoke")]).collect();
+        assert_eq!(called, known, "rows of `asl` and of `optimised`");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Names that calls through the SDK must not contain.
+/// Names that calls of services must not contain.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Withheld(pub Vec<String>);
 
@@ -13,6 +13,13 @@ impl Withheld {
             return None;
         }
         texts(arguments).find(|text| self.names(text) || self.names(&percent_decoded(text)))
+    }
+
+    /// True if `named`, a name, an ARN or a URL, has a withheld name in it. A character that is part of no name could only
+    /// hide one.
+    pub(crate) fn hides_in(&self, named: &str) -> bool {
+        let hides = |letter: char| matches!(letter, '%' | '\\') || letter.is_whitespace() || letter.is_control();
+        !self.0.is_empty() && (named.contains(hides) || self.names(named))
     }
 
     fn names(&self, text: &str) -> bool {

@@ -10,7 +10,7 @@ use crate::hints::{ask, did_you_mean, similar};
 use crate::reading::{ParseContext, StateNode, transition};
 use crate::{
     Integration, MachineType, NotAResource, Pattern, QueryLanguage, Resource, SdkServices, Task, Template, UnknownCall,
-    ValueSource, arguments, optimised,
+    ValueSource, arguments,
 };
 
 /// What the services of calls through the SDK begin with.
@@ -129,7 +129,12 @@ fn check_parameters(
         return;
     }
     check_names(object.language, integration, parameters, given, findings);
-    for field in required(integration) {
+    if arguments::names(integration).is_none() {
+        for problem in sdk.check_optimised(integration, given, object.language) {
+            findings.schema(parameters.at, problem);
+        }
+    }
+    for field in integration.required() {
         // A key that is a path counts as there.
         let by_path = object.language == QueryLanguage::JsonPath && given.contains_key(&format!("{field}.$"));
         if !given.contains_key(*field) && !by_path {
@@ -153,7 +158,7 @@ fn check_names(
         let (field, help) = match language {
             QueryLanguage::JsonPath => (stem, None),
             // The finding about the missing field has the help.
-            QueryLanguage::Jsonata if required(integration).contains(&stem) => (stem, None),
+            QueryLanguage::Jsonata if integration.required().contains(&stem) => (stem, None),
             QueryLanguage::Jsonata => (name.as_str(), without_dollar(given, stem)),
         };
         if !known.clone().any(|known| known == field) {
@@ -170,10 +175,6 @@ fn check_names(
 fn without_dollar(given: &serde_json::Map<String, serde_json::Value>, field: &str) -> Option<String> {
     let by_path = given.contains_key(&format!("{field}.$"));
     by_path.then(|| format!("JSONata has no .$ keys: write \"{field}\": \"{{% … %}}\""))
-}
-
-fn required(integration: &Integration) -> &'static [&'static str] {
-    optimised::required_parameters(&integration.service, &integration.action)
 }
 
 fn seconds(object: &Object<'_, '_>, literal: &str, path: &str, findings: &mut Findings) -> Option<ValueSource<u64>> {

@@ -11,7 +11,7 @@ use crate::json;
 use crate::sdk_v1::{ServiceError, excerpt, failed, request_id};
 
 /// The exceptions of Invoke.
-pub(super) const EXCEPTIONS: [&str; 31] = [
+const EXCEPTIONS: [&str; 31] = [
     "EC2AccessDeniedException",
     "EC2ThrottledException",
     "EC2UnexpectedException",
@@ -96,7 +96,14 @@ fn unknown(why: &str, payload: &str) -> TaskAnswer {
 }
 
 fn refused(code: Option<String>, message: String, status: u16, request_id: Option<String>) -> TaskAnswer {
-    NAMES.service_failed(&ServiceError { exception: code.clone(), code, message: Some(message), request_id }, status)
+    let known = EXCEPTIONS.into_iter().find(|known| code.as_deref().is_some_and(|code| is_named(known, code)));
+    let error = ServiceError { exception: code.clone(), code, message: Some(message), request_id };
+    NAMES.service_failed(&error, known, status)
+}
+
+/// A code may lack the `Exception` at its end.
+fn is_named(exception: &str, code: &str) -> bool {
+    exception == code || exception.strip_suffix("Exception") == Some(code)
 }
 
 fn not_found(origin: &Origin<'_>) -> String {

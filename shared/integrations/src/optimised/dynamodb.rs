@@ -3,48 +3,36 @@
 
 use serde_json::value::RawValue;
 
-use crate::optimised::{Service, at_home};
+use super::{Access, Action, Service, written};
+use crate::json;
 use crate::sdk_v1::SdkV1;
-use crate::{aws_json, json};
+
+const PLAIN: Service = Service::plain(
+    "dynamodb",
+    ("dynamodb", "AmazonDynamoDBv2", "AmazonDynamoDBException"),
+    &[Action::of("getItem"), Action::of("putItem"), Action::of("updateItem"), Action::of("deleteItem")],
+);
 
 pub(crate) const SERVICE: Service = Service {
     names: SdkV1 {
-        service: "dynamodb",
-        client: "AmazonDynamoDBv2",
-        exceptions: &[
-            "ConditionalCheckFailedException",
-            "InternalServerErrorException",
-            "ItemCollectionSizeLimitExceededException",
-            "ProvisionedThroughputExceededException",
-            "ReplicatedWriteConflictException",
-            "RequestLimitExceededException",
-            "ResourceNotFoundException",
-            "ThrottlingException",
-            "TransactionConflictException",
-        ],
-        general: "AmazonDynamoDBException",
         headers: &["Server", "Connection", "x-amzn-RequestId", "x-amz-crc32", "Content-Length", "Date", "Content-Type"],
+        ..PLAIN.names
     },
-    subject: "TableName",
-    region: at_home,
-    request: |action, arguments, timeout| {
-        let typed: Vec<(&String, Box<RawValue>)> =
-            arguments.iter().map(|(name, value)| (name, with_types(name, value))).collect();
-        let arguments = typed.iter().map(|(name, value)| ((*name).clone(), &**value)).collect();
-        aws_json::request("DynamoDB_20120810", action, &arguments, timeout)
+    subject: Some("TableName"),
+    access: Access::Free,
+    arguments: |_, arguments, _| {
+        Ok(written(arguments.iter().map(|(name, value)| (name.as_str(), with_types(name, value)))))
     },
-    members: aws_json::members,
-    error: aws_json::error,
+    ..PLAIN
 };
 
 /// An argument as the API takes it: attributes' values that are plain texts get their type.
-pub(crate) fn with_types(name: &str, argument: &RawValue) -> Box<RawValue> {
-    let typed = match name {
+fn with_types(name: &str, argument: &RawValue) -> String {
+    match name {
         "Key" | "Item" | "ExpressionAttributeValues" => each(argument, attribute),
         "AttributeUpdates" | "Expected" => each(argument, |condition| members(condition, operand)),
         _ => argument.get().to_owned(),
-    };
-    RawValue::from_string(typed).unwrap_or_else(|_| argument.to_owned())
+    }
 }
 
 fn operand(name: &str, value: &RawValue) -> String {
@@ -118,7 +106,7 @@ mod tests {
         ];
         for (name, argument, expected) in cases {
             let argument: &RawValue = serde_json::from_str(argument).unwrap();
-            assert_eq!(with_types(name, argument).get(), expected, "{name}: {argument}");
+            assert_eq!(with_types(name, argument), expected, "{name}: {argument}");
         }
     }
 }

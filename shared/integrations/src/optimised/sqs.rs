@@ -1,52 +1,17 @@
 //! SQS: `sendMessage`, with a body that may be anything: what is no text is sent as its JSON.
 
 use http::Uri;
-use serde_json::Value;
-use serde_json::value::to_raw_value;
 
-use crate::aws_json;
+use super::{Access, Action, Arguments, Service, with_text};
 use crate::json;
-use crate::optimised::{Arguments, Service};
-use crate::sdk_v1::SdkV1;
 
 pub(crate) const SERVICE: Service = Service {
-    names: SdkV1 {
-        service: "sqs",
-        client: "AmazonSQS",
-        // AWS: unverified but for the general one.
-        exceptions: &[
-            "InvalidAddressException",
-            "InvalidMessageContentsException",
-            "InvalidSecurityException",
-            "KmsAccessDeniedException",
-            "KmsDisabledException",
-            "KmsInvalidKeyUsageException",
-            "KmsInvalidStateException",
-            "KmsNotFoundException",
-            "KmsOptInRequiredException",
-            "KmsThrottledException",
-            "QueueDoesNotExistException",
-            "RequestThrottledException",
-            "UnsupportedOperationException",
-        ],
-        general: "AmazonSQSException",
-        headers: &["x-amzn-RequestId", "connection", "Content-Length", "Date", "Content-Type"],
-    },
-    subject: "QueueUrl",
+    subject: Some("QueueUrl"),
+    access: Access::Free,
     region: region_of_queue,
-    request: |action, arguments, timeout| {
-        let body = arguments.get(BODY).and_then(|value| to_raw_value(&Value::from(json::text(value))).ok());
-        let mut members = arguments.clone();
-        if let Some(body) = &body {
-            members.insert(BODY.to_owned(), body);
-        }
-        aws_json::request("AmazonSQS", action, &members, timeout)
-    },
-    members: aws_json::members,
-    error: aws_json::error,
+    arguments: |_, arguments, _| with_text(arguments, "MessageBody"),
+    ..Service::plain("sqs", ("sqs", "AmazonSQS", "AmazonSQSException"), &[Action::of("sendMessage")])
 };
-
-const BODY: &str = "MessageBody";
 
 /// A queue's URL may name another region than ours: `https://sqs.eu-central-1.amazonaws.com/123456789012/queue`.
 fn region_of_queue(arguments: &Arguments<'_>) -> Option<String> {
@@ -59,6 +24,8 @@ fn region_of_queue(arguments: &Arguments<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::to_raw_value;
+
     use super::*;
 
     #[test]

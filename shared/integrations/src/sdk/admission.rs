@@ -1,12 +1,13 @@
-//! The check of calls through the SDK when a machine is created: which services and actions there are, and whether the
+//! The check of calls of services when a machine is created: which services and actions there are, and whether the
 //! arguments, as far as a definition says them, are such as the action takes.
 
-use asl::{QueryLanguage, SdkServices, UnknownCall};
+use asl::{Integration, QueryLanguage, SdkServices, UnknownCall};
 use serde_json::{Map, Value};
 
 use super::data::{self, Unsuitable};
-use super::model::{Kind, Member, Model, Operation, ShapeId};
+use super::model::{Kind, Member, Model, Operation, ShapeId, Version};
 use super::table::Table;
+use crate::optimised::{Alias, Service};
 
 /// The services of the table.
 #[derive(Debug)]
@@ -27,14 +28,27 @@ impl SdkServices for Catalogue {
     fn check(&self, service: &str, action: &str, given: &Map<String, Value>, language: QueryLanguage) -> Vec<String> {
         let Some(model) = Table::get().service(service) else { return Vec::new() };
         let Some(operation) = model.operation(action) else { return Vec::new() };
-        let mut checking = Checking { model: &model, language, problems: Vec::new() };
-        checking.missing(operation, given);
-        // AWS: fields that there are not are reported when none is missing.
-        if checking.problems.is_empty() {
-            let members = operation.input.map_or(&[][..], |input| model.members(input));
-            checking.members(members, given, Depth::Top);
-        }
-        checking.problems
+        Checking::new(&model, language, Version::Two).arguments(operation, given)
+    }
+
+    fn check_optimised(
+        &self,
+        integration: &Integration,
+        given: &Map<String, Value>,
+        language: QueryLanguage,
+    ) -> Vec<String> {
+        let Some((row, action)) = Service::find(integration) else { return Vec::new() };
+        let Some(model) = Table::get().service(row.model) else { return Vec::new() };
+        let Some(operation) = model.operation(action.operation) else { return Vec::new() };
+        let checking = Checking {
+            // What the integration's own row asks for is asked for there.
+            asked: integration.required(),
+            aliases: row.aliases(&integration.action),
+            excluded: row.excluded(integration.pattern),
+            added: row.added,
+            ..Checking::new(&model, language, Version::One)
+        };
+        checking.arguments(operation, given)
     }
 }
 
@@ -47,16 +61,52 @@ enum Depth {
 struct Checking<'m> {
     model: &'m Model,
     language: QueryLanguage,
+    version: Version,
+    /// Required fields that are not asked for here.
+    asked: &'static [&'static str],
+    aliases: Vec<Alias>,
+    /// Fields of the operation that an integration does not take.
+    excluded: &'static [&'static str],
+    /// Fields that the operation does not have.
+    added: &'static [&'static str],
     problems: Vec<String>,
 }
 
-impl Checking<'_> {
+impl<'m> Checking<'m> {
+    fn new(model: &'m Model, language: QueryLanguage, version: Version) -> Self {
+        Self {
+            model,
+            language,
+            version,
+            asked: &[],
+            aliases: Vec::new(),
+            excluded: &[],
+            added: &[],
+            problems: Vec::new(),
+        }
+    }
+
+    fn arguments(mut self, operation: &Operation, given: &Map<String, Value>) -> Vec<String> {
+        self.missing(operation, given);
+        // AWS: fields that there are not are reported when none is missing.
+        if self.problems.is_empty() {
+            let members = operation.input.map_or(&[][..], |input| self.model.members(input));
+            self.members(members, given, Depth::Top);
+        }
+        self.problems
+    }
+
     /// AWS: members of the operation itself are asked for, and bodies that are streamed; nested ones are not.
     fn missing(&mut self, operation: &Operation, given: &Map<String, Value>) {
         let Some(input) = operation.input else { return };
         for member in self.model.members(input) {
             let needed = member.required || self.model.streams(member);
-            let name = self.model.shown(member);
+            let shown = self.model.shown(member, self.version);
+            let alias = self.aliases.iter().find(|alias| alias.there == shown);
+            let name = alias.map_or(&*shown, |alias| alias.here);
+            if self.asked.contains(&name) {
+                continue;
+            }
             let is_there = given.keys().any(|key| self.field(key) == name);
             if needed && !is_there {
                 self.problems.push(format!("The field '{name}' is required but was missing"));
@@ -82,20 +132,42 @@ impl Checking<'_> {
     fn members(&mut self, members: &[Member], given: &Map<String, Value>, depth: Depth) {
         for (key, value) in given {
             let field = self.field(key);
-            let member = members.iter().find(|member| self.model.shown(member) == field);
-            match member {
+            if depth == Depth::Top && self.excluded.contains(&field) {
+                // AWS: between single quotes here.
+                self.problems.push(format!("The field '{field}' is not supported by Step Functions"));
+                continue;
+            }
+            if depth == Depth::Top && self.added.contains(&field) {
+                continue;
+            }
+            let alias = self.aliases.iter().find(|alias| depth == Depth::Top && alias.here == field).copied();
+            let name = alias.map_or(field, |alias| alias.there);
+            let member = members.iter().find(|member| self.model.shown(member, self.version) == name);
+            // The name behind an alias is none of the action's.
+            let hidden = alias.is_none() && depth == Depth::Top && self.aliases.iter().any(|own| own.there == field);
+            match member.filter(|_| !hidden) {
                 None => self.unknown(members, field, depth),
                 Some(_) if self.is_computed(key, value) => {}
                 Some(member) if self.model.streams(member) => {}
-                Some(member) => self.value(member.shape, field, value),
+                Some(member) => self.value(self.shape_of(member, alias), field, value),
             }
+        }
+    }
+
+    /// The shape of a member, or of the items of a list of which an action takes one.
+    fn shape_of(&self, member: &Member, alias: Option<Alias>) -> ShapeId {
+        match &self.model.shape(member.shape).kind {
+            Kind::List { item, .. } if alias.is_some_and(|alias| alias.is_list) => *item,
+            _ => member.shape,
         }
     }
 
     /// AWS: a suggestion is made for fields of the operation itself.
     fn unknown(&mut self, members: &[Member], field: &str, depth: Depth) {
-        let shown = members.iter().map(|member| self.model.shown(member));
-        let meant = shown.into_iter().find(|name| depth == Depth::Top && name.eq_ignore_ascii_case(field));
+        let shown = members.iter().map(|member| self.model.shown(member, self.version));
+        // AWS: unverified for optimised integrations, of which older reports have none.
+        let suggests = depth == Depth::Top && self.version == Version::Two;
+        let meant = shown.into_iter().find(|name| suggests && name.eq_ignore_ascii_case(field));
         let meant = meant.map(|name| format!(". Did you mean '{name}'?")).unwrap_or_default();
         self.problems.push(format!("{}{meant}", asl::unsupported_field(field)));
     }
@@ -123,7 +195,7 @@ impl Checking<'_> {
             }
             (Kind::Scalar(scalar), value) => {
                 let checked = serde_json::value::to_raw_value(value)
-                    .map(|value| data::scalar_of(*scalar, shape.stamp, field, &value));
+                    .map(|value| data::scalar_of(*scalar, shape.stamp, field, &value, self.version));
                 if let Ok(Err(Unsuitable(problem))) = checked {
                     self.problems.push(problem);
                 }
@@ -202,6 +274,65 @@ mod tests {
         ];
         for (call, given, expected) in cases {
             assert_eq!(problems(call, &given), expected, "{call} {given}");
+        }
+    }
+
+    #[test]
+    fn arguments_of_optimised_integrations_are_checked_against_their_services() {
+        let check = |call: &str, given: &Value| {
+            let Ok(asl::Resource::Integration(integration)) = asl::Resource::parse(&format!("arn:aws:states:::{call}"))
+            else {
+                panic!("{call}");
+            };
+            Catalogue.check_optimised(&integration, given.as_object().unwrap(), QueryLanguage::JsonPath)
+        };
+        let no_such = |field: &str| format!("The field \"{field}\" is not supported by Step Functions");
+        let cases = [
+            ("ecs:runTask", json!({"TaskDefinition": "t", "Count": 2, "StartedBy": "me"}), vec![]),
+            // AWS: captured.
+            (
+                "ecs:runTask.sync",
+                json!({"TaskDefinition": "t", "Count.$": "$.n"}),
+                vec!["The field 'Count' is not supported by Step Functions".to_owned()],
+            ),
+            ("ecs:runTask.waitForTaskToken", json!({"TaskDefinition": "t", "Count": 2}), vec![]),
+            ("ecs:runTask", json!({"TaskDefinition": "t", "cluster": "c"}), vec![no_such("cluster")]),
+            (
+                "ecs:runTask",
+                json!({"TaskDefinition": "t", "Overrides": {"ContainerOverrides": [{"Name": "n", "Comand": []}]}}),
+                vec![no_such("Comand")],
+            ),
+            ("events:putEvents", json!({"Entries": [{"Detail": {"a": 1}, "DetailType": "d", "Source": "s"}]}), vec![]),
+            (
+                "batch:submitJob",
+                json!({"JobName": "j"}),
+                vec![
+                    "The field 'JobDefinition' is required but was missing".to_owned(),
+                    "The field 'JobQueue' is required but was missing".to_owned(),
+                ],
+            ),
+            (
+                "batch:submitJob",
+                json!({"JobName": 1, "JobDefinition": "d", "JobQueue": "q"}),
+                vec!["The value for the field 'JobName' must be a STRING".to_owned()],
+            ),
+            ("glue:startJobRun", json!({"JobName": "j", "Arguments": {"--free": "x"}}), vec![]),
+            ("elasticmapreduce:addStep", json!({"ClusterId": "c", "Step": {"Name": "s", "HadoopJarStep": {}}}), vec![]),
+            (
+                "elasticmapreduce:addStep",
+                json!({"ClusterId": "c", "Step": {"Nam": "s"}, "Steps": []}),
+                vec![no_such("Nam"), no_such("Steps")],
+            ),
+            (
+                "elasticmapreduce:terminateCluster",
+                json!({}),
+                vec!["The field 'ClusterId' is required but was missing".to_owned()],
+            ),
+            ("bedrock:invokeModel", json!({"ModelId": "m", "Body": {"a": 1}, "Input": {"S3Uri": "s3://b/k"}}), vec![]),
+            ("emr-serverless:startApplication.sync", json!({"ApplicationId": "a"}), vec![]),
+        ];
+        for (call, given, expected) in cases {
+            assert_eq!(check(call, &given), expected, "{call} {given}");
         }
     }
 

@@ -8,48 +8,70 @@ use roxmltree::{Document, Node};
 use serde_json::value::RawValue;
 
 use super::data::{iso8601, seconds};
-use super::model::{Kind, Location, Member, Model, Operation, Protocol, Scalar, Shape, ShapeId};
+use super::model::{Kind, Location, Member, Model, Operation, Protocol, Scalar, Shape, ShapeId, Version};
 use super::write::or;
 use crate::exchange::Answer;
 use crate::json::{self, quoted};
 
 /// Elements or values within each other; services nest far less.
 const DEEPEST: usize = 128;
+/// Lists that the API has got since the first SDK was closed. AWS: a captured result does not show it.
+const LATER_LISTS: [&str; 1] = ["neuronDeviceIds"];
 
 /// The result of an operation, as JSON text; `None` where the answer cannot be read.
 pub(crate) fn result(model: &Model, operation: &Operation, answer: &Answer) -> Option<String> {
-    let Some(output) = operation.output else { return Some("{}".to_owned()) };
-    let reading = Reading { model };
+    members(operation, answer, Reading { model, version: Version::Two, lists: Lists::AsAnswered }).map(object)
+}
+
+/// The members of a result in the manner of the first SDK; `None` where the answer cannot be read.
+pub(crate) fn first_members(model: &Model, operation: &Operation, answer: &Answer, lists: Lists) -> Option<Members> {
+    members(operation, answer, Reading { model, version: Version::One, lists })
+}
+
+fn members(operation: &Operation, answer: &Answer, reading: Reading<'_>) -> Option<Members> {
+    let Some(output) = operation.output else { return Some(Members::new()) };
+    let model = reading.model;
     let text = answer.text();
     match model.protocol {
         Protocol::Json => {
             let members = if text.trim_ascii().is_empty() { Vec::new() } else { json::members(&text)? };
-            reading.structure(output, &members, 0).map(object)
+            reading.structure(output, &members, 0)
         }
         Protocol::Query | Protocol::Ec2 => {
             if model.members(output).is_empty() {
-                return Some("{}".to_owned());
+                return Some(Members::new());
             }
             let document = Document::parse(&text).ok()?;
             let root = document.root_element();
             let wrapper = operation.wrapper.map(|wrapper| model.text(wrapper));
             let inner = wrapper.and_then(|wrapper| elements(root).find(|node| node.tag_name().name() == wrapper));
-            reading.xml_structure(output, inner.unwrap_or(root), 0).map(object)
+            reading.xml_structure(output, inner.unwrap_or(root), 0)
         }
-        Protocol::RestJson | Protocol::RestXml => reading.rest(output, answer).map(object),
+        Protocol::RestJson | Protocol::RestXml => reading.rest(output, answer),
     }
 }
 
 /// Members by their shown names, each as JSON, in the order of the names.
-type Members = Vec<(String, String)>;
+pub(crate) type Members = Vec<(String, String)>;
+
+/// Lists that an answer does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lists {
+    AsAnswered,
+    /// They are shown, empty.
+    Shown,
+}
 
 fn object(members: Members) -> String {
     let members: Vec<String> = members.into_iter().map(|(name, value)| format!("{}:{value}", quoted(&name))).collect();
     format!("{{{}}}", members.join(","))
 }
 
+#[derive(Clone, Copy)]
 struct Reading<'m> {
     model: &'m Model,
+    version: Version,
+    lists: Lists,
 }
 
 impl Reading<'_> {
@@ -61,7 +83,7 @@ impl Reading<'_> {
             Kind::Structure { members, payload: Some(payload) } => {
                 let member = members.get(*payload)?;
                 let value = self.payload(member, answer, is_json)?;
-                value.map(|value| (model.shown(member).into_owned(), value)).into_iter().collect()
+                value.map(|value| (model.shown(member, self.version).into_owned(), value)).into_iter().collect()
             }
             _ => self.rest_members(output, answer, is_json)?,
         };
@@ -71,15 +93,15 @@ impl Reading<'_> {
                 Location::Header => self.header(member, answer),
                 Location::Headers => Some(self.headers(member, answer)),
                 Location::Body | Location::Uri | Location::Query => {
-                    let shown = model.shown(member);
+                    let shown = model.shown(member, self.version);
                     body.iter().find(|(name, _)| *name == shown).map(|(_, value)| value.clone())
                 }
             };
-            found.extend(value.map(|value| (model.shown(member).into_owned(), value)));
+            found.extend(value.map(|value| (model.shown(member, self.version).into_owned(), value)));
         }
         // AWS: a streamed body is the last member, as recorded for S3.
         if let Some(streamed) = model.members(output).iter().find(|member| model.streams(member)) {
-            let shown = model.shown(streamed);
+            let shown = model.shown(streamed, self.version);
             found.sort_by_key(|(name, _)| *name == shown);
         }
         Some(found)
@@ -121,10 +143,10 @@ impl Reading<'_> {
         }
         match &shape.kind {
             Kind::List { item, .. } => {
-                let items = text.split(',').map(|item_text| scalar(self.model.shape(*item), item_text.trim()));
+                let items = text.split(',').map(|item_text| self.scalar(self.model.shape(*item), item_text.trim()));
                 Some(format!("[{}]", items.collect::<Option<Vec<_>>>()?.join(",")))
             }
-            _ => scalar(shape, &text),
+            _ => self.scalar(shape, &text),
         }
     }
 
@@ -146,11 +168,20 @@ impl Reading<'_> {
         for member in model.members(id).iter().filter(|member| member.location == Location::Body) {
             let wire = model.wire(member);
             let value = given.iter().rev().find(|(name, _)| name == wire).map(|(_, value)| *value);
-            if let Some(value) = value.filter(|value| value.get() != "null") {
-                found.push((model.shown(member).into_owned(), self.value(member.shape, value, depth)?));
-            }
+            let value = match value.filter(|value| value.get() != "null") {
+                Some(value) => Some(self.value(member.shape, value, depth)?),
+                None => self.absent(member).map(str::to_owned),
+            };
+            found.extend(value.map(|value| (model.shown(member, self.version).into_owned(), value)));
         }
         Some(found)
+    }
+
+    /// The value of a member that the answer does not have.
+    fn absent(&self, member: &Member) -> Option<&'static str> {
+        let is_list = matches!(self.model.shape(member.shape).kind, Kind::List { .. });
+        let is_shown = is_list && self.lists == Lists::Shown && !LATER_LISTS.contains(&self.model.name(member));
+        is_shown.then_some("[]")
     }
 
     fn value(&self, id: ShapeId, value: &RawValue, depth: usize) -> Option<String> {
@@ -174,9 +205,9 @@ impl Reading<'_> {
             }
             Kind::Scalar(Scalar::Timestamp) => {
                 let text = json::text(value);
-                Some(quoted(&time(&text)?))
+                self.time(&text)
             }
-            Kind::Scalar(Scalar::Blob) => Some(quoted(&decoded(&json::string(value)?)?)),
+            Kind::Scalar(Scalar::Blob) => self.blob(&json::string(value)?),
             Kind::Scalar(_) => Some(json::compact(value)),
         }
     }
@@ -204,7 +235,7 @@ impl Reading<'_> {
                     (nodes, _) => Some(self.xml(member.shape, nodes, flat, depth + 1)?),
                 }
             };
-            found.extend(value.map(|value| (model.shown(member).into_owned(), value)));
+            found.extend(value.map(|value| (model.shown(member, self.version).into_owned(), value)));
         }
         Some(found)
     }
@@ -240,7 +271,41 @@ impl Reading<'_> {
                 };
                 rows().into_iter().map(entry).collect::<Option<Members>>().map(object)
             }
-            Kind::Scalar(_) => scalar(shape, &content(node)),
+            Kind::Scalar(_) => self.scalar(shape, &content(node)),
+        }
+    }
+
+    // ---- scalars ----
+
+    /// A scalar that the wire has as text.
+    fn scalar(&self, shape: &Shape, text: &str) -> Option<String> {
+        let Kind::Scalar(kind) = shape.kind else { return None };
+        Some(match kind {
+            Scalar::String => quoted(text),
+            Scalar::Integer | Scalar::Long | Scalar::Double | Scalar::Float => {
+                // A number that JSON has not, as `NaN`, is a text.
+                let text = text.trim();
+                json::value(text).map_or_else(|| quoted(text), json::compact)
+            }
+            Scalar::Boolean => text.trim().eq_ignore_ascii_case("true").to_string(),
+            Scalar::Timestamp => self.time(text.trim())?,
+            Scalar::Blob => self.blob(text)?,
+        })
+    }
+
+    /// AWS: ISO 8601 in UTC, with a fraction of a second only where there is one; before, milliseconds since 1970.
+    fn time(&self, text: &str) -> Option<String> {
+        let time = time(text)?;
+        Some(match self.version {
+            Version::One => time.as_millisecond().to_string(),
+            Version::Two => quoted(&iso8601(time)),
+        })
+    }
+
+    fn blob(&self, base64: &str) -> Option<String> {
+        match self.version {
+            Version::One => Some(quoted(base64.trim())),
+            Version::Two => Some(quoted(&decoded(base64)?)),
         }
     }
 }
@@ -254,33 +319,15 @@ fn content(node: Node<'_, '_>) -> String {
     node.children().filter_map(|child| child.text()).collect()
 }
 
-/// A scalar that the wire has as text.
-fn scalar(shape: &Shape, text: &str) -> Option<String> {
-    let Kind::Scalar(kind) = shape.kind else { return None };
-    Some(match kind {
-        Scalar::String => quoted(text),
-        Scalar::Integer | Scalar::Long | Scalar::Double | Scalar::Float => {
-            // A number that JSON has not, as `NaN`, is a text.
-            let text = text.trim();
-            json::value(text).map_or_else(|| quoted(text), json::compact)
-        }
-        Scalar::Boolean => text.trim().eq_ignore_ascii_case("true").to_string(),
-        Scalar::Timestamp => quoted(&time(text.trim())?),
-        Scalar::Blob => quoted(&decoded(text)?),
-    })
-}
-
 /// AWS: bytes are shown as the UTF-8 they are; what they are not is unverified.
 fn decoded(base64: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&BASE64.decode(base64.trim()).ok()?).into_owned())
 }
 
-/// AWS: ISO 8601 in UTC, with a fraction of a second only where there is one.
-fn time(text: &str) -> Option<String> {
-    let timestamp = text
-        .parse::<jiff::Timestamp>()
+/// A time in any of the forms that services write.
+fn time(text: &str) -> Option<jiff::Timestamp> {
+    text.parse::<jiff::Timestamp>()
         .ok()
         .or_else(|| seconds(text))
-        .or_else(|| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok());
-    timestamp.map(iso8601)
+        .or_else(|| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok())
 }

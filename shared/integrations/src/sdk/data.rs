@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::value::RawValue;
 
-use super::model::{Kind, Member, Model, Scalar, Shape, ShapeId, Stamp};
+use super::model::{Kind, Member, Model, Scalar, Shape, ShapeId, Stamp, Version};
 use crate::json;
 
 /// Values within each other; services nest far less.
@@ -44,8 +44,9 @@ pub(crate) fn arguments<'m>(
     id: ShapeId,
     text: &str,
     token: Option<&str>,
+    version: Version,
 ) -> Result<Data<'m>, Unsuitable> {
-    let (reading, members) = (Reading { model }, model.members(id));
+    let (reading, members) = (Reading { model, version }, model.members(id));
     let mut found = reading.members(members, json::members(text).unwrap_or_default(), 0)?;
     if let Some(token) = token {
         let absent = |member: &&Member| member.idempotency_token && !found.iter().any(|(given, _)| given == member);
@@ -57,6 +58,7 @@ pub(crate) fn arguments<'m>(
 
 struct Reading<'m> {
     model: &'m Model,
+    version: Version,
 }
 
 impl<'m> Reading<'m> {
@@ -68,7 +70,7 @@ impl<'m> Reading<'m> {
     ) -> Result<Vec<(&'m Member, Data<'m>)>, Unsuitable> {
         let mut found = Vec::with_capacity(given.len());
         for (name, value) in given {
-            let member = members.iter().find(|member| self.model.is_shown(member, &name));
+            let member = members.iter().find(|member| self.model.shown(member, self.version) == name);
             let member = member.ok_or_else(|| Unsuitable(asl::unsupported_field(&name)))?;
             if let Some(data) = self.member(member, &name, value, depth)? {
                 found.push((member, data));
@@ -125,7 +127,7 @@ impl<'m> Reading<'m> {
                 };
                 Some(Data::Map(given.into_iter().filter_map(entry).collect::<Result<_, _>>()?))
             }
-            Kind::Scalar(scalar) => scalar_of(*scalar, shape.stamp, name, value)?,
+            Kind::Scalar(scalar) => scalar_of(*scalar, shape.stamp, name, value, self.version)?,
         };
         Ok(data)
     }
@@ -136,6 +138,7 @@ pub(super) fn scalar_of(
     stamp: Option<Stamp>,
     name: &str,
     value: &RawValue,
+    version: Version,
 ) -> Result<Option<Data<'static>>, Unsuitable> {
     let given = Given::of(value);
     let wrong = |kind: &str| Unsuitable(format!("The value for the field '{name}' must be {kind}"));
@@ -153,9 +156,11 @@ pub(super) fn scalar_of(
         (Scalar::Float, _) => return Err(wrong("a FLOAT")),
         (Scalar::Boolean, _) => return boolean(value),
         (Scalar::Timestamp, given) => {
-            let time = time(value, given);
+            let time = time(value, given, version);
             Data::Time(time.ok_or_else(|| wrong("a TIMESTAMP"))?, stamp)
         }
+        // AWS: unverified; the first SDK reads base64, which is how bytes travel.
+        (Scalar::Blob, Given::Text(text)) if version == Version::One => Data::Text(text),
         // AWS: bytes are the UTF-8 of a text, never base64; anything else is its JSON.
         (Scalar::Blob, Given::Text(text)) => Data::Bytes(text.into_bytes()),
         (Scalar::Blob, Given::Structure | Given::Number | Given::Boolean) => {
@@ -216,12 +221,13 @@ fn boolean(value: &RawValue) -> Result<Option<Data<'static>>, Unsuitable> {
     }
 }
 
-/// A time in ISO 8601, or in seconds since 1970.
-fn time(value: &RawValue, given: Given) -> Option<jiff::Timestamp> {
-    match given {
-        Given::Text(text) => text.parse().ok(),
-        Given::Number => seconds(value.get()),
-        Given::Boolean | Given::Structure => None,
+/// A time in ISO 8601, or in seconds since 1970; in milliseconds where results have those.
+fn time(value: &RawValue, given: Given, version: Version) -> Option<jiff::Timestamp> {
+    match (given, version) {
+        (Given::Text(text), _) => text.parse().ok(),
+        (Given::Number, Version::One) => jiff::Timestamp::from_millisecond(value.get().parse().ok()?).ok(),
+        (Given::Number, Version::Two) => seconds(value.get()),
+        (Given::Boolean | Given::Structure, _) => None,
     }
 }
 

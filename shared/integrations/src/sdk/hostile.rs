@@ -6,6 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::admission::Catalogue;
+use super::model::Version;
 use super::request::request;
 use super::table::Table;
 use super::{answer, is_error_within, service_failed};
@@ -60,13 +61,13 @@ fn arguments_of_any_shape_are_written_or_refused() {
             // Each operation gets each member in another shape; together they get all.
             let given = members.iter().enumerate().map(|(place, member)| {
                 let value = values.get((number + other + place) % values.len()).unwrap();
-                (model.shown(member).into_owned(), value.clone())
+                (model.shown(member, Version::Two).into_owned(), value.clone())
             });
             let given: serde_json::Map<String, Value> = given.collect();
             for language in [QueryLanguage::JsonPath, QueryLanguage::Jsonata] {
                 let _problems = Catalogue.check(name, &action, &given, language);
             }
-            let _outline = request(&model, operation, &Value::Object(given).to_string(), None);
+            let _outline = request(&model, operation, &Value::Object(given).to_string(), None, Version::Two);
         }
     }
 }
@@ -101,8 +102,8 @@ fn structures_within_themselves_are_read_to_a_depth() {
     assert_eq!(shallow, Some(nested(40)));
     assert_eq!(answer::result(&model, operation, &answer(200, &nested(10_000))), None);
     let put = model.operation("putItem").unwrap();
-    assert!(request(&model, put, &nested(40), None).is_ok());
-    assert!(request(&model, put, &nested(10_000), None).is_err());
+    assert!(request(&model, put, &nested(40), None, Version::Two).is_ok());
+    assert!(request(&model, put, &nested(10_000), None, Version::Two).is_err());
 }
 
 #[test]

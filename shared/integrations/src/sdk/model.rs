@@ -110,6 +110,15 @@ pub(crate) enum Scalar {
     Blob,
 }
 
+/// The version of the SDK for Java whose names and values parameters and results have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// That of the optimised integrations: names as in the API, times in milliseconds since 1970, bytes in base64.
+    One,
+    /// That of `aws-sdk:`: names with small letters in a row of capitals, times in ISO 8601, bytes as text.
+    Two,
+}
+
 /// How a time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stamp {
@@ -231,16 +240,11 @@ impl Model {
     }
 
     /// The name of a member in parameters and results.
-    pub(crate) fn shown<'a>(&'a self, member: &Member) -> Cow<'a, str> {
-        match member.shown {
-            Some(shown) => self.text(shown).into(),
-            None => capitalised(self.text(member.name)),
+    pub(crate) fn shown<'a>(&'a self, member: &Member, version: Version) -> Cow<'a, str> {
+        match (version, member.shown) {
+            (Version::Two, Some(shown)) => self.text(shown).into(),
+            (Version::Two, None) | (Version::One, _) => capitalised(self.text(member.name)),
         }
-    }
-
-    /// True if parameters call the member so.
-    pub(crate) fn is_shown(&self, member: &Member, name: &str) -> bool {
-        self.shown(member) == name
     }
 
     /// True for a member that is a body as it comes, of any length.
@@ -259,7 +263,14 @@ impl Model {
     }
 
     /// The exception that a code of an error answer means, without the service.
-    pub(crate) fn exception(&self, code: &str) -> Option<String> {
+    pub(crate) fn exception(&self, code: &str, version: Version) -> Option<String> {
+        let exception = self.modern_exception(code)?;
+        let usual = with_ending(code);
+        // AWS: the first SDK keeps the letters of the API, as in `KMSDisabledException`.
+        Some(if version == Version::One && exception.eq_ignore_ascii_case(&usual) { usual } else { exception })
+    }
+
+    fn modern_exception(&self, code: &str) -> Option<String> {
         let name = |(code, exception): &(Text, Option<Text>)| match exception {
             Some(exception) => self.text(*exception).to_owned(),
             None => with_ending(self.text(*code)),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use super::data::{self, Data, Unsuitable};
-use super::model::{Kind, Location, Member, Model, Operation, Protocol, Stamp};
+use super::model::{Kind, Location, Member, Model, Operation, Protocol, Stamp, Version};
 use super::write::{self, Element, FormWriter};
 use crate::caller::percent_encoded;
 use crate::query::Form;
@@ -45,9 +45,10 @@ pub(crate) fn request(
     operation: &Operation,
     arguments: &str,
     token: Option<&str>,
+    version: Version,
 ) -> Result<Outline, Refused> {
     let given = match operation.input {
-        Some(input) => data::arguments(model, input, arguments, token)?,
+        Some(input) => data::arguments(model, input, arguments, token, version)?,
         None => Data::Structure(Vec::new()),
     };
     let Data::Structure(members) = given else { return Err(unwritable("the arguments")) };
@@ -270,7 +271,7 @@ mod tests {
     fn outline(call: &str, arguments: &str) -> Result<Outline, Refused> {
         let (service, action) = call.split_once(':').unwrap();
         let model = Table::get().service(service).unwrap();
-        request(&model, model.operation(action).unwrap(), arguments, Some("a-token"))
+        request(&model, model.operation(action).unwrap(), arguments, Some("a-token"), Version::Two)
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use stepwell_tests::modes::count;
 
+use super::model::Version;
 use super::request::{Outline, request};
 use super::table::Table;
 use super::{answer, service_failed};
@@ -90,7 +91,8 @@ fn check_request(head: &Head) -> Result<(), String> {
     let operation = model.operation(&head.action).ok_or("no operation")?;
     let expected: Expected = serde_json::from_value(head.vector["request"].clone()).unwrap();
     let Outline { path, headers, body, .. } =
-        request(&model, operation, &head.vector["input"].to_string(), None).map_err(|why| format!("{why:?}"))?;
+        request(&model, operation, &head.vector["input"].to_string(), None, Version::Two)
+            .map_err(|why| format!("{why:?}"))?;
     same("method", &expected.method.as_str(), &operation.method.as_str())?;
     let (path, query) = path.split_once('?').unwrap_or((&path, ""));
     same("path", &expected.path.as_str(), &path)?;

@@ -356,7 +356,7 @@ async fn what_cannot_be_called_fails_without_a_request() {
     let targets = targets(&server.url());
     let activity = Resource::Activity { arn: "arn:aws:states:us-east-1:123456789012:activity:a".to_owned() };
     let cases = [
-        integration("batch", "submitJob", Pattern::RequestResponse),
+        integration("eks", "call", Pattern::RequestResponse),
         integration("aws-sdk:sqs", "sendMail", Pattern::RequestResponse),
         integration("aws-sdk:nothing", "sendMessage", Pattern::RequestResponse),
         // Its answer streams events.
@@ -369,7 +369,7 @@ async fn what_cannot_be_called_fails_without_a_request() {
     for resource in cases {
         let (error, cause) = failure(targets.call(call(resource, "{}")).await);
         assert_eq!(error, "States.Runtime");
-        assert!(cause.ends_with(" are the only targets so far."), "{cause}");
+        assert!(cause.ends_with("there is no such action, or Stepwell does not perform it."), "{cause}");
     }
     assert!(server.calls().is_empty());
 }

@@ -8,3 +8,5 @@ mod lambda_target;
 mod sdk_calls;
 #[cfg(test)]
 mod services;
+#[cfg(test)]
+mod wire;
