@@ -45,7 +45,7 @@ use crate::entry::{Head, Unreadable};
 use crate::ports::{Record, StoreError, WakeUp};
 use crate::tokens::{Signer, TaskToken};
 use crate::{Deployment, Settings, World};
-use mailbox::{Command, Mailboxes, Reply, Request, TokenWait};
+use mailbox::{Command, Mailboxes, Redrive, Reply, Request, TokenWait};
 use permits::{Permit, Permits};
 
 pub use express::ExpressEnd;
@@ -198,7 +198,8 @@ impl Deliver {
     /// Goes on with an execution that ended without success. It counts if the execution had ended, can go on, and this token
     /// has not redriven it before.
     pub async fn redrive(self: &Arc<Self>, arn: &str, client_token: Option<&str>) -> Result<Delivered, DeliverError> {
-        self.request(arn, Command::Redrive(client_token.map(token_hash))).await
+        let redrive = Redrive { at: self.world.clock.now(), token: client_token.map(token_hash) };
+        self.request(arn, Command::Redrive(redrive)).await
     }
 
     /// Answers the wait of a task token.

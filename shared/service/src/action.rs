@@ -46,6 +46,7 @@ const ACTIONS: &[Action] = &[
     executions::DESCRIBE_EXECUTION,
     executions::STOP_EXECUTION,
     executions::list::LIST_EXECUTIONS,
+    executions::redrive::REDRIVE_EXECUTION,
     express::START_SYNC_EXECUTION,
     history::GET_EXECUTION_HISTORY,
     machines::DELETE_STATE_MACHINE,

@@ -69,6 +69,11 @@ pub(crate) fn execution(text: &str) -> Result<(), ApiError> {
     expect(text, &[Kind::Execution]).map(|_| ())
 }
 
+/// True for the ARN of an execution that a Map Run started: its machine has the label of the Map behind its name.
+pub(crate) fn is_labelled(execution: &str) -> bool {
+    execution.split(':').nth(6).is_some_and(|machine| machine.contains('/'))
+}
+
 /// The end of the ARN of a state machine in that of a version or an alias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Qualifier<'a> {

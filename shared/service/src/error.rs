@@ -88,6 +88,7 @@ errors! {
         format!("Execution Does Not Exist: '{arn}'");
     ExecutionAlreadyExists(arn: String) => "ExecutionAlreadyExists", Service,
         format!("Execution Already Exists: '{arn}'");
+    ExecutionNotRedrivable(text: String) => "ExecutionNotRedrivable", Service, text;
     // AWS: unverified for an execution that is gone.
     TaskDoesNotExist => "TaskDoesNotExist", Service, "Task Does Not Exist: 'Provided task does not exist'";
     TaskTimedOut => "TaskTimedOut", Service, "Task Timed Out: 'Provided task does not exist anymore'";

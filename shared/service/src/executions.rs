@@ -1,14 +1,16 @@
 //! DescribeExecution and StopExecution: executions of standard workflows, read from the first and the last entry of their
-//! journal. One that ended longer ago than the retention is gone, whether it was removed already or not.
+//! journal. The last one closes it, unless it runs or was redriven since. One that ended longer ago than the retention is gone, whether it was removed already or not.
 
 pub(crate) mod list;
+pub(crate) mod redrive;
 
 use engine::deliver::{DeliverError, status_of};
-use engine::entry::{self, Entry, Head, Unreadable};
+use engine::entry::{self, Entry, Head, Reopening, Unreadable};
 use engine::ports::{ExecutionStatus, Listing, Record};
 use interpreter::{Closing, Failure, Payload, Timestamp};
 use serde::Serialize;
 
+use self::redrive::RedriveShown;
 use crate::action::{Action, answered};
 use crate::answer::{Date, Included, JsonText, epoch};
 use crate::arn;
@@ -37,6 +39,18 @@ pub(crate) struct Journalled {
     pub closed: Option<(Closing<Payload>, Timestamp)>,
     pub last_event: u64,
     pub last_sequence: u64,
+    /// The sequence of the last entry with a full set of threads.
+    pub last_full: u64,
+    /// The last redrive, if there was one.
+    pub reopened: Option<Reopening>,
+    /// Its end says what a redrive goes on with.
+    pub is_resumable: bool,
+}
+
+impl Journalled {
+    pub fn status(&self) -> ExecutionStatus {
+        self.closed.as_ref().map_or(ExecutionStatus::Running, |(closing, _)| status_of(closing))
+    }
 }
 
 impl Service {
@@ -44,7 +58,11 @@ impl Service {
         let arn = request.required("executionArn");
         arn::execution(arn)?;
         let execution = self.journalled(arn).await?;
-        Ok(Described::of(&execution, request.wants_data()))
+        let ended = execution.closed.is_some() && execution.status() != ExecutionStatus::Succeeded;
+        let machine = if ended { self.registry.find(&execution.listing.machine).await? } else { None };
+        let not_redrivable = self.not_redrivable(&execution, machine.map(|found| found.machine.status));
+        let redrive = RedriveShown::of(execution.reopened, not_redrivable);
+        Ok(Described::of(&execution, redrive, request.wants_data()))
     }
 
     async fn stop_execution(&self, mut request: Request) -> Result<Stopped, ApiError> {
@@ -73,13 +91,26 @@ impl Service {
         let Some((first, last)) = self.engine.world().journal.ends(arn).await? else { return Ok(None) };
         let listing = first.listing.clone().ok_or_else(|| Unreadable::Damaged(format!("{arn} is not listed")))?;
         let opening = undamaged(&first)?.and_then(|entry| entry.head);
-        let (closed, last_event) = match undamaged(&last)? {
-            Some(latest) => (latest.closed, latest.last_event),
-            // Until it is given up it runs, and pages of its history end where nothing more can be read.
-            None if last.open => (None, u64::MAX),
-            None => return Err(Unreadable::Damaged(format!("the end of {arn} cannot be read")).into()),
+        let found = Journalled {
+            listing,
+            opening,
+            closed: None,
+            last_event: u64::MAX,
+            last_sequence: last.sequence,
+            last_full: last.full,
+            reopened: None,
+            is_resumable: false,
         };
-        Ok(Some(Journalled { listing, opening, closed, last_event, last_sequence: last.sequence }))
+        match undamaged(&last)? {
+            Some(latest) => {
+                let is_resumable = latest.is_redrivable();
+                let Entry { closed, last_event, reopened, .. } = latest;
+                Ok(Some(Journalled { closed, last_event, reopened, is_resumable, ..found }))
+            }
+            // Until it is given up it runs, and pages of its history end where nothing more can be read.
+            None if last.open => Ok(Some(found)),
+            None => Err(Unreadable::Damaged(format!("the end of {arn} cannot be read")).into()),
+        }
     }
 }
 
@@ -135,15 +166,13 @@ struct Described {
     state_machine_version_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_alias_arn: Option<String>,
-    redrive_count: u32,
-    redrive_status: &'static str,
-    redrive_status_reason: String,
+    #[serde(flatten)]
+    redrive: RedriveShown,
 }
 
 impl Described {
-    fn of(execution: &Journalled, data: bool) -> Described {
-        let listing = &execution.listing;
-        let status = execution.closed.as_ref().map_or(ExecutionStatus::Running, |(closing, _)| status_of(closing));
+    fn of(execution: &Journalled, redrive: RedriveShown, data: bool) -> Described {
+        let (listing, status) = (&execution.listing, execution.status());
         let (head, input) = execution.opening.as_ref().map(|(head, input)| (head, input.clone())).unzip();
         Described {
             execution_arn: listing.execution.clone(),
@@ -159,9 +188,7 @@ impl Described {
             trace_header: head.and_then(|head| head.trace_header.clone()),
             stop_date: execution.closed.as_ref().map(|(_, stopped)| epoch(*stopped)),
             end: execution.closed.as_ref().map(|(closing, _)| End::of(closing, data)).unwrap_or_default(),
-            redrive_count: 0,
-            redrive_status: "NOT_REDRIVABLE",
-            redrive_status_reason: not_redrivable(status),
+            redrive,
         }
     }
 }
@@ -198,17 +225,6 @@ impl End {
                 let Failure { error, cause } = failure.clone();
                 End { error, cause, ..End::default() }
             }
-        }
-    }
-}
-
-fn not_redrivable(status: ExecutionStatus) -> String {
-    match status {
-        ExecutionStatus::Running | ExecutionStatus::Succeeded => {
-            format!("Execution is {} and cannot be redriven", status.name())
-        }
-        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => {
-            "Redriving executions is not available in Stepwell yet".to_owned()
         }
     }
 }

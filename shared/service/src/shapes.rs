@@ -53,6 +53,8 @@ pub(crate) struct Text {
 pub(crate) enum Pattern {
     Anything,
     Ascii,
+    /// Letters, digits and marks of ASCII.
+    Visible,
     /// Letters, digits and `_-.`, and not digits only.
     AliasName,
 }
@@ -62,6 +64,7 @@ impl Pattern {
         match self {
             Pattern::Anything => "(?s).*",
             Pattern::Ascii => r"\p{ASCII}*",
+            Pattern::Visible => "[!-~]+",
             Pattern::AliasName => r"^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$",
         }
     }
@@ -71,6 +74,7 @@ impl Pattern {
         match self {
             Pattern::Anything => true,
             Pattern::Ascii => text.is_ascii(),
+            Pattern::Visible => text.bytes().all(|byte| byte.is_ascii_graphic()),
             Pattern::AliasName => {
                 text.chars().all(|letter| letter.is_ascii_alphanumeric() || mark(letter))
                     && text.chars().any(|letter| letter.is_ascii_alphabetic() || mark(letter))

@@ -10,7 +10,7 @@ use interpreter::{Closing, Snapshot, Stimulus, Timestamp};
 use super::cells::Cells;
 use super::inbox::Arrival;
 use super::live::Live;
-use super::mailbox::Command;
+use super::mailbox::{Command, Redrive};
 use super::steps::Steps;
 use super::test_case_run::TestCaseRun;
 use super::{Deliver, DeliverError};
@@ -128,9 +128,9 @@ impl LoadedExecution {
         match command {
             Command::Wake => false,
             Command::Stop(_) => self.live.snapshot.is_open(),
-            Command::Redrive(token) => {
-                let known = token.as_ref().is_some_and(|token| self.client_tokens.iter().any(|old| old.hash == *token));
-                self.live.snapshot.kept().len() > 0 && !known
+            Command::Redrive(Redrive { at, token }) => {
+                let find = |token: &String| ClientToken::find(&self.client_tokens, token, *at);
+                self.live.snapshot.kept().len() > 0 && token.as_ref().and_then(find).is_none()
             }
             Command::Answer(of, _) | Command::Heartbeat(of) => {
                 command.is_for(self.head.started) && self.cells.awaits_token(&self.live, &of.wait)

@@ -20,10 +20,18 @@ pub(super) enum Command {
     /// There may be something to do.
     Wake,
     Stop(Failure),
-    /// To go on after an unsuccessful end; the hash of the client's token, if it has one.
-    Redrive(Option<String>),
+    Redrive(Redrive),
     Answer(TokenWait, Answer<Payload>),
     Heartbeat(TokenWait),
+}
+
+/// The demand to go on after an unsuccessful end.
+#[derive(Debug, Clone)]
+pub(super) struct Redrive {
+    /// When it was made.
+    pub at: Timestamp,
+    /// The hash of the client's token, if it has one.
+    pub token: Option<String>,
 }
 
 /// A wait for a task token, as its token names it.

@@ -114,8 +114,8 @@ impl Actor {
             if let Some(stimulus) = stimulus {
                 deliver.step(&mut loaded.live, stimulus, at, steps);
             }
-            if let (Arrival::Request(_, Command::Redrive(token)), true) = (arrival, advances) {
-                loaded.remember_token(token.as_ref());
+            if let (Arrival::Request(_, Command::Redrive(redrive)), true) = (arrival, advances) {
+                loaded.remember_token(redrive.token.as_ref());
             }
         }
         (completions, counted)

@@ -52,6 +52,7 @@ pub(crate) const PAYLOAD: Shape =
 pub(crate) const ERROR: Shape = secret(0, 256);
 pub(crate) const CAUSE: Shape = secret(0, 32_768);
 pub(crate) const TASK_TOKEN: Shape = text(1, 2048);
+pub(crate) const CLIENT_TOKEN: Shape = Shape::Text(Text { least: 1, most: 64, pattern: Pattern::Visible, ..PLAIN });
 pub(crate) const TRACE_HEADER: Shape = Shape::Text(Text { most: 256, pattern: Pattern::Ascii, ..PLAIN });
 pub(crate) const PAGE_SIZE: Shape = Shape::Integer { least: 0, most: 1000 };
 pub(crate) const PAGE_TOKEN: Shape = text(1, 1024);
