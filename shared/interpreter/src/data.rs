@@ -30,6 +30,7 @@ pub(crate) struct Exit<'s> {
 }
 
 /// Which entry of the state an exit is of, which the names of its fields begin with in error texts.
+#[derive(Clone, Copy)]
 enum By {
     Itself,
     Rule(usize),
@@ -37,7 +38,7 @@ enum By {
 }
 
 impl By {
-    fn field(&self, name: &str) -> String {
+    fn field(self, name: &str) -> String {
         match self {
             By::Itself => name.to_owned(),
             By::Rule(index) => format!("Choices[{index}]/{name}"),
@@ -80,8 +81,7 @@ impl<'s> Exit<'s> {
 pub(crate) struct HandedOn {
     output: Payload,
     assigned: Option<Payload>,
-    /// The field that assigns, as error texts name it.
-    assign_field: String,
+    by: By,
 }
 
 impl Run<'_> {
@@ -162,12 +162,11 @@ impl Run<'_> {
             }
             None => result.clone(),
         };
-        let assign_field = exit.by.field("Assign");
         let (mut assigned, mut output) = (None, None);
         if exit.assign.is_some() || exit.output.is_some() {
             let inputs = EvaluationInputs { document: selected.value(), ..inputs };
             (assigned, output) = self.evaluate(path, inputs, |look| {
-                let assigned = exit.assign.map(|template| look.render(template, &assign_field)).transpose()?;
+                let assigned = exit.assign.map(|template| look.render(template, &exit.by.field("Assign"))).transpose()?;
                 let output =
                     exit.output.map(|template| look.payload(template, &exit.by.field("Output"))).transpose()?;
                 Ok((assigned, output))
@@ -179,7 +178,7 @@ impl Run<'_> {
         };
         // AWS: an Assign without variables is none in the event (recorded).
         let assigned = assigned.filter(|assigned| assigned.value().as_object().is_none_or(|new| !new.is_empty()));
-        Ok(HandedOn { output, assigned, assign_field })
+        Ok(HandedOn { output, assigned, by: exit.by })
     }
 
     /// Puts a result into the state's raw input.
@@ -204,10 +203,10 @@ impl Run<'_> {
         handed_on: HandedOn,
         then: Transition,
     ) -> Result<(), Raised> {
-        let HandedOn { output, assigned, assign_field } = handed_on;
+        let HandedOn { output, assigned, by } = handed_on;
         self.fits(state, &output)?;
         if let Some(assigned) = &assigned {
-            self.assign(path, state, assigned, assign_field)?;
+            self.assign(path, state, assigned, by)?;
         }
         let name = state.name.to_string();
         self.emit_on(path, Detail::StateExited { state: type_of(state), name, output: output.clone(), assigned });
@@ -226,7 +225,7 @@ impl Run<'_> {
     }
 
     /// Gives the thread's variables the values assigned.
-    fn assign(&mut self, path: &ThreadPath, state: &State, assigned: &Payload, field: String) -> Result<(), Raised> {
+    fn assign(&mut self, path: &ThreadPath, state: &State, assigned: &Payload, by: By) -> Result<(), Raised> {
         let Value::Object(new) = assigned.value() else { return Ok(()) };
         if assigned.depth() > DEEPEST {
             return Err(Raised::by_name(too_deep(&state.name)));
@@ -238,7 +237,7 @@ impl Run<'_> {
         all.extend(new.iter().map(|(name, value)| (name.clone(), value.clone())));
         let variables = Payload::from_value(Value::Object(all));
         if let Some(cause) = self.variables_excess(state, assigned, &variables) {
-            return Err(Raised::variables_too_large(&state.name, field, cause));
+            return Err(Raised::variables_too_large(&state.name, by.field("Assign"), cause));
         }
         self.bytes += variables.bytes();
         self.change(path, |frame| frame.variables = Some(variables));

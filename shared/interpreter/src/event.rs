@@ -113,6 +113,8 @@ impl<P> Event<P> {
 impl Event<Payload> {
     /// The bytes of its payloads.
     pub fn bytes(&self) -> usize {
-        self.detail.payloads().into_iter().fold(0, |bytes, payload| bytes.saturating_add(payload.bytes()))
+        let mut bytes = 0usize;
+        self.detail.for_each_payload(&mut |payload| bytes = bytes.saturating_add(payload.bytes()));
+        bytes
     }
 }

@@ -13,9 +13,9 @@ enum Open<'v> {
 }
 
 pub(super) fn write(value: &Value, out: &mut String) {
-    let mut open = Vec::new();
-    begin(value, out, &mut open);
-    while let Some(container) = open.last_mut() {
+    // The innermost one is held apart: most values are one level deep, and need no list.
+    let (mut innermost, mut around) = (begin(value, out), Vec::new());
+    while let Some(container) = &mut innermost {
         let next = match container {
             Open::Array(items) => items.next().map(|item| (None, item)),
             Open::Object(members) => members.next().map(|(name, value)| (Some(name), value)),
@@ -29,18 +29,20 @@ pub(super) fn write(value: &Value, out: &mut String) {
                     string(name, out);
                     out.push(':');
                 }
-                begin(value, out, &mut open);
+                if let Some(inner) = begin(value, out) {
+                    around.extend(innermost.replace(inner));
+                }
             }
             None => {
                 out.push(if matches!(container, Open::Array(_)) { ']' } else { '}' });
-                open.pop();
+                innermost = around.pop();
             }
         }
     }
 }
 
 /// Writes a scalar, or the start of a container, which is then open.
-fn begin<'v>(value: &'v Value, out: &mut String, open: &mut Vec<Open<'v>>) {
+fn begin<'v>(value: &'v Value, out: &mut String) -> Option<Open<'v>> {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),
@@ -53,13 +55,14 @@ fn begin<'v>(value: &'v Value, out: &mut String, open: &mut Vec<Open<'v>>) {
         },
         Value::Array(items) => {
             out.push('[');
-            open.push(Open::Array(items.iter()));
+            return Some(Open::Array(items.iter()));
         }
         Value::Object(members) => {
             out.push('{');
-            open.push(Open::Object(Map::iter(members)));
+            return Some(Open::Object(Map::iter(members)));
         }
     }
+    None
 }
 
 fn string(text: &str, out: &mut String) {

@@ -1,7 +1,7 @@
 //! The declaration of history events: from one line an event's stored shape, its payloads and its wire shape.
 //!
 //! A line is a variant as Rust and serde read it, each field followed by `=>` and its kind: a function of
-//! [`super::members`], which says what the field is in AWS's JSON. Kinds of payloads are listed in `mapped!` and `held!`
+//! [`super::members`], which says what the field is in AWS's JSON. Kinds of payloads are listed in `mapped!` and `visited!`
 //! as well; one that is missing there does not compile.
 
 /// A field with its payloads, if it has any, held another way.
@@ -23,26 +23,28 @@ macro_rules! mapped {
     };
 }
 
-/// Collects a field's payload, if it has one.
-macro_rules! held {
-    (input, $field:ident, $held:ident) => {
-        $held.push($field)
+/// Visits a field's payload, if it has one.
+macro_rules! visited {
+    (input, $field:ident, $visit:ident) => {
+        $visit($field)
     };
-    (output, $field:ident, $held:ident) => {
-        $held.push($field)
+    (output, $field:ident, $visit:ident) => {
+        $visit($field)
     };
-    (parameters, $field:ident, $held:ident) => {
-        $held.push($field)
+    (parameters, $field:ident, $visit:ident) => {
+        $visit($field)
     };
-    (assigned, $field:ident, $held:ident) => {
-        $held.extend($field)
+    (assigned, $field:ident, $visit:ident) => {
+        if let Some(payload) = $field {
+            $visit(payload)
+        }
     };
-    ($other:ident, $field:ident, $held:ident) => {
+    ($other:ident, $field:ident, $visit:ident) => {
         _ = $field
     };
 }
 
-/// The enum `Detail` of all events, and its `try_map`, `payloads` and `wire`.
+/// The enum `Detail` of all events, and its `try_map`, `for_each_payload` and `wire`.
 macro_rules! details {
     ($(
         $(#[$doc:meta])*
@@ -67,16 +69,14 @@ macro_rules! details {
                 })
             }
 
-            /// Its payloads, in the order of its fields.
-            pub fn payloads(&self) -> Vec<&P> {
-                let mut held = Vec::new();
+            /// Shows `visit` its payloads, in the order of its fields.
+            pub fn for_each_payload(&self, visit: &mut dyn FnMut(&P)) {
                 match self {
                     $(Detail::$event $({ $($field),+ })? $(($only))? => {
-                        $($($crate::event::declaration::held!($kind, $field, held);)+)?
-                        $($crate::event::declaration::held!($inner_kind, $only, held);)?
+                        $($($crate::event::declaration::visited!($kind, $field, visit);)+)?
+                        $($crate::event::declaration::visited!($inner_kind, $only, visit);)?
                     })+
                 }
-                held
             }
 
             /// The event in AWS's JSON.
@@ -94,4 +94,4 @@ macro_rules! details {
     };
 }
 
-pub(super) use {details, held, mapped};
+pub(super) use {details, mapped, visited};
