@@ -166,7 +166,8 @@ impl Run<'_> {
         if exit.assign.is_some() || exit.output.is_some() {
             let inputs = EvaluationInputs { document: selected.value(), ..inputs };
             (assigned, output) = self.evaluate(path, inputs, |look| {
-                let assigned = exit.assign.map(|template| look.render(template, &exit.by.field("Assign"))).transpose()?;
+                let assigned =
+                    exit.assign.map(|template| look.render(template, &exit.by.field("Assign"))).transpose()?;
                 let output =
                     exit.output.map(|template| look.payload(template, &exit.by.field("Output"))).transpose()?;
                 Ok((assigned, output))
