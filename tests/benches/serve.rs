@@ -88,6 +88,7 @@ fn head(number: u64) -> Record {
         status: ExecutionStatus::Succeeded,
         started,
         stopped: Some(started),
+        shown: None,
     };
     Record {
         execution,

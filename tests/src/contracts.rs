@@ -114,6 +114,7 @@ fn running(name: &str, started: i64) -> Listing {
         status: ExecutionStatus::Running,
         started: Timestamp(started),
         stopped: None,
+        shown: Some(format!("what {name} shows")),
     }
 }
 
@@ -132,7 +133,8 @@ pub async fn a_record_comes_back_as_it_was_written(journal: &dyn Journal) -> Res
         body: (0..=u8::MAX).cycle().take(100_000).collect(),
         ..head("whole", 5)
     };
-    let last = Record { nonce: 0, due: None, body: Vec::new(), ..close("whole", 1, 5, 9) };
+    let mut last = Record { nonce: 0, due: None, body: Vec::new(), ..close("whole", 1, 5, 9) };
+    last.listing = last.listing.map(|listing| Listing { shown: None, ..listing });
     write(journal, first.clone()).await?;
     write(journal, last.clone()).await?;
     assert_eq!(journal.tail(&execution_arn("whole")).await?, [first.clone(), last.clone()]);
@@ -310,7 +312,8 @@ pub async fn lists_show_the_last_status_only(journal: &dyn Journal) -> Result<()
     write(journal, head("ends", 2)).await?;
     write(journal, record("ends", 1)).await?;
     assert_eq!(names(journal, &query(Some(Running))).await?, ["ends", "runs"]);
-    let closing = close("ends", 2, 2, 50);
+    let mut closing = close("ends", 2, 2, 50);
+    closing.listing = closing.listing.map(|listing| Listing { shown: Some("another".to_owned()), ..listing });
     write(journal, closing.clone()).await?;
     assert_eq!(names(journal, &query(None)).await?, ["ends", "runs"]);
     assert_eq!(names(journal, &query(Some(Running))).await?, ["runs"]);

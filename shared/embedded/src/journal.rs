@@ -142,10 +142,11 @@ fn check(record: &Record, known: Option<&Known>) -> Result<(), Failure> {
 fn add_execution(connection: &Connection, record: &Record, listing: &Listing) -> rusqlite::Result<Option<i64>> {
     // An id is used again only when nothing is left of the execution that had it.
     let mut insert = connection.prepare_cached(
-        "INSERT INTO executions (id, execution, machine, name, status, started, stopped, open, due, last, full, digest)
+        "INSERT INTO executions
+             (id, execution, machine, name, status, started, stopped, open, due, last, full, digest, shown)
          VALUES (
              1 + max(coalesce((SELECT max(id) FROM executions), 0), coalesce((SELECT max(id) FROM discarded), 0)),
-             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
          ) ON CONFLICT (execution) DO NOTHING",
     )?;
     let added = insert.execute(params![
@@ -160,6 +161,7 @@ fn add_execution(connection: &Connection, record: &Record, listing: &Listing) ->
         record.sequence,
         record.full,
         digest_after(record),
+        listing.shown,
     ])?;
     Ok((added > 0).then(|| connection.last_insert_rowid()))
 }
@@ -176,7 +178,7 @@ fn change_execution(connection: &Connection, record: &Record, id: i64) -> rusqli
         Some(listing) => {
             let mut update = connection.prepare_cached(
                 "UPDATE executions SET open = ?2, due = ?3, last = ?4, full = ?5, digest = ?6, machine = ?7, name = ?8,
-                 status = ?9, started = ?10, stopped = ?11 WHERE id = ?1",
+                 status = ?9, started = ?10, stopped = ?11, shown = ?12 WHERE id = ?1",
             )?;
             update.execute(params![
                 id,
@@ -190,6 +192,7 @@ fn change_execution(connection: &Connection, record: &Record, id: i64) -> rusqli
                 listing.status.name(),
                 listing.started.0,
                 listing.stopped.map(|time| time.0),
+                listing.shown,
             ])?;
         }
     }
@@ -198,8 +201,8 @@ fn change_execution(connection: &Connection, record: &Record, id: i64) -> rusqli
 
 fn add_record(connection: &Connection, record: &Record, id: i64, digest: i64) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO records (place, nonce, full, due, open, status, machine, name, started, stopped, body, digest)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO records (place, nonce, full, due, open, status, machine, name, started, stopped, body, digest, shown)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     let listing = record.listing.as_ref();
     insert.execute(params![
@@ -216,6 +219,7 @@ fn add_record(connection: &Connection, record: &Record, id: i64, digest: i64) ->
         listing.and_then(|listing| listing.stopped).map(|time| time.0),
         record.body,
         digest,
+        listing.and_then(|listing| listing.shown.as_ref()),
     ])?;
     Ok(())
 }
@@ -274,7 +278,7 @@ fn read(
 }
 
 const RECORD: &str =
-    "SELECT place, nonce, full, due, open, status, machine, name, started, stopped, body, digest FROM records";
+    "SELECT place, nonce, full, due, open, status, machine, name, started, stopped, shown, body, digest FROM records";
 
 fn record_at(connection: &Connection, execution: &str, place: i64) -> rusqlite::Result<Record> {
     let mut statement = connection.prepare_cached(&format!("{RECORD} WHERE place = ?1"))?;
@@ -307,6 +311,7 @@ fn record(execution: &str, row: &Row<'_>) -> rusqlite::Result<Record> {
             status: execution_status(&status)?,
             started: Timestamp(row.get("started")?),
             stopped: row.get::<_, Option<i64>>("stopped")?.map(Timestamp),
+            shown: row.get("shown")?,
         }),
     };
     let record = Record {
@@ -332,7 +337,8 @@ fn record_digest(record: &Record) -> Digest {
     digest = digest.maybe(due.map(|time| time.0)).number(i64::from(*open)).bytes(body);
     match listing {
         None => digest,
-        Some(Listing { execution: _, machine, name, status, started, stopped }) => {
+        // Not what is shown: programs of before do not know of it, and take the digest as they have it.
+        Some(Listing { execution: _, machine, name, status, started, stopped, shown: _ }) => {
             let digest = digest.text(machine).text(name).text(status.name());
             digest.number(started.0).maybe(stopped.map(|time| time.0))
         }
@@ -353,7 +359,7 @@ fn list(connection: &Connection, query: &ListQuery) -> Result<ListPage, Failure>
         Some(_) => ("executions_by_status", "status = :status"),
     };
     let sql = format!(
-        "SELECT execution, machine, name, status, started, stopped FROM executions INDEXED BY {index}
+        "SELECT execution, machine, name, status, started, stopped, shown FROM executions INDEXED BY {index}
          WHERE machine = :machine AND {condition} AND (started, execution) < (:started, :execution)
          ORDER BY started DESC, execution DESC LIMIT :limit"
     );
@@ -381,6 +387,7 @@ fn listing(row: &Row<'_>) -> rusqlite::Result<Listing> {
         status: execution_status(&row.get::<_, String>("status")?)?,
         started: Timestamp(row.get("started")?),
         stopped: row.get::<_, Option<i64>>("stopped")?.map(Timestamp),
+        shown: row.get("shown")?,
     })
 }
 

@@ -40,8 +40,8 @@
 //!   and the others go on; damage that SQLite finds in its pages while it writes ends all acknowledgements.
 //!
 //! Not found out: damage to several files at once that fits together (a log removed with its mark), commits that power loss
-//! takes after the last mark that reached the disk and that a disk then does not have although it said so, the name and
-//! times that a list shows beside an execution's own, and anything in `relaxed` durability that was committed since the
+//! takes after the last mark that reached the disk and that a disk then does not have although it said so, the name,
+//! times and versions that a list shows beside an execution's own, and anything in `relaxed` durability that was committed since the
 //! last time the directory was open in `full`.
 //!
 //! # Retention, backup

@@ -40,8 +40,16 @@ const BUSY: Duration = Duration::from_secs(5);
 /// All tables but the one that grows with what executions do.
 pub(crate) const SMALL_TABLES: [&str; 7] =
     ["sqlite_schema", "executions", "discarded", "machines", "revisions", "starts", "installation"];
-/// The tables whose rows carry a digest.
-const DIGESTED: [&str; 5] = ["executions", "records", "machines", "revisions", "starts"];
+/// Columns that came later, which files of before do not have.
+const ADDED: [(&str, &str, &str); 7] = [
+    ("executions", "digest", "INTEGER"),
+    ("records", "digest", "INTEGER"),
+    ("machines", "digest", "INTEGER"),
+    ("revisions", "digest", "INTEGER"),
+    ("starts", "digest", "INTEGER"),
+    ("executions", "shown", "TEXT"),
+    ("records", "shown", "TEXT"),
+];
 
 const TABLES: &str = "
 CREATE TABLE executions (
@@ -56,7 +64,8 @@ CREATE TABLE executions (
     due INTEGER,
     last INTEGER NOT NULL,
     full INTEGER NOT NULL,
-    digest INTEGER
+    digest INTEGER,
+    shown TEXT
 );
 CREATE INDEX executions_by_start ON executions (machine, started, execution);
 CREATE INDEX executions_by_status ON executions (machine, status, started, execution);
@@ -74,7 +83,8 @@ CREATE TABLE records (
     started INTEGER,
     stopped INTEGER,
     body BLOB NOT NULL,
-    digest INTEGER
+    digest INTEGER,
+    shown TEXT
 );
 CREATE TABLE discarded (id INTEGER PRIMARY KEY);
 CREATE TABLE machines (arn TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL, digest INTEGER);
@@ -120,10 +130,10 @@ pub(crate) fn create(connection: &mut Connection, key: &[u8; 32]) -> rusqlite::R
 /// Brings a file of ours to what this program writes.
 pub(crate) fn complete(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for table in DIGESTED {
-        let known = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = 'digest'";
-        if transaction.query_row(known, [table], |row| row.get::<_, i64>(0))? == 0 {
-            transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN digest INTEGER"))?;
+    for (table, column, kind) in ADDED {
+        let known = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
+        if transaction.query_row(known, [table, column], |row| row.get::<_, i64>(0))? == 0 {
+            transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"))?;
         }
     }
     transaction.commit()

@@ -13,6 +13,7 @@ pub mod express;
 mod guarded;
 mod payload_format;
 pub mod ports;
+pub mod shown;
 mod system_clock;
 pub mod tokens;
 pub mod worker;

@@ -59,6 +59,8 @@ pub struct Listing {
     pub status: ExecutionStatus,
     pub started: Timestamp,
     pub stopped: Option<Timestamp>,
+    /// What lists show beside the above, in the shape of [`crate::shown`]; `None` in what a program of before wrote.
+    pub shown: Option<String>,
 }
 
 /// An execution's status, in AWS's words.

@@ -46,6 +46,11 @@ impl<'a> Reading<'a> {
         self.0.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).ok_or_else(|| self.odd(name))
     }
 
+    /// A text that may be absent.
+    pub fn optional_text(self, name: &str) -> Result<Option<&'a str>, StoreError> {
+        if self.0.contains_key(name) { self.text(name).map(Some) } else { Ok(None) }
+    }
+
     /// A number that has to be there.
     pub fn number<T: FromStr>(self, name: &str) -> Result<T, StoreError> {
         self.optional(name)?.ok_or_else(|| self.odd(name))
@@ -136,6 +141,7 @@ fn listing_attributes(record: &Record, listing: &Listing) -> Result<Vec<Attribut
         (layout::STATUS, text(listing.status.name())),
     ];
     attributes.extend(listing.stopped.map(|stopped| (layout::STOPPED, number(stopped.0))));
+    attributes.extend(listing.shown.as_ref().map(|shown| (layout::SHOWN, text(shown.as_str()))));
     Ok(attributes)
 }
 
@@ -167,5 +173,6 @@ pub(crate) fn listing_of(item: &Item) -> Result<Listing, StoreError> {
         status: status.ok_or_else(|| reading.odd(layout::STATUS))?,
         started,
         stopped: reading.time(layout::STOPPED)?,
+        shown: reading.optional_text(layout::SHOWN)?.map(str::to_owned),
     })
 }

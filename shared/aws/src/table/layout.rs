@@ -71,6 +71,8 @@ pub const PLACE: &str = "place";
 pub const NAME: &str = "name";
 pub const STATUS: &str = "status";
 pub const STOPPED: &str = "stopped";
+/// A text whose content may grow, since what an index projects cannot change. A table from before does not project it.
+pub const SHOWN: &str = "shown";
 /// The key of `wake`: shard, with [`WAKE_AT`]: when it is due.
 pub const WAKE: &str = "wake";
 pub const WAKE_AT: &str = "wake_at";
@@ -104,7 +106,7 @@ pub const LIST_INDEX: Index = Index {
     name: "list",
     partition: (LIST, KeyType::Text),
     sort: (PLACE, KeyType::Text),
-    holds: &[FORMAT, NAME, STATUS, STOPPED, EXPIRES],
+    holds: &[FORMAT, NAME, STATUS, STOPPED, SHOWN, EXPIRES],
 };
 
 /// Due times that are far away.

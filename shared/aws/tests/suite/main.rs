@@ -17,6 +17,8 @@ mod deliveries;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod listing;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod metrics;

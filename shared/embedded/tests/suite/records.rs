@@ -19,6 +19,7 @@ fn listing(name: &str, stopped: Option<i64>) -> Listing {
         status: if stopped.is_some() { ExecutionStatus::Succeeded } else { ExecutionStatus::Running },
         started: Timestamp(1),
         stopped: stopped.map(Timestamp),
+        shown: None,
     }
 }
 

@@ -16,6 +16,7 @@ use super::test_case_run::TestCaseRun;
 use super::{Deliver, DeliverError};
 use crate::entry::{self, Assembly, ClientToken, Draft, Entry, Head};
 use crate::ports::{Appended, Direction, ExecutionStatus, Happening, Listing, Record, StoreError};
+use crate::shown::Shown;
 
 /// Bytes of changes since the last full set below which no new one is written.
 const FULL_SET_AFTER: usize = 256 << 10;
@@ -249,6 +250,7 @@ impl LoadedExecution {
             status,
             started: self.head.started,
             stopped,
+            shown: Some(Shown::of(&self.head).written()),
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use asl::MachineType;
 use engine::ports::{Direction, ExecutionStatus, ListQuery, Listing};
+use engine::shown::Shown;
 use interpreter::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{alias_of, undamaged, version_of};
+use super::undamaged;
 use crate::action::{Action, answered};
 use crate::answer::{Date, epoch};
 use crate::arn::{self, Qualifier};
@@ -30,7 +31,7 @@ pub(crate) const LIST_EXECUTIONS: Action = Action {
 
 /// Pages of a list that are read at most in search of executions that are not expired.
 const MOST_PAGES: usize = 10;
-/// Heads that are read at most for a page. A list has no version and no alias: those are in the heads.
+/// Heads that are read at most for a page: those of executions that a program began which listed neither version nor alias.
 const MOST_HEADS: usize = 1000;
 
 /// A list of executions.
@@ -41,7 +42,7 @@ struct Wanted {
     /// Started by this alias.
     alias: Option<String>,
     status: Option<ExecutionStatus>,
-    /// The machine has versions: then the heads are read.
+    /// The machine has versions, so its executions may have been started by one.
     qualified: bool,
 }
 
@@ -81,7 +82,8 @@ struct Item {
 }
 
 impl Item {
-    fn of(listing: &Listing) -> Item {
+    fn of(listing: &Listing, shown: Shown) -> Item {
+        let Shown { version, alias, redriven: _ } = shown;
         Item {
             execution_arn: listing.execution.clone(),
             state_machine_arn: listing.machine.clone(),
@@ -90,8 +92,8 @@ impl Item {
             start_date: epoch(listing.started),
             redrive_count: 0,
             stop_date: listing.stopped.map(epoch),
-            state_machine_version_arn: None,
-            state_machine_alias_arn: None,
+            state_machine_version_arn: version.map(|number| arn::version(&listing.machine, number)),
+            state_machine_alias_arn: alias.map(|name| arn::alias(&listing.machine, &name)),
         }
     }
 }
@@ -149,11 +151,15 @@ impl Service {
                 if found.len() == size || heads == MOST_HEADS {
                     return Ok((found, after));
                 }
-                let mut item = Item::of(&listing);
-                if wanted.qualified {
-                    heads = heads.saturating_add(1);
-                    item = self.qualified(item).await?;
-                }
+                let shown = match Shown::read(listing.shown.as_deref()) {
+                    Some(shown) => shown,
+                    None if wanted.qualified => {
+                        heads = heads.saturating_add(1);
+                        self.shown_by_head(&listing.execution).await?
+                    }
+                    None => Shown::default(),
+                };
+                let item = Item::of(&listing, shown);
                 after = Some(Place(listing.started, listing.execution));
                 if wanted.has(&item) {
                     found.push(item);
@@ -166,12 +172,12 @@ impl Service {
         Ok((found, query.after.map(|(started, arn)| Place(started, arn))))
     }
 
-    /// The same with the version and the alias that it was started by.
-    async fn qualified(&self, item: Item) -> Result<Item, ApiError> {
-        let first = self.engine.world().journal.read(&item.execution_arn, 0, Direction::Ascending, 1).await?;
+    /// What its store does not list.
+    async fn shown_by_head(&self, execution: &str) -> Result<Shown, ApiError> {
+        let first = self.engine.world().journal.read(execution, 0, Direction::Ascending, 1).await?;
         let entry = first.first().map(undamaged).transpose()?.flatten();
-        let Some((head, _)) = entry.and_then(|entry| entry.head) else { return Ok(item) };
-        Ok(Item { state_machine_version_arn: version_of(&head), state_machine_alias_arn: alias_of(&head), ..item })
+        let head = entry.and_then(|entry| entry.head);
+        Ok(head.map(|(head, _)| Shown::of(&head)).unwrap_or_default())
     }
 }
 
