@@ -50,10 +50,28 @@ impl Resource {
         }
     }
 
-    /// True when a client ends the task with its task token, not the call by its return.
-    pub fn waits_for_token(&self) -> bool {
+    /// True when a client may end the task with its task token: the call's return is not its end.
+    // AWS: the tasks of jobs take one, too, as recorded for `startExecution.sync`.
+    pub fn takes_token(&self) -> bool {
         match self {
-            Resource::Integration(on) => on.pattern == Pattern::WaitForTaskToken,
+            Resource::Integration(on) => on.pattern != Pattern::RequestResponse,
+            Resource::Lambda { .. } | Resource::Activity { .. } => false,
+        }
+    }
+
+    /// True when the call starts a job, whose end is the task's: `.sync`.
+    pub fn is_job(&self) -> bool {
+        match self {
+            Resource::Integration(on) => matches!(on.pattern, Pattern::Sync | Pattern::Sync2),
+            Resource::Lambda { .. } | Resource::Activity { .. } => false,
+        }
+    }
+
+    /// True when the call of one attempt can be made twice and is made once: its target recognises the attempt. A nested
+    /// execution has a name that follows from the attempt that starts it.
+    pub fn is_repeatable(&self) -> bool {
+        match self {
+            Resource::Integration(on) => on.service == "states",
             Resource::Lambda { .. } | Resource::Activity { .. } => false,
         }
     }

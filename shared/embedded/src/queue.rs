@@ -95,7 +95,7 @@ impl TimerQueue {
 #[async_trait]
 impl Queue for TimerQueue {
     async fn send(&self, wake_up: WakeUp) -> Result<(), StoreError> {
-        let WakeUp { execution, due, announces: _ } = wake_up;
+        let WakeUp { execution, due, announces: _, ended: _ } = wake_up;
         self.add(&execution, due);
         Ok(())
     }

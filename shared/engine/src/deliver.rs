@@ -11,6 +11,7 @@
 
 mod actor;
 mod calls;
+mod cancels;
 mod cell_access;
 mod cell_answers;
 mod cells;
@@ -231,9 +232,40 @@ impl Deliver {
         }
     }
 
-    /// Wakes an execution, and returns when this process keeps nothing of it any more, which is before `until` unless a call
-    /// that was begun takes longer. The rest has a wake-up then.
-    pub async fn drive(self: &Arc<Self>, arn: &str, until: Timestamp) -> Result<Delivered, DeliverError> {
+    /// The job of a wait has ended: its task is polled. A signal that is lost only delays that.
+    pub async fn job_ended(self: &Arc<Self>, of: &TaskToken) -> Result<Delivered, DeliverError> {
+        self.request(&of.execution, Command::JobEnded(token_wait(of))).await
+    }
+
+    /// Signals the end of a nested execution to the execution that waits for it.
+    async fn tell_parent(self: &Arc<Self>, parent: &TaskToken) {
+        match self.deployment {
+            Deployment::SingleProcess => {
+                let (request, _answered) = Request::new(Command::JobEnded(token_wait(parent)), self.world.clock.now());
+                self.post(&parent.execution, request, None, self.permits.for_request());
+            }
+            Deployment::ApiOnly | Deployment::SharedWorker => {
+                let wake_up = WakeUp { ended: Some(parent.clone()), ..WakeUp::of(&parent.execution, None) };
+                if let Err(error) = self.world.queue.send(wake_up).await {
+                    let execution = &parent.execution;
+                    tracing::warn!(execution, %error, "end of a nested execution not signalled, left to the next poll");
+                }
+            }
+        }
+    }
+
+    /// Wakes an execution, tells it of jobs that have ended, and returns when this process keeps nothing of it any more,
+    /// which is before `until` unless a call that was begun takes longer. The rest has a wake-up then.
+    pub async fn drive(
+        self: &Arc<Self>,
+        arn: &str,
+        ended: &[TaskToken],
+        until: Timestamp,
+    ) -> Result<Delivered, DeliverError> {
+        for of in ended {
+            let (request, _answered) = Request::new(Command::JobEnded(token_wait(of)), self.world.clock.now());
+            self.post(arn, request, Some(until), None);
+        }
         let (request, answered) = Request::new(Command::Wake, self.world.clock.now());
         let actor = self.post(arn, request, Some(until), None);
         let delivered = answered.await.unwrap_or(Err(DeliverError::Lost));

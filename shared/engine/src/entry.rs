@@ -19,20 +19,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use interpreter::{
-    Address, Closing, Detail, Event, Execution, Failure, Frame, Limits, Payload, Snapshot, ThreadPath, Timestamp,
+    Address, Attempt, Cancel, Closing, Detail, Event, Execution, Failure, Frame, Limits, Payload, Phase, Snapshot,
+    ThreadPath, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::payload_format;
+use crate::tokens::TaskToken;
 pub use assembly::Assembly;
 use redrive::Resume;
 pub use redrive::{ClientToken, Reopening};
 
 /// The newest shape this code reads. Whatever a worker of format 1 reads as it is meant is written as that: format 2 is for
 /// payloads that such a worker takes for `null`, and for an execution whose state machine was deleted; format 3 for an
-/// execution that was redriven.
+/// execution that was redriven, and for jobs.
 pub const FORMAT: u32 = 3;
 /// The shape of an entry that every worker reads as it is meant.
 const FIRST: u32 = 1;
@@ -40,6 +42,8 @@ const FIRST: u32 = 1;
 const DELETED: u32 = 2;
 /// The shape of an entry of an execution that was redriven.
 const REDRIVEN: u32 = 3;
+/// The shape of an entry that has jobs, or jobs that have to be cancelled.
+const WITH_JOBS: u32 = 3;
 
 /// Why something stored cannot be read, in a text that quotes none of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +113,9 @@ struct Stored {
     /// On those of them that have a full set of threads: the tokens of the last redrives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     client_tokens: Vec<ClientToken>,
+    /// Jobs that have to be cancelled, by the numbers of their waits: all there are. Since format 3.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    cancels: BTreeMap<u64, Cancel>,
 }
 
 /// Where a thread's payload lies: in this entry, or in an earlier one.
@@ -153,6 +160,9 @@ pub struct Head {
     /// The name of the alias that routed it to the version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
+    /// The attempt of a task that waits for its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<TaskToken>,
     input: u32,
 }
 
@@ -176,6 +186,7 @@ impl Head {
             revision_id: None,
             version: None,
             alias: None,
+            parent: None,
             input: 0,
         }
     }
@@ -207,6 +218,8 @@ pub struct Draft<'a> {
     pub changed: &'a BTreeSet<ThreadPath>,
     /// Write all threads, not only the changed ones.
     pub full: bool,
+    /// The execution is closed and can be redriven, and the threads that are kept for that were not read.
+    pub kept_unread: bool,
     /// How often each state was called so far, where that counts.
     pub calls: Option<&'a BTreeMap<String, u32>>,
     /// The tokens of the last redrives.
@@ -256,10 +269,14 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
         Some((closing, at)) => Some((closing_with(closing.clone(), |payload| table.here(payload))?, *at)),
         None => None,
     };
-    let resume = Resume::of(snapshot, draft.changed, draft.full, &mut table)?;
+    let resume = match draft.kept_unread {
+        // The threads that are kept stay as they are.
+        true => Some(Resume { full: false, frames: Vec::new() }),
+        false => Resume::of(snapshot, draft.changed, draft.full, &mut table)?,
+    };
     let client_tokens = if draft.full { draft.client_tokens.to_vec() } else { Vec::new() };
     let stored = Stored {
-        v: lowest_format(snapshot, &table),
+        v: lowest_format(snapshot, &table, &frames),
         at: draft.at,
         head,
         payloads: table.payloads,
@@ -274,17 +291,21 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
         resume,
         reopened: Reopening::of(snapshot),
         client_tokens,
+        cancels: snapshot.cancels.clone(),
     };
     let body = serde_json::to_vec(&stored).map_err(|error| Unreadable::of("an entry", &error))?;
     Ok(Encoded { body, homes: table.homes })
 }
 
 /// The lowest format that says what is to be written.
-fn lowest_format(snapshot: &Snapshot, table: &Table) -> u32 {
+fn lowest_format<P>(snapshot: &Snapshot, table: &Table, frames: &[(ThreadPath, Option<Frame<P>>)]) -> u32 {
     let payloads = payload_format::lowest(table.payloads.iter().map(|raw| raw.get()));
     let deleted = if snapshot.machine_deleted { DELETED } else { FIRST };
     let redriven = if snapshot.redriven.is_some() { REDRIVEN } else { FIRST };
-    payloads.max(deleted).max(redriven)
+    let has_job = |frame: &Frame<P>| matches!(&frame.phase, Phase::Task(Attempt { job: Some(_), .. }));
+    let waits = frames.iter().any(|(_, frame)| frame.as_ref().is_some_and(has_job));
+    let jobs = if waits || !snapshot.cancels.is_empty() { WITH_JOBS } else { FIRST };
+    payloads.max(deleted).max(redriven).max(jobs)
 }
 
 /// Writes down the end of an execution of which nothing can be read, or that no worker can drive: its last event comes
@@ -311,6 +332,7 @@ pub fn encode_failure(
         resume: None,
         reopened,
         client_tokens: Vec::new(),
+        cancels: BTreeMap::new(),
     };
     serde_json::to_vec(&stored).map_err(|error| Unreadable::of("an entry", &error))
 }
@@ -381,6 +403,7 @@ pub struct Entry {
     payloads: Vec<Payload>,
     calls: BTreeMap<String, u32>,
     machine_deleted: bool,
+    cancels: BTreeMap<u64, Cancel>,
 }
 
 impl Entry {
@@ -451,6 +474,7 @@ pub fn decode(sequence: u64, body: &[u8]) -> Result<Entry, Unreadable> {
         payloads,
         calls: stored.calls,
         machine_deleted: stored.machine_deleted,
+        cancels: stored.cancels,
     })
 }
 

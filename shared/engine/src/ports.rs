@@ -6,10 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use interpreter::Timestamp;
+
+use crate::tokens::TaskToken;
 
 /// Why a store or queue could not do what was asked. Nothing is known about whether it happened.
 #[derive(Debug, Clone)]
@@ -40,9 +43,9 @@ pub struct Record {
     pub full: u64,
     /// When a process without a claim has to visit the execution: at once while attempts are open, else when something is
     /// due.
-    /// `None` when the execution is closed.
+    /// `None` when it is not open.
     pub due: Option<Timestamp>,
-    /// True while the execution runs, as of this record.
+    /// True while the execution runs, or jobs that it started have to be cancelled, as of this record.
     pub open: bool,
     /// Present on the head and on the record that closes the execution: the last one counts.
     pub listing: Option<Listing>,
@@ -285,12 +288,14 @@ pub struct WakeUp {
     pub due: Option<Timestamp>,
     /// The sequence of the record that its sender is about to append: a worker that finds less has come too early.
     pub announces: Option<u64>,
+    /// The wait of the execution whose job has ended.
+    pub ended: Option<TaskToken>,
 }
 
 impl WakeUp {
     /// A reason to visit it at `due`, or now.
     pub fn of(execution: &str, due: Option<Timestamp>) -> WakeUp {
-        WakeUp { execution: execution.to_owned(), due, announces: None }
+        WakeUp { execution: execution.to_owned(), due, announces: None, ended: None }
     }
 }
 
@@ -315,6 +320,20 @@ pub struct TaskCall {
     pub role: Option<TaskRole>,
     /// Present when the execution was started with a test case: then mocks may answer.
     pub test: Option<TestCall>,
+    /// The attempt, which no other attempt of any execution equals: targets that recognise repeated requests are told it.
+    pub attempt: TaskToken,
+    pub stage: Stage,
+}
+
+/// The part of an attempt that a call is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// It makes the task's own call, once.
+    Begin,
+    /// It asks for the job of these ids, perhaps not for the first time.
+    Poll { ids: String },
+    /// It cancels the job of these ids, or the one that the call of `arguments` may have started. Its answer is logged, no more.
+    Cancel { ids: Option<String> },
 }
 
 /// Whose rights a task is called with, where its state says so.
@@ -326,6 +345,13 @@ pub struct TaskRole {
     pub machine: String,
     /// The ARN of the state machine's own role.
     pub machine_role: String,
+}
+
+impl TaskRole {
+    /// That of a task of an execution.
+    pub fn of(execution: &interpreter::Execution, arn: String) -> TaskRole {
+        TaskRole { arn, machine: execution.machine_arn.clone(), machine_role: execution.role_arn.clone() }
+    }
 }
 
 /// A mock is chosen by this, beside the state.
@@ -352,6 +378,15 @@ pub enum TaskAnswer {
     Concluded {
         output: String,
     },
+    /// The call started a job: the result, and the target's own words by which it polls and cancels. `subscribed`: its end
+    /// will be signalled ([`crate::deliver::Deliver::job_ended`]).
+    Started {
+        output: String,
+        ids: String,
+        subscribed: bool,
+    },
+    /// The job that was polled runs, or nothing is known of it for now.
+    Running,
     Failed {
         error: String,
         cause: Option<String>,
@@ -367,6 +402,9 @@ pub trait Tasks: Send + Sync + 'static {
     /// The longest this call can take, whatever its own `timeout` says.
     async fn limit(&self, call: &TaskCall) -> Duration;
 
+    /// Brings the installation's own API: from now on tasks call it for state machines that are here.
+    fn bind(&self, _own: Arc<dyn OwnApi>) {}
+
     /// The services that calls through the SDK are checked against when a machine is created.
     fn sdk_services(&self) -> &'static dyn asl::SdkServices {
         &asl::AnyService
@@ -376,6 +414,33 @@ pub trait Tasks: Send + Sync + 'static {
     fn test_cases(&self) -> Option<&TestCases> {
         None
     }
+}
+
+/// A call of the installation's own API by one of its tasks.
+#[derive(Debug, Clone)]
+pub struct OwnCall {
+    /// `StartExecution`.
+    pub action: String,
+    pub body: Vec<u8>,
+    /// The same for every attempt to make this call.
+    pub invocation: Option<String>,
+    /// The attempt that is signalled the end of the execution that this call starts.
+    pub parent: Option<TaskToken>,
+}
+
+/// What the API answers.
+#[derive(Debug, Clone)]
+pub struct OwnAnswer {
+    pub status: u16,
+    pub body: String,
+    pub request_id: String,
+}
+
+/// The installation's own API, for tasks: what is called here never leaves the installation.
+#[async_trait]
+pub trait OwnApi: Send + Sync + 'static {
+    /// Answers a call as a client would be answered. A call that began runs to its end even when the answer is not waited for.
+    async fn answer(&self, call: OwnCall) -> OwnAnswer;
 }
 
 /// An occurrence that an operator counts. No payload is ever in it.

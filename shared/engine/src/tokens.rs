@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use interpreter::{ThreadPath, Timestamp, Wait};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use keys::KEY_BYTES;
 pub use keys::Keys;
@@ -38,8 +38,25 @@ pub struct TaskToken {
 }
 
 impl TaskToken {
+    /// That of a wait of the execution that started then.
+    pub fn of((execution, started): (&str, Timestamp), wait: &Wait) -> TaskToken {
+        let (execution, path) = (execution.to_owned(), wait.path.clone());
+        TaskToken { execution, path, attempt_id: wait.attempt_id, started: Some(started) }
+    }
+
     pub fn wait(&self) -> Wait {
         Wait { path: self.path.clone(), attempt_id: self.attempt_id }
+    }
+
+    /// A UUID that follows from the attempt, of the fourth version by its looks.
+    pub fn uuid(&self) -> String {
+        let content = serde_json::to_vec(self).unwrap_or_default();
+        let bytes = Sha256::digest(content);
+        let number = bytes.iter().take(16).fold(0u128, |number, byte| (number << 8) | u128::from(*byte));
+        let number = number & !(0xf000 << 64 | 0xc000 << 48) | 0x4000 << 64 | 0x8000 << 48;
+        let digits = format!("{number:032x}");
+        let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| digits.get(part).unwrap_or_default());
+        parts.join("-")
     }
 }
 
@@ -57,9 +74,7 @@ impl Signer {
 
     /// The token of a wait of the execution that started then.
     pub fn task_token(&self, (execution, started): (&str, Timestamp), wait: &Wait) -> String {
-        let (execution, path) = (execution.to_owned(), wait.path.clone());
-        let token = TaskToken { execution, path, attempt_id: wait.attempt_id, started: Some(started) };
-        self.sign(Purpose::Task, &token)
+        self.sign(Purpose::Task, &TaskToken::of((execution, started), wait))
     }
 
     /// `content` and a signature over it, in URL-safe letters.
@@ -112,6 +127,25 @@ mod tests {
         assert_ne!(token, by.task_token(("arn", Timestamp(6)), &wait));
         let before = by.sign(Purpose::Task, &serde_json::json!({ "e": "arn", "p": wait.path, "t": 7 }));
         assert_eq!(read(&before), Some(TaskToken { started: None, ..expected }), "as earlier versions gave them out");
+    }
+
+    #[test]
+    fn an_attempt_has_one_uuid_and_no_other_attempt_has_it() {
+        let wait = Wait { path: ThreadPath(vec![3]), attempt_id: 7 };
+        let token = TaskToken::of(("arn", Timestamp(5)), &wait);
+        let others = [
+            TaskToken { attempt_id: 8, ..token.clone() },
+            TaskToken { path: ThreadPath::root(), ..token.clone() },
+            TaskToken { started: Some(Timestamp(6)), ..token.clone() },
+            TaskToken { execution: "other".to_owned(), ..token.clone() },
+        ];
+        let uuid = token.uuid();
+        assert_eq!(uuid, token.clone().uuid());
+        assert!(others.iter().all(|other| other.uuid() != uuid));
+        let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12]);
+        assert_eq!(&uuid[14..15], "4");
+        assert!("89ab".contains(&uuid[19..20]), "{uuid}");
     }
 
     fn signer(keys: &[[u8; KEY_BYTES]]) -> Signer {

@@ -15,6 +15,7 @@ use crate::Engine;
 use crate::deliver::{DeliverError, EARLY_MS, LONGEST_APPEND_MS, LONGEST_ATTEMPT_MS};
 use crate::entry::Unreadable;
 use crate::ports::WakeUp;
+use crate::tokens::TaskToken;
 
 /// A commit that its message has overtaken is looked for once more after this, …
 const SOON: Duration = Duration::from_secs(1);
@@ -73,6 +74,7 @@ impl Worker {
                     self.engine.deliver().delivered(&wake_up);
                     let group = executions.entry(wake_up.execution).or_default();
                     group.announced = group.announced.max(wake_up.announces);
+                    group.ended.extend(wake_up.ended);
                     group.places.push(place);
                 }
             }
@@ -94,7 +96,8 @@ impl Worker {
             return Ok(DeadLetterOutcome::Handled);
         }
         self.engine.deliver().delivered(&wake_up);
-        let why = match self.drive(&wake_up.execution, wake_up.announces, now).await {
+        let ended: Vec<TaskToken> = wake_up.ended.into_iter().collect();
+        let why = match self.drive(&wake_up.execution, (wake_up.announces, &ended), now).await {
             Ok(()) => return Ok(DeadLetterOutcome::Handled),
             Err(DeliverError::Unreadable(Unreadable::Damaged(what))) => what,
             Err(DeliverError::Lost) => DEFECT.to_owned(),
@@ -112,7 +115,7 @@ impl Worker {
     }
 
     async fn drive_group(&self, arn: String, group: Group, until: Timestamp) -> Vec<Undone> {
-        match self.drive(&arn, group.announced, until).await {
+        match self.drive(&arn, (group.announced, &group.ended), until).await {
             Ok(()) => Vec::new(),
             Err(error) => {
                 tracing::error!(execution = arn, ?error, "execution not driven, its message comes again");
@@ -122,13 +125,18 @@ impl Worker {
         }
     }
 
-    async fn drive(&self, arn: &str, announced: Option<u64>, until: Timestamp) -> Result<(), DeliverError> {
-        if self.driven(arn, until).await? >= announced {
+    async fn drive(
+        &self,
+        arn: &str,
+        (announced, ended): (Option<u64>, &[TaskToken]),
+        until: Timestamp,
+    ) -> Result<(), DeliverError> {
+        if self.driven(arn, ended, until).await? >= announced {
             return Ok(());
         }
         // Announced before it was written, and not written yet, or never.
         tokio::time::sleep(SOON).await;
-        if self.driven(arn, until).await? >= announced {
+        if self.driven(arn, ended, until).await? >= announced {
             return Ok(());
         }
         let late = self.engine.now().plus_millis(i64::try_from(LATE_MS).unwrap_or(i64::MAX));
@@ -136,8 +144,8 @@ impl Worker {
     }
 
     /// The last record of the execution, when there is nothing left to do here.
-    async fn driven(&self, arn: &str, until: Timestamp) -> Result<Option<u64>, DeliverError> {
-        match self.engine.deliver().drive(arn, until).await {
+    async fn driven(&self, arn: &str, ended: &[TaskToken], until: Timestamp) -> Result<Option<u64>, DeliverError> {
+        match self.engine.deliver().drive(arn, ended, until).await {
             Ok(delivered) => Ok(Some(delivered.sequence)),
             Err(DeliverError::NoSuchExecution) => Ok(None),
             Err(error) => Err(error),
@@ -163,6 +171,8 @@ impl Worker {
 struct Group {
     places: Vec<usize>,
     announced: Option<u64>,
+    /// Waits whose jobs have ended.
+    ended: Vec<TaskToken>,
 }
 
 #[cfg(test)]

@@ -106,6 +106,27 @@ pub struct Attempt<P> {
     /// An answer that came before the call returned.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub parked: Option<Answer<P>>,
+    /// The job that the call started, while it runs: from then on the calls of the attempt are polls, which may be repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<Job>,
+}
+
+/// A job that an attempt started. It is over when a poll finds that, or when a client uses the task token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The target's own words for what it started: it polls and cancels by them.
+    pub ids: String,
+    /// How often a poll found it running.
+    #[serde(default)]
+    pub polls: u32,
+    /// When it is polled next, unless a poll is under way.
+    pub next: Timestamp,
+    /// Its end is signalled; polls are for signals that were lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub subscribed: bool,
+    /// Its end was signalled while a poll was under way, which may have come too early.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signalled: bool,
 }
 
 /// How far the call of an attempt is.
@@ -122,7 +143,7 @@ pub enum Call {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         released: bool,
     },
-    /// It returned, and the attempt waits for its task token.
+    /// It returned, and the attempt waits for its task token, or for its job's next poll.
     Returned,
 }
 
@@ -225,6 +246,7 @@ impl<P> Phase<P> {
                 call: attempt.call,
                 deadline: attempt.deadline,
                 beat: attempt.beat,
+                job: attempt.job,
                 parked: match attempt.parked {
                     None => None,
                     Some(Answer::Failed(failure)) => Some(Answer::Failed(failure)),
@@ -238,6 +260,7 @@ impl<P> Phase<P> {
 impl<P> Attempt<P> {
     fn due(&self) -> Option<Timestamp> {
         let lost = self.call.claim().map(|(_, lease)| lease.plus_millis(LOST_AFTER_LEASE_MS));
-        [self.deadline, self.beat, lost].into_iter().flatten().min()
+        let poll = self.job.as_ref().filter(|_| self.call == Call::Returned).map(|job| job.next);
+        [self.deadline, self.beat, lost, poll].into_iter().flatten().min()
     }
 }

@@ -327,6 +327,7 @@ impl<'a> Run<'a> {
 
     fn close(&mut self, previous: u64, at: Timestamp, detail: Detail<Payload>, closing: Closing<Payload>) {
         self.record(previous, at, detail);
+        self.cancel_all_jobs();
         let kept = self.kept_for_redrive(&closing);
         self.snapshot.close((closing, at), kept);
         self.ready.clear();

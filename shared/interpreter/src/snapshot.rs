@@ -89,6 +89,23 @@ pub struct Redriven {
     pub event: u64,
 }
 
+/// A job that outlived its attempt: the attempt timed out, a sibling failed, or the execution ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancel {
+    pub path: ThreadPath,
+    /// The place in the definition of the state that started it.
+    pub state: u32,
+    /// As in [`crate::Job`]; `None` where the call that starts it was under way, and may have started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<String>,
+    /// The arguments of that call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<String>,
+    /// As in [`Attempt`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+}
+
 /// An execution between two steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
@@ -107,6 +124,8 @@ pub struct Snapshot {
     pub redriven: Option<Redriven>,
     /// Of a closed execution: the threads that a redrive goes on with. Empty when there can be none.
     kept: BTreeMap<ThreadPath, Frame<Payload>>,
+    /// Jobs of attempts that are over, by the numbers of their waits, until they are cancelled.
+    pub cancels: BTreeMap<u64, Cancel>,
     frames: BTreeMap<ThreadPath, Frame<Payload>>,
     // Derived from `frames`, so that looking for what to do does not cost what exists.
     due: BTreeSet<(Timestamp, ThreadPath)>,
@@ -143,6 +162,7 @@ impl Snapshot {
             machine_deleted: false,
             redriven: None,
             kept: BTreeMap::new(),
+            cancels: BTreeMap::new(),
             last_event: 0,
             last_attempt_id: 0,
             frames: BTreeMap::new(),

@@ -26,6 +26,9 @@ pub struct Step {
 /// bytes; what is left of it is in [`Snapshot::ready`], and [`Stimulus::Tick`] goes on with it.
 pub fn step(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, moment: &Moment<'_>) -> Step {
     let mut run = Run::new(machine, snapshot, moment);
+    if let Stimulus::JobCancelled { wait } = &stimulus {
+        run.cancelled(wait);
+    }
     if run.snapshot.is_open() {
         apply(&mut run, stimulus);
         run.settle();
@@ -40,7 +43,7 @@ pub fn step(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, mome
 fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
     match stimulus {
         Stimulus::Started => start(run),
-        Stimulus::Tick | Stimulus::RedriveRequested => {}
+        Stimulus::Tick | Stimulus::RedriveRequested | Stimulus::JobCancelled { .. } => {}
         Stimulus::StopRequested(failure) => run.abort_execution(failure),
         Stimulus::MachineDeleted => run.mark_deleted(),
         Stimulus::TaskClaimed { wait, owner, begins, lease } => {
@@ -62,6 +65,24 @@ fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
                 return Outcome::Done;
             }
             states::task::returned(run, wait, task, answer)
+        }),
+        Stimulus::JobStarted { wait, output, ids, subscribed } => {
+            with_attempt(run, &wait, |run, wait, task, attempt| {
+                if attempt.call.claim().is_none() || attempt.job.is_some() {
+                    return Outcome::Done;
+                }
+                states::job::started(run, wait, task, output, (ids, subscribed))
+            })
+        }
+        Stimulus::JobPolled { wait } => with_attempt(run, &wait, |run, wait, _, attempt| {
+            if attempt.call.claim().is_some() {
+                states::job::polled(run, wait);
+            }
+            Outcome::Done
+        }),
+        Stimulus::JobSignalled { wait } => with_attempt(run, &wait, |run, wait, _, _| {
+            states::job::signalled(run, wait);
+            Outcome::Done
         }),
         Stimulus::TaskAnswered { wait, answer } => with_attempt(run, &wait, |run, wait, task, attempt| {
             states::task::answered(run, wait, task, attempt, answer)

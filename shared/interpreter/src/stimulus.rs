@@ -20,10 +20,29 @@ pub enum Stimulus {
         wait: Wait,
         owner: String,
     },
-    /// The call returned. Without a task token that is the task's answer; with one, its submission.
+    /// The call returned. Without a task token that is the task's answer, as it is for a job; with one, its submission.
     TaskReturned {
         wait: Wait,
         answer: Answer<Payload>,
+    },
+    /// The call returned and started a job: `ids` are its target's own words for it. `subscribed`: its end will be signalled.
+    JobStarted {
+        wait: Wait,
+        output: Payload,
+        ids: String,
+        subscribed: bool,
+    },
+    /// A poll found the job running.
+    JobPolled {
+        wait: Wait,
+    },
+    /// The job has ended, as whatever runs it says: a poll will tell how.
+    JobSignalled {
+        wait: Wait,
+    },
+    /// The job of an attempt that is over was cancelled, as far as that was possible.
+    JobCancelled {
+        wait: Wait,
     },
     /// SendTaskSuccess or SendTaskFailure.
     TaskAnswered {
@@ -53,6 +72,10 @@ impl Stimulus {
             Stimulus::TaskClaimed { wait, .. }
             | Stimulus::TaskReleased { wait, .. }
             | Stimulus::TaskReturned { wait, .. }
+            | Stimulus::JobStarted { wait, .. }
+            | Stimulus::JobPolled { wait }
+            | Stimulus::JobSignalled { wait }
+            | Stimulus::JobCancelled { wait }
             | Stimulus::TaskAnswered { wait, .. }
             | Stimulus::TaskHeartbeat { wait, .. }
             | Stimulus::TaskLost { wait } => Some(wait),

@@ -118,11 +118,12 @@ impl Run<'_> {
             if let Some(state) = self.machine.state(StateId(frame.state)).cloned() {
                 // AWS: the abort of a task that waits for a client follows the failure of its sibling, not its own last
                 // event (captured for activities in a Parallel).
-                let waits = matches!(&state.kind, Kind::Task(task) if task.resource.waits_for_token());
+                let waits = matches!(&state.kind, Kind::Task(task) if task.resource.takes_token());
                 let cancelled = waits && type_of(outer_state) == StateType::Parallel;
                 let previous = if cancelled { failed } else { frame.last_event };
                 self.note_abort((outer, outer_state), &path, &frame, &state, previous);
             }
+            self.cancel_job(&path);
             self.set_aside(&path, frame);
             self.remove(&path);
         }

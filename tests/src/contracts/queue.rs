@@ -60,7 +60,7 @@ impl Mailbox {
 
 pub async fn a_message_arrives_at_its_time_and_says_what_was_said(mailbox: &Mailbox) -> Result<()> {
     let now = mailbox.clock.now();
-    let at_once = WakeUp { execution: execution_arn("one"), due: None, announces: Some(7) };
+    let at_once = WakeUp { execution: execution_arn("one"), due: None, announces: Some(7), ended: None };
     let later = WakeUp::of(&execution_arn("later"), Some(Timestamp(now.0 + 2_000)));
     mailbox.queue.send(later.clone()).await?;
     mailbox.queue.send(at_once.clone()).await?;

@@ -62,7 +62,7 @@ impl Fleet {
 
     /// Why an execution cannot be driven; `None` when it can.
     pub async fn why_not(&self, execution: &str) -> Option<String> {
-        let driven = self.api.engine.deliver().drive(execution, self.cloud.until()).await;
+        let driven = self.api.engine.deliver().drive(execution, &[], self.cloud.until()).await;
         driven.err().map(|error| format!("{error:?}"))
     }
 }

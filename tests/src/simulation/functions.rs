@@ -167,7 +167,7 @@ impl Functions {
     fn reply(&self, call: &TaskCall, arguments: &Value) -> Option<Reply> {
         let Some(replies) = self.script.replies.get(machine_of(&call.execution)) else {
             let drawn = self.script.random_replies.as_ref();
-            return drawn.map(|random_replies| random_replies.reply(call.resource.waits_for_token()));
+            return drawn.map(|random_replies| random_replies.reply(call.resource.takes_token()));
         };
         let replies = replies.get(&call.state)?;
         let attempt = argument(arguments, "try").and_then(Value::as_u64).unwrap_or(0);
@@ -245,9 +245,10 @@ impl CallMade {
 /// A reply as the interpreter's stimulus.
 pub(super) fn as_answer(said: TaskAnswer) -> Answer<Payload> {
     match said {
-        TaskAnswer::Succeeded { output } | TaskAnswer::Concluded { output } => {
+        TaskAnswer::Succeeded { output } | TaskAnswer::Concluded { output } | TaskAnswer::Started { output, .. } => {
             Answer::Succeeded { output: Payload::from_json_text(output) }
         }
+        TaskAnswer::Running => Answer::Failed(Failure::of(Some("Running".into()), None)),
         TaskAnswer::Failed { error, cause } => Answer::Failed(Failure::of(Some(error), cause)),
     }
 }

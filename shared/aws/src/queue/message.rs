@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use engine::ports::WakeUp;
+use engine::tokens::TaskToken;
 use engine::worker::Message;
 use interpreter::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,9 @@ struct Stored<'a> {
     due: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     announces: Option<u64>,
+    /// Since jobs: an older program only looks what is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<TaskToken>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     start: Option<Cow<'a, str>>,
 }
@@ -55,11 +59,17 @@ struct Stored<'a> {
 /// The body of a message.
 pub fn write(message: &Message) -> Result<String, serde_json::Error> {
     let stored = match message {
-        Message::WakeUp(WakeUp { execution, due, announces }) => {
-            Stored { v: FORMAT, execution: Some(execution.into()), due: *due, announces: *announces, start: None }
-        }
+        Message::WakeUp(WakeUp { execution, due, announces, ended }) => Stored {
+            v: FORMAT,
+            execution: Some(execution.into()),
+            due: *due,
+            announces: *announces,
+            ended: ended.clone(),
+            start: None,
+        },
         Message::Start(body) => {
-            Stored { v: FORMAT, execution: None, due: None, announces: None, start: Some(body.into()) }
+            let start = Some(body.into());
+            Stored { v: FORMAT, execution: None, due: None, announces: None, ended: None, start }
         }
     };
     let text = serde_json::to_string(&stored)?;
@@ -79,9 +89,12 @@ pub fn read(text: &str) -> Result<Message, Unreadable> {
         return Err(Unreadable::Newer { format: v });
     }
     let stored: Stored<'_> = serde_json::from_str(text).map_err(damaged)?;
-    let Stored { due, announces, .. } = stored;
+    let Stored { due, announces, ended, .. } = stored;
     match (stored.execution, stored.start) {
-        (Some(execution), None) => Ok(Message::WakeUp(WakeUp { execution: execution.into_owned(), due, announces })),
+        (Some(execution), None) => {
+            let execution = execution.into_owned();
+            Ok(Message::WakeUp(WakeUp { execution, due, announces, ended }))
+        }
         (None, Some(start)) => Ok(Message::Start(start.into_owned())),
         (Some(_), Some(_)) | (None, None) => Err(Unreadable::Damaged { why: "it asks for nothing".to_owned() }),
     }
@@ -98,7 +111,7 @@ mod tests {
     #[test]
     fn messages_look_like_this() {
         assert_eq!(write(&look("arn:aws:states:x")).expect("is written"), r#"{"v":1,"execution":"arn:aws:states:x"}"#);
-        let announced = WakeUp { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7) };
+        let announced = WakeUp { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7), ended: None };
         let expected = r#"{"v":1,"execution":"x","due":5,"announces":7}"#;
         assert_eq!(write(&Message::WakeUp(announced)).expect("is written"), expected);
         let start = Message::Start(r#"{"a":"b"}"#.to_owned());
@@ -108,7 +121,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let body = "\u{0}\u{7f}\u{FFFE}\u{FFFF}\u{1F980}\n\"\\".to_owned();
-        let announced = WakeUp { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7) };
+        let announced = WakeUp { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7), ended: None };
         for message in [look("a \"quoted\" one"), Message::WakeUp(announced), Message::Start(body)] {
             let text = write(&message).expect("is written");
             let allowed = |c: char| c >= ' ' && !('\u{FFFE}'..='\u{FFFF}').contains(&c);

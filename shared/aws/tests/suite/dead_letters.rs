@@ -53,7 +53,7 @@ impl World {
         let states = json!({ "First": wait("Second"), "Second": wait("End"), "End": { "Type": "Succeed" } });
         let world = World::new(json!({ "StartAt": "First", "States": states })).await?;
         tokio::time::sleep(Duration::from_secs(61)).await;
-        let driven = world.clock.engine.deliver().drive(&world.execution, world.cloud.until()).await;
+        let driven = world.clock.engine.deliver().drive(&world.execution, &[], world.cloud.until()).await;
         assert!(driven.is_ok(), "{driven:?}");
         Ok(world)
     }

@@ -8,6 +8,7 @@ use interpreter::{Snapshot, Stimulus, Timestamp, Wait};
 use tokio::sync::oneshot;
 
 use super::calls::Calls;
+use super::cancels::Cancels;
 use super::inbox::{Inbox, TimedStimulus};
 use super::loaded::{LoadedExecution, Reading};
 use super::mailbox::{Command, Mailbox, Request};
@@ -33,6 +34,7 @@ pub(super) struct Actor {
     pub(super) deliver: Arc<Deliver>,
     pub(super) loaded: LoadedExecution,
     pub(super) calls: Calls,
+    pub(super) cancels: Cancels,
     pub(super) inbox: Inbox,
     pub(super) unstarted: UnstartedClaims,
     pub(super) budget: TimeBudget,
@@ -109,8 +111,8 @@ impl Actor {
     fn new(deliver: Arc<Deliver>, loaded: LoadedExecution, mailbox: Mailbox, until: Option<Timestamp>) -> Actor {
         let (budget, inbox) = (TimeBudget::new(until), Inbox::new(mailbox));
         let wakeups = Wakeups::new(deliver.deployment, budget.is_endless());
-        let (calls, unstarted) = (Calls::default(), UnstartedClaims::default());
-        Actor { deliver, loaded, calls, inbox, unstarted, budget, wakeups, permit: None, just_loaded: true }
+        let (calls, cancels, unstarted) = (Calls::default(), Cancels::default(), UnstartedClaims::default());
+        Actor { deliver, loaded, calls, cancels, inbox, unstarted, budget, wakeups, permit: None, just_loaded: true }
     }
 
     /// Goes round until the execution needs no actor.
@@ -118,6 +120,9 @@ impl Actor {
         let mut fate = self.give_up_dead_claims().await;
         while fate.is_continue() {
             self.collect_completions();
+            if self.deliver.deployment.performs_tasks() {
+                self.cancels.begin(&self.deliver, &self.loaded.live).await;
+            }
             let mut requests = self.inbox.take_requests();
             if requests.is_empty() && self.inbox.completions().is_empty() && !self.has_work() {
                 match self.wait().await {
@@ -164,7 +169,7 @@ impl Actor {
         let near =
             stays && !self.deliver.is_draining() && due.is_some_and(|due| due.0.saturating_sub(now.0) <= NEAR_MS);
         let starved = stays && self.may_claim() && snapshot.is_open() && snapshot.unclaimed().next().is_some();
-        if self.calls.is_empty() && !near && !starved {
+        if self.calls.is_empty() && self.cancels.is_empty() && !near && !starved {
             return self.let_go().await;
         }
         let wake = self.budget.or_end(due).filter(|_| stays);
@@ -175,6 +180,7 @@ impl Actor {
             biased;
             Some(request) = self.inbox.next_request() => Woken::Request(request),
             completions = self.calls.next(at) => Woken::Completed(completions),
+            completions = self.cancels.next(at) => Woken::Completed(completions),
             () = clock.sleep_until(wake.unwrap_or(Timestamp(i64::MAX))), if wake.is_some() => Woken::Due,
             permit = self.deliver.permits.call(), if starved => {
                 self.permit = permit;

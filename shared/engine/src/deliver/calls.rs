@@ -28,6 +28,8 @@ fn outcome(answer: &TaskAnswer) -> &str {
     match answer {
         TaskAnswer::Failed { error, .. } => error,
         TaskAnswer::Succeeded { .. } | TaskAnswer::Concluded { .. } => "succeeded",
+        TaskAnswer::Started { .. } => "job started",
+        TaskAnswer::Running => "job running",
     }
 }
 
@@ -110,6 +112,11 @@ fn completion(wait: Wait, answer: Option<TaskAnswer>) -> Vec<Stimulus> {
         Some(TaskAnswer::Succeeded { output }) => {
             vec![Stimulus::TaskReturned { wait, answer: succeeded(output) }]
         }
+        Some(TaskAnswer::Started { output, ids, subscribed }) => {
+            let output = Payload::from_json_text(output);
+            vec![Stimulus::JobStarted { wait, output, ids, subscribed }]
+        }
+        Some(TaskAnswer::Running) => vec![Stimulus::JobPolled { wait }],
         // An answer that is there before the call returns counts once it does.
         Some(TaskAnswer::Concluded { output }) => {
             let answer = succeeded(output);

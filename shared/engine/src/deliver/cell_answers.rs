@@ -38,7 +38,9 @@ impl Actor {
     pub(super) fn has_settled_cells(&self, requests: &[Request]) -> bool {
         let settled = |request: &Request| match &request.command {
             Command::Answer(of, _) => self.loaded.cells.is_settled(&of.wait),
-            Command::Wake | Command::Stop(_) | Command::Redrive(_) | Command::Heartbeat(_) => false,
+            Command::Wake | Command::Stop(_) | Command::Redrive(_) | Command::Heartbeat(_) | Command::JobEnded(_) => {
+                false
+            }
         };
         requests.iter().any(settled)
     }

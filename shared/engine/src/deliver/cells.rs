@@ -73,7 +73,7 @@ impl Cells {
         let due = live.snapshot.frames().filter(|(_, frame)| passed(frame.due())).filter_map(|(path, frame)| {
             let Phase::Task(attempt) = &frame.phase else { return None };
             let wait = Wait { path: path.clone(), attempt_id: frame.attempt_id };
-            let open = live.waits_for_token(frame) && attempt.parked.is_none() && !self.is_settled(&wait);
+            let open = live.takes_token(frame) && attempt.parked.is_none() && !self.is_settled(&wait);
             let over = if open { self.closes_over(&wait, attempt, now) } else { None };
             over.map(|over| (wait, over))
         });
@@ -84,32 +84,46 @@ impl Cells {
     /// is missed as of the last one that was read; the end of the wait's time, or of its call, is the end.
     fn closes_over(&self, wait: &Wait, attempt: &Attempt<Payload>, now: Timestamp) -> Option<Expect> {
         let lost = attempt.call.claim().map(|(_, lease)| lease.plus_millis(LOST_AFTER_LEASE_MS));
+        // A poll that is lost is made again.
+        let lost = lost.filter(|_| attempt.job.is_none());
         if lost.is_some_and(|lost| lost <= now) || attempt.deadline.is_some_and(|deadline| deadline <= now) {
             return Some(Expect::NotFinal);
+        }
+        if attempt.beat.is_none_or(|beat| beat > now) {
+            // A poll is due.
+            return None;
         }
         let read = self.read.iter().find(|cell| cell.wait == *wait);
         let next = read.zip(attempt.heartbeat).map(|(cell, seconds)| cell.at.plus_seconds(seconds));
         if next.is_some_and(|next| next > now) { None } else { Some(Expect::seen(read.map(|cell| cell.nonce))) }
     }
 
-    /// Waits for task tokens whose call has failed or was lost. That ends them, unless a client was given the token and
-    /// has answered in the cell.
+    /// Waits for task tokens whose call has failed or was lost, or whose job has ended. That ends them, unless a client was
+    /// given the token and has answered in the cell.
     pub fn to_close_before_failing(&self, live: &Live, completions: &[TimedStimulus]) -> Vec<(Wait, Expect)> {
+        let polls = |wait: &Wait| live.snapshot.attempt(wait).is_some_and(|(_, attempt)| attempt.job.is_some());
         let failed = completions.iter().filter_map(|completion| match &completion.stimulus {
-            Stimulus::TaskReturned { wait, answer: Answer::Failed(_) } | Stimulus::TaskLost { wait } => Some(wait),
+            Stimulus::TaskReturned { wait, answer } => {
+                let ends = matches!(answer, Answer::Failed(_)) || polls(wait) || live.ends_with_call(wait);
+                ends.then_some(wait)
+            }
+            Stimulus::TaskLost { wait } => (!polls(wait) && !live.is_repeatable(wait)).then_some(wait),
             _ => None,
         });
         // A call whose return could not be written down at once is reported as lost, too.
-        let succeeded = |wait: &Wait| {
+        let returned = |wait: &Wait| {
             completions.iter().any(|completion| match &completion.stimulus {
-                Stimulus::TaskReturned { wait: of, answer: Answer::Succeeded { .. } } => of == wait,
+                Stimulus::TaskReturned { wait: of, answer: Answer::Succeeded { .. } } => {
+                    of == wait && !polls(wait) && !live.ends_with_call(wait)
+                }
+                Stimulus::JobStarted { wait: of, .. } => of == wait,
                 _ => false,
             })
         };
         let undecided = failed.filter(|wait| {
             let Some((frame, attempt)) = live.snapshot.attempt(wait) else { return false };
-            let claimed = attempt.call.claim().is_some() && !succeeded(wait);
-            live.waits_for_token(frame) && claimed && attempt.parked.is_none() && !self.is_settled(wait)
+            let claimed = attempt.call.claim().is_some() && !returned(wait);
+            live.takes_token(frame) && claimed && attempt.parked.is_none() && !self.is_settled(wait)
         });
         undecided.map(|wait| (wait.clone(), Expect::NotFinal)).collect()
     }

@@ -7,7 +7,8 @@ use interpreter::{Timestamp, Wait};
 
 use super::live::Live;
 use super::permits::Permit;
-use crate::ports::{TaskCall, TaskRole};
+use crate::ports::{Stage, TaskCall, TaskRole};
+use crate::tokens::TaskToken;
 
 /// A call begins within this of its claim, and has at least half its time left then, or it is claimed again: a function that
 /// may take 15 minutes is not cut off because the store was slow. Longer than a busy store's client waits for one answer.
@@ -32,15 +33,15 @@ impl Claim {
         let Kind::Task(task) = &state.kind else { return None };
         let timeout = match attempt.timeout {
             // With a task token the timeout is about the answer, not about the call.
-            Some(seconds) if !task.resource.waits_for_token() => Duration::from_secs(seconds) + AFTER_TIMEOUT,
+            Some(seconds) if !task.resource.takes_token() => Duration::from_secs(seconds) + AFTER_TIMEOUT,
             _ => Duration::MAX,
         };
         let execution = &live.snapshot.execution;
-        let role = attempt.role.clone().map(|arn| TaskRole {
-            arn,
-            machine: execution.machine_arn.clone(),
-            machine_role: execution.role_arn.clone(),
-        });
+        let role = attempt.role.clone().map(|arn| TaskRole::of(execution, arn));
+        let stage = match &attempt.job {
+            None => Stage::Begin,
+            Some(job) => Stage::Poll { ids: job.ids.clone() },
+        };
         let call = TaskCall {
             resource: task.resource.clone(),
             arguments: attempt.arguments.text().to_owned(),
@@ -49,6 +50,8 @@ impl Claim {
             state: state.name.to_string(),
             role,
             test: None,
+            attempt: TaskToken::of((&execution.arn, execution.started), &wait),
+            stage,
         };
         let never = Timestamp(i64::MAX);
         Some(Claim { wait, call, lease: never, latest: never, permit })

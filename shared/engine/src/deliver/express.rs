@@ -28,7 +28,7 @@ impl Deliver {
     /// Runs an execution to its end. Nothing is stored.
     pub async fn express(self: &Arc<Self>, start: Start) -> ExpressEnd {
         let span = span(&start.execution.arn);
-        self.run_to_end(start).instrument(span).await
+        Box::pin(self.run_to_end(start)).instrument(span).await
     }
 
     async fn run_to_end(self: &Arc<Self>, start: Start) -> ExpressEnd {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::{Kind, StateId, StateMachine};
+use asl::{Kind, Resource, StateId, StateMachine};
 use interpreter::{Call, Frame, Payload, Snapshot, Timestamp, Wait};
 
 use super::test_case_run::TestCaseRun;
@@ -19,9 +19,10 @@ impl Live {
         self.snapshot.due().is_some_and(|due| due <= now)
     }
 
-    /// True when something can be begun at once: a state can be entered, or a call can be claimed.
+    /// True when something can be begun at once: a state can be entered, a call can be claimed, or a job cancelled.
     pub fn can_begin(&self) -> bool {
-        self.snapshot.ready().next().is_some() || self.snapshot.unclaimed().next().is_some()
+        let snapshot = &self.snapshot;
+        snapshot.ready().next().is_some() || snapshot.unclaimed().next().is_some() || !snapshot.cancels.is_empty()
     }
 
     /// True when nothing can be begun and no worker makes a call: time alone moves the execution, or an answer with a task
@@ -30,16 +31,34 @@ impl Live {
         !self.can_begin() && self.snapshot.claimed().next().is_none()
     }
 
-    /// True for a task that is ended with its task token.
-    pub fn waits_for_token(&self, frame: &Frame<Payload>) -> bool {
+    /// True for a task that a client may end with its task token.
+    pub fn takes_token(&self, frame: &Frame<Payload>) -> bool {
         let state = self.machine.state(StateId(frame.state));
-        state.is_some_and(|state| matches!(&state.kind, Kind::Task(task) if task.resource.waits_for_token()))
+        state.is_some_and(|state| matches!(&state.kind, Kind::Task(task) if task.resource.takes_token()))
     }
 
     /// True while a task token may still answer this wait, as far as the journal says.
     pub fn awaits_token(&self, wait: &Wait) -> bool {
         let frame = self.snapshot.attempt(wait).map(|(frame, _)| frame);
-        self.snapshot.awaits(wait) && frame.is_some_and(|frame| self.waits_for_token(frame))
+        self.snapshot.awaits(wait) && frame.is_some_and(|frame| self.takes_token(frame))
+    }
+
+    fn resource_of(&self, wait: &Wait) -> Option<&Resource> {
+        let (frame, _) = self.snapshot.attempt(wait)?;
+        match &self.machine.state(StateId(frame.state))?.kind {
+            Kind::Task(task) => Some(&task.resource),
+            _ => None,
+        }
+    }
+
+    /// True for a job whose call can end it: there was nothing to wait for.
+    pub fn ends_with_call(&self, wait: &Wait) -> bool {
+        self.resource_of(wait).is_some_and(Resource::is_job)
+    }
+
+    /// True when the call of this attempt is made again if it is lost.
+    pub fn is_repeatable(&self, wait: &Wait) -> bool {
+        self.resource_of(wait).is_some_and(Resource::is_repeatable)
     }
 
     /// True when the attempt was claimed before, and given back without a call.

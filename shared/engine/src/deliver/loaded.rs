@@ -48,6 +48,7 @@ pub(super) struct LoadedExecution {
     kept_unread: bool,
     /// The redrives that the journal knows.
     redrives: u32,
+    end: End,
 }
 
 /// How much of a closed execution is read.
@@ -57,6 +58,15 @@ pub(super) enum Reading {
     Usual,
     /// What a redrive goes on with, too.
     WithKept,
+}
+
+/// Whether the execution has ended, as of the last entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Ahead,
+    /// With the last entry, and nothing acted on it yet.
+    Newly,
+    Known,
 }
 
 /// The outcome of a commit.
@@ -81,6 +91,7 @@ impl LoadedExecution {
             client_tokens: Vec::new(),
             kept_unread: false,
             redrives: 0,
+            end: End::Ahead,
         }
     }
 
@@ -108,8 +119,9 @@ impl LoadedExecution {
         let machine = deliver.definitions.get(&head.revision).await?;
         let test_case = TestCaseRun::of(&head, calls);
         let live = Live { machine, snapshot, test_case };
+        let end = if live.snapshot.is_open() { End::Ahead } else { End::Known };
         let (sequence, redrives) = (Some(sequence), redrives_of(&live.snapshot));
-        Ok(LoadedExecution { live, head, cells, sequence, at, full_sets, client_tokens, kept_unread, redrives })
+        Ok(LoadedExecution { live, head, cells, sequence, at, full_sets, client_tokens, kept_unread, redrives, end })
     }
 
     /// When it ended, if it has.
@@ -136,6 +148,10 @@ impl LoadedExecution {
             Command::Answer(of, _) | Command::Heartbeat(of) => {
                 command.is_for(self.head.started) && self.cells.awaits_token(&self.live, &of.wait)
             }
+            Command::JobEnded(of) => {
+                let attempt = self.live.snapshot.attempt(&of.wait);
+                command.is_for(self.head.started) && attempt.is_some_and(|(_, attempt)| attempt.job.is_some())
+            }
         }
     }
 
@@ -143,6 +159,9 @@ impl LoadedExecution {
     pub fn would_advance(&self, arrival: Arrival<'_>) -> bool {
         match arrival {
             Arrival::Completion(Stimulus::Started) => true,
+            Arrival::Completion(Stimulus::JobCancelled { wait }) => {
+                self.live.snapshot.cancels.contains_key(&wait.attempt_id)
+            }
             Arrival::Completion(stimulus) => {
                 stimulus.wait().is_some_and(|wait| self.live.snapshot.attempt(wait).is_some())
             }
@@ -179,7 +198,8 @@ impl LoadedExecution {
         let open = self.live.snapshot.is_open();
         let reopened = redrives_of(&self.live.snapshot) != self.redrives;
         // An end takes few changes of the threads before it, and would make all of them new.
-        let keeps = self.live.snapshot.kept().len() > 0;
+        let kept_unread = self.kept_unread && !open;
+        let keeps = self.live.snapshot.kept().len() > 0 || kept_unread;
         let full = reopened || (!keeps && self.full_sets.is_due());
         let draft = Draft {
             sequence,
@@ -190,6 +210,7 @@ impl LoadedExecution {
             changed: &steps.changed,
             full: full || sequence == 0,
             calls: self.live.test_case.as_ref().map(TestCaseRun::calls),
+            kept_unread,
             client_tokens: &self.client_tokens,
         };
         let mut encoded =
@@ -201,7 +222,7 @@ impl LoadedExecution {
             nonce: deliver.world.clock.nonce(),
             full: if full { sequence } else { self.full_sets.last },
             due: self.next_visit(now),
-            open,
+            open: open || !self.live.snapshot.cancels.is_empty(),
             listing: (sequence == 0 || !open || reopened).then(|| self.listing()),
             body: std::mem::take(&mut encoded.body),
         };
@@ -211,6 +232,11 @@ impl LoadedExecution {
         }
         encoded.settle();
         self.count(deliver);
+        self.end = match self.end {
+            _ if open => End::Ahead,
+            End::Ahead => End::Newly,
+            known => known,
+        };
         self.sequence = Some(sequence);
         self.redrives = redrives_of(&self.live.snapshot);
         self.at = now;
@@ -221,7 +247,7 @@ impl LoadedExecution {
     /// When a process that knows nothing of this actor has to visit the execution.
     fn next_visit(&self, now: Timestamp) -> Option<Timestamp> {
         let snapshot = &self.live.snapshot;
-        if !snapshot.is_open() {
+        if !snapshot.is_open() && snapshot.cancels.is_empty() {
             return None;
         }
         if self.live.is_idle() { snapshot.due() } else { Some(now) }
@@ -233,9 +259,18 @@ impl LoadedExecution {
         if self.sequence.is_none() {
             deliver.world.metrics.count(Happening::Started { machine });
         }
-        if let Some((closing, at)) = &self.live.snapshot.closed {
+        if let (End::Ahead, Some((closing, at))) = (self.end, &self.live.snapshot.closed) {
             deliver.count_end(machine, status_of(closing), self.head.started, *at);
         }
+    }
+
+    /// True once, after the entry that ended the execution.
+    pub fn newly_ended(&mut self) -> bool {
+        let newly = self.end == End::Newly;
+        if newly {
+            self.end = End::Known;
+        }
+        newly
     }
 
     fn listing(&self) -> Listing {

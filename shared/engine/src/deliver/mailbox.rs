@@ -23,6 +23,8 @@ pub(super) enum Command {
     Redrive(Redrive),
     Answer(TokenWait, Answer<Payload>),
     Heartbeat(TokenWait),
+    /// The job of this wait has ended.
+    JobEnded(TokenWait),
 }
 
 /// The demand to go on after an unsuccessful end.
@@ -50,6 +52,7 @@ impl Command {
             Command::Redrive(_) => Stimulus::RedriveRequested,
             Command::Answer(of, answer) => Stimulus::TaskAnswered { wait: of.wait, answer },
             Command::Heartbeat(of) => Stimulus::TaskHeartbeat { wait: of.wait, at },
+            Command::JobEnded(of) => Stimulus::JobSignalled { wait: of.wait },
         }
     }
 
@@ -57,7 +60,7 @@ impl Command {
     pub fn wait(&self) -> Option<&Wait> {
         match self {
             Command::Wake | Command::Stop(_) | Command::Redrive(_) => None,
-            Command::Answer(of, _) | Command::Heartbeat(of) => Some(&of.wait),
+            Command::Answer(of, _) | Command::Heartbeat(of) | Command::JobEnded(of) => Some(&of.wait),
         }
     }
 
@@ -65,7 +68,9 @@ impl Command {
     pub fn is_for(&self, started: Timestamp) -> bool {
         match self {
             Command::Wake | Command::Stop(_) | Command::Redrive(_) => true,
-            Command::Answer(of, _) | Command::Heartbeat(of) => of.started.is_none_or(|of| of == started),
+            Command::Answer(of, _) | Command::Heartbeat(of) | Command::JobEnded(of) => {
+                of.started.is_none_or(|of| of == started)
+            }
         }
     }
 }

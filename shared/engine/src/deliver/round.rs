@@ -125,6 +125,11 @@ impl Actor {
     async fn dispatch(&mut self, claims: Vec<Claim>) {
         self.just_loaded = false;
         self.wakeups.committed(&self.loaded.live);
+        if self.loaded.newly_ended()
+            && let Some(parent) = &self.loaded.head.parent
+        {
+            self.deliver.tell_parent(parent).await;
+        }
         self.calls.cut_stale(&self.loaded.live.snapshot);
         self.begin(claims);
         if self.budget.newly_exceeded() && !self.calls.is_empty() {

@@ -10,6 +10,7 @@ use super::claim::Claim;
 use super::live::Live;
 use super::permits::Permit;
 use super::time_budget::TimeBudget;
+use crate::ports::Stage;
 
 /// The result of the steps of one round.
 #[derive(Default)]
@@ -88,7 +89,9 @@ impl Deliver {
             let allowance = if live.is_released(&wait) { limits.allowance } else { 0 };
             let Some(granted) = limits.budget.grant(now.plus_millis(allowance), wanted) else { continue };
             let begins = claim.grant(now, allowance, granted);
-            claim.call.test = live.test_case.as_mut().map(|test_case| test_case.call(&claim.call.state));
+            if claim.call.stage == Stage::Begin {
+                claim.call.test = live.test_case.as_mut().map(|test_case| test_case.call(&claim.call.state));
+            }
             let (owner, lease) = (self.owner.clone(), claim.lease);
             self.step(live, Stimulus::TaskClaimed { wait, owner, begins, lease }, now, steps);
             claims.push(claim);

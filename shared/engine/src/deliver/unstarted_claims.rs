@@ -60,7 +60,9 @@ impl UnstartedClaims {
             if attempt.and_then(|attempt| attempt.call.claim()).is_none_or(|(claimed_by, _)| claimed_by != owner) {
                 continue;
             }
-            let state = live.state_of(wait).map(str::to_owned);
+            // Polls are not counted.
+            let begins = attempt.is_some_and(|attempt| attempt.job.is_none());
+            let state = live.state_of(wait).filter(|_| begins).map(str::to_owned);
             if let (Some(test_case), Some(state)) = (&mut live.test_case, state) {
                 test_case.take_back(&state);
             }

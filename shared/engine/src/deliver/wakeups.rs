@@ -73,18 +73,19 @@ pub(super) struct Outstanding {
     pub due: Timestamp,
     /// Nothing can be begun and no worker makes a call.
     pub idle: bool,
-    /// A state can be entered, or a call can be claimed.
+    /// A state can be entered, a call can be claimed, or a job cancelled.
     pub can_begin: bool,
     /// Cells have answers that the journal lacks.
     pub unapplied_answers: bool,
 }
 
 impl Outstanding {
-    /// `None` when the execution is closed.
+    /// `None` when the execution is closed, and no job of it has to be cancelled.
     pub fn of(live: &Live, cells: &Cells) -> Option<Outstanding> {
         let unapplied_answers = cells.has_unapplied_answers(live);
         let (idle, can_begin) = (live.is_idle(), live.can_begin());
-        Some(Outstanding { due: live.snapshot.due()?, idle, can_begin, unapplied_answers })
+        let closed = live.snapshot.closed.as_ref().filter(|_| can_begin).map(|(_, at)| *at);
+        Some(Outstanding { due: live.snapshot.due().or(closed)?, idle, can_begin, unapplied_answers })
     }
 
     /// True when a worker has something to do at once.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use interpreter::{Closing, Frame, Payload, Snapshot, ThreadPath, Timestamp};
+use interpreter::{Cancel, Closing, Frame, Payload, Snapshot, ThreadPath, Timestamp};
 
 use super::redrive::Resume;
 use super::{ClientToken, Entry, Head, Reopening, Slot, Unreadable, payload_at};
@@ -21,6 +21,7 @@ pub struct Assembly {
     /// How often each state was called so far, in an execution with a test case.
     pub calls: BTreeMap<String, u32>,
     machine_deleted: bool,
+    cancels: BTreeMap<u64, Cancel>,
     reopened: Option<Reopening>,
     /// The tokens of the last redrives.
     pub client_tokens: Vec<ClientToken>,
@@ -46,6 +47,7 @@ impl Assembly {
                         at: entry.at,
                         calls: BTreeMap::new(),
                         machine_deleted: false,
+                        cancels: BTreeMap::new(),
                         reopened: None,
                         client_tokens: Vec::new(),
                     })
@@ -79,6 +81,7 @@ impl Assembly {
         self.last_attempt_id = entry.last_attempt_id;
         self.calls = entry.calls;
         self.machine_deleted = entry.machine_deleted;
+        self.cancels = entry.cancels;
         self.reopened = entry.reopened;
         self.at = self.at.max(entry.at);
     }
@@ -145,6 +148,7 @@ impl Assembly {
         snapshot.last_attempt_id = self.last_attempt_id;
         snapshot.closed = self.closed;
         snapshot.machine_deleted = self.machine_deleted;
+        snapshot.cancels = self.cancels;
         if let Some(Reopening { redriven, deadline }) = self.reopened {
             snapshot.redriven = Some(redriven);
             snapshot.deadline = deadline;

@@ -30,6 +30,7 @@ impl Journal {
             changed: &self.changed,
             full,
             calls: None,
+            kept_unread: false,
             client_tokens: &[],
         };
         let encoded = encode(draft).unwrap();

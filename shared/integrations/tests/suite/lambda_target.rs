@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use asl::{Integration, Pattern, Resource};
-use engine::ports::{TaskAnswer, TaskCall, Tasks};
+use engine::ports::{Stage, TaskAnswer, TaskCall, Tasks};
 use integrations::{Endpoints, Home, Targets, credentials};
 use serde_json::{Value, json};
 use stepwell_tests::lambda_server::{Answer, Dialect, LambdaServer};
@@ -42,20 +42,22 @@ fn call(resource: Resource, arguments: &str) -> TaskCall {
         state: "S".to_owned(),
         role: None,
         test: None,
+        attempt: crate::attempt(),
+        stage: Stage::Begin,
     }
 }
 
 fn output(answer: TaskAnswer) -> String {
     match answer {
         TaskAnswer::Succeeded { output } | TaskAnswer::Concluded { output } => output,
-        TaskAnswer::Failed { error, cause } => panic!("{error}: {cause:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
 fn failure(answer: TaskAnswer) -> (String, String) {
     match answer {
         TaskAnswer::Failed { error, cause } => (error, cause.unwrap_or_default()),
-        TaskAnswer::Succeeded { output } | TaskAnswer::Concluded { output } => panic!("{output}"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -10,3 +10,9 @@ mod sdk_calls;
 mod services;
 #[cfg(test)]
 mod wire;
+
+/// Any attempt of a task.
+#[cfg(test)]
+fn attempt() -> engine::tokens::TaskToken {
+    serde_json::from_str(r#"{"e":"arn:aws:states:eu-west-1:123456789012:execution:m:e","p":[],"t":1}"#).unwrap()
+}

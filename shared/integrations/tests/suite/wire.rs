@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asl::Resource;
-use engine::ports::{TaskAnswer, TaskCall};
+use engine::ports::{Stage, TaskAnswer, TaskCall};
 use integrations::{Endpoints, Home, Targets, credentials};
 use serde::Deserialize;
 use serde_json::Value;
@@ -116,12 +116,14 @@ pub fn call(resource: &str, arguments: &str) -> TaskCall {
         state: "S".to_owned(),
         role: None,
         test: None,
+        attempt: crate::attempt(),
+        stage: Stage::Begin,
     }
 }
 
 pub fn failure(answer: TaskAnswer) -> (String, String) {
     match answer {
         TaskAnswer::Failed { error, cause } => (error, cause.unwrap_or_default()),
-        TaskAnswer::Succeeded { output } | TaskAnswer::Concluded { output } => panic!("{output}"),
+        other => panic!("{other:?}"),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, task: &
         return Outcome::Raise(or_raise!(no_such_activity(run, path, arn)));
     }
     let wait = run.new_wait(path);
-    let token = task.resource.waits_for_token().then(|| (run.moment.token)(&wait));
+    let token = task.resource.takes_token().then(|| (run.moment.token)(&wait));
     let input = or_raise!(run.effective_input(path, state));
     let inputs = EvaluationInputs { token: token.as_deref(), ..EvaluationInputs::of(input.value()) };
     let attempt = or_raise!(run.evaluate(path, inputs, |look| attempt(look, state, task, &input)));
@@ -41,6 +41,10 @@ pub(crate) fn claimed(
     begins: Timestamp,
     (owner, lease): (String, Timestamp),
 ) {
+    if attempt.job.is_some() {
+        // A poll: the attempt began with the call that started its job.
+        return change_attempt(run, wait, |attempt| attempt.call = Call::Claimed { owner, lease, released: false });
+    }
     if attempt.call == Call::Unclaimed {
         run.emit_on(&wait.path, started(&task.resource));
     }
@@ -48,7 +52,7 @@ pub(crate) fn claimed(
         attempt.call = Call::Claimed { owner, lease, released: false };
         attempt.deadline = attempt.timeout.map(|seconds| begins.plus_seconds(seconds));
         // AWS: a heartbeat is expected of tasks whose client has a task token to send one with.
-        let beats = attempt.heartbeat.filter(|_| task.resource.waits_for_token());
+        let beats = attempt.heartbeat.filter(|_| task.resource.takes_token());
         attempt.beat = beats.map(|seconds| begins.plus_seconds(seconds));
     });
 }
@@ -56,6 +60,10 @@ pub(crate) fn claimed(
 /// The call that was claimed is not begun: no time runs until it is claimed again.
 pub(crate) fn released(run: &mut Run<'_>, wait: &Wait) {
     change_attempt(run, wait, |attempt| {
+        if attempt.job.is_some() {
+            attempt.call = Call::Unclaimed;
+            return;
+        }
         if let Call::Claimed { released, .. } = &mut attempt.call {
             *released = true;
         }
@@ -66,9 +74,11 @@ pub(crate) fn released(run: &mut Run<'_>, wait: &Wait) {
 /// The call returned.
 pub(crate) fn returned(run: &mut Run<'_>, wait: &Wait, task: &Task, answer: Answer<Payload>) -> Outcome {
     let answer = readable(&task.resource, answer);
-    let Resource::Integration(on @ Integration { pattern: Pattern::WaitForTaskToken, .. }) = &task.resource else {
+    let polls = run.snapshot.attempt(wait).is_some_and(|(_, attempt)| attempt.job.is_some());
+    let Resource::Integration(on) = &task.resource else { return settle(run, &wait.path, task, answer) };
+    if polls || on.pattern == Pattern::RequestResponse {
         return settle(run, &wait.path, task, answer);
-    };
+    }
     let mut parked = None;
     change_attempt(run, wait, |attempt| parked = attempt.parked.take());
     match (answer, parked) {
@@ -91,12 +101,14 @@ pub(crate) fn answered(
     attempt: &Attempt<Payload>,
     answer: Answer<Payload>,
 ) -> Outcome {
-    if !task.resource.waits_for_token() || attempt.parked.is_some() {
+    if !task.resource.takes_token() || attempt.parked.is_some() {
         return Outcome::Done;
     }
     let answer = readable(&task.resource, answer);
     match attempt.call {
         Call::Returned => settle(run, &wait.path, task, answer),
+        // A poll is under way, or could be.
+        Call::Unclaimed | Call::Claimed { .. } if attempt.job.is_some() => settle(run, &wait.path, task, answer),
         Call::Unclaimed | Call::Claimed { .. } => {
             if let Answer::Succeeded { output } = &answer {
                 run.bytes += output.bytes();
@@ -120,6 +132,14 @@ pub(crate) fn lost(run: &mut Run<'_>, wait: &Wait, task: &Task, attempt: &Attemp
     if let Some(parked) = attempt.parked.clone() {
         return settle(run, &wait.path, task, parked);
     }
+    if attempt.job.is_some() {
+        super::job::poll_again(run, wait);
+        return Outcome::Done;
+    }
+    if task.resource.is_repeatable() {
+        released(run, wait);
+        return Outcome::Done;
+    }
     settle(run, &wait.path, task, Answer::Failed(client_failure(&task.resource, LOST)))
 }
 
@@ -138,12 +158,19 @@ pub(crate) fn overdue(run: &mut Run<'_>, path: &ThreadPath, task: &Task, attempt
         return timed_out(run, path, task, Handling::Heartbeat);
     }
     let attempt_id = run.snapshot.frame(path).map_or(0, |frame| frame.attempt_id);
-    lost(run, &Wait { path: path.clone(), attempt_id }, task, attempt)
+    let wait = Wait { path: path.clone(), attempt_id };
+    if attempt.call == Call::Returned && attempt.job.is_some() {
+        super::job::poll_again(run, &wait);
+        return Outcome::Done;
+    }
+    lost(run, &wait, task, attempt)
 }
 
 /// AWS: a timeout has a name and no cause.
 fn timed_out(run: &mut Run<'_>, path: &ThreadPath, task: &Task, handling: Handling) -> Outcome {
     let failure = Failure::named(TIMEOUT);
+    run.cancel_job(path);
+    give_up_job(run, path, task);
     let detail = match &task.resource {
         Resource::Integration(on) => Detail::TaskTimedOut { on: events_of(on), failure: failure.clone() },
         Resource::Lambda { .. } | Resource::Activity { .. } => Detail::LambdaFunctionTimedOut(failure.clone()),
@@ -152,8 +179,20 @@ fn timed_out(run: &mut Run<'_>, path: &ThreadPath, task: &Task, handling: Handli
     Outcome::Raise(Raised::new(failure, handling))
 }
 
+/// Nothing is outside for the attempt any more.
+fn give_up_job(run: &mut Run<'_>, path: &ThreadPath, task: &Task) {
+    if task.resource.is_job() {
+        run.change(path, |frame| {
+            if let Phase::Task(attempt) = &mut frame.phase {
+                (attempt.job, attempt.call) = (None, Call::Returned);
+            }
+        });
+    }
+}
+
 /// Records the attempt's result and goes on with it.
-fn settle(run: &mut Run<'_>, path: &ThreadPath, task: &Task, answer: Answer<Payload>) -> Outcome {
+pub(super) fn settle(run: &mut Run<'_>, path: &ThreadPath, task: &Task, answer: Answer<Payload>) -> Outcome {
+    give_up_job(run, path, task);
     let failure = match answer {
         Answer::Succeeded { output } if output.bytes() <= run.snapshot.execution.limits.payload_bytes => {
             run.emit_on(path, succeeded(&task.resource, output.clone()));
@@ -171,7 +210,7 @@ fn settle(run: &mut Run<'_>, path: &ThreadPath, task: &Task, answer: Answer<Payl
 }
 
 /// The answer, or a failure in place of an output that no later state could read.
-fn readable(resource: &Resource, answer: Answer<Payload>) -> Answer<Payload> {
+pub(super) fn readable(resource: &Resource, answer: Answer<Payload>) -> Answer<Payload> {
     let Answer::Succeeded { output } = &answer else { return answer };
     if output.depth() > DEEPEST {
         return Answer::Failed(too_deep(size_name(resource)));
@@ -183,7 +222,7 @@ fn readable(resource: &Resource, answer: Answer<Payload>) -> Answer<Payload> {
     }
 }
 
-fn change_attempt(run: &mut Run<'_>, wait: &Wait, change: impl FnOnce(&mut Attempt<Payload>)) {
+pub(super) fn change_attempt(run: &mut Run<'_>, wait: &Wait, change: impl FnOnce(&mut Attempt<Payload>)) {
     run.change(&wait.path, |frame| {
         if let Phase::Task(attempt) = &mut frame.phase {
             change(attempt);
@@ -215,6 +254,7 @@ fn attempt(
         deadline: None,
         beat: None,
         parked: None,
+        job: None,
     })
 }
 
@@ -300,7 +340,7 @@ fn service_name(resource: &Resource) -> String {
 
 // ---- what is recorded ----
 
-fn events_of(on: &Integration) -> TaskResource {
+pub(super) fn events_of(on: &Integration) -> TaskResource {
     TaskResource { resource_type: on.service.clone(), resource: on.resource() }
 }
 
