@@ -9,6 +9,7 @@ mod options;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use embedded::{Directory, TimerQueue};
 use engine::ports::Uncounted;
 use engine::tokens::Keys;
 use engine::{Deployment, Engine, Settings, SystemClock, World};
-use integrations::{Endpoint, Mocked, Mocks, Targets, credentials};
+use integrations::{ConnectionFile, Endpoint, Mocked, Mocks, Targets, credentials};
 use service::Service;
 use tokio::net::TcpListener;
 
@@ -30,8 +31,8 @@ pub use options::Options;
 const STACK: usize = 8 << 20;
 /// How long the end of the process waits for tasks of the runtime.
 const SHUTDOWN_MARGIN: Duration = Duration::from_secs(1);
-/// A larger file of mocks is refused.
-const MOST_MOCK_BYTES: u64 = 16 << 20;
+/// A larger file of mocks or connections is refused.
+const MOST_FILE_BYTES: u64 = 16 << 20;
 /// Connections of clients, calls of tasks, and the rest.
 #[cfg(unix)]
 const OPEN_FILES: u64 = 8_192;
@@ -127,7 +128,8 @@ fn install(options: &Options, own: Endpoint) -> anyhow::Result<Installation> {
             mocks,
             Arc::new(
                 Targets::new(options.endpoints(own)?, &home, credentials::chain(&home.region))
-                    .allowing_aws(options.allow_aws.clone()),
+                    .allowing_aws(options.allow_aws.clone())
+                    .with_connections(connections(options)?),
             ),
         )),
         clock: clock.clone(),
@@ -140,13 +142,21 @@ fn install(options: &Options, own: Endpoint) -> anyhow::Result<Installation> {
 
 fn mocks(options: &Options) -> anyhow::Result<Option<Mocks>> {
     let Some(path) = &options.mock_config else { return Ok(None) };
-    let read = || -> anyhow::Result<Mocks> {
-        let mut text = String::new();
-        std::fs::File::open(path)?.take(MOST_MOCK_BYTES + 1).read_to_string(&mut text)?;
-        anyhow::ensure!(text.len() as u64 <= MOST_MOCK_BYTES, "it has more than {} MiB", MOST_MOCK_BYTES >> 20);
-        Ok(Mocks::parse(&text)?)
-    };
+    let read = || -> anyhow::Result<Mocks> { Ok(Mocks::parse(&text_of(path)?)?) };
     read().map(Some).with_context(|| format!("the mock configuration {}", path.display()))
+}
+
+fn connections(options: &Options) -> anyhow::Result<ConnectionFile> {
+    let Some(path) = &options.connections else { return Ok(ConnectionFile::default()) };
+    let read = || -> anyhow::Result<ConnectionFile> { Ok(ConnectionFile::parse(&text_of(path)?)?) };
+    read().with_context(|| format!("the connections {}", path.display()))
+}
+
+fn text_of(path: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(MOST_FILE_BYTES + 1).read_to_string(&mut text)?;
+    anyhow::ensure!(text.len() as u64 <= MOST_FILE_BYTES, "it has more than {} MiB", MOST_FILE_BYTES >> 20);
+    Ok(text)
 }
 
 async fn listen(options: &Options) -> anyhow::Result<TcpListener> {

@@ -17,10 +17,12 @@ pub(crate) enum Holds {
     Structure,
     /// Attributes of DynamoDB by their names.
     Attributes,
+    /// Headers of a request, none of them one of these.
+    Headers(&'static [&'static str]),
     Anything,
 }
 
-use Holds::{Anything, Attributes, Structure, Text};
+use Holds::{Anything, Attributes, Headers, Structure, Text};
 
 fn fields(integration: &Integration) -> Option<&'static [Fields]> {
     optimised::fields(&integration.service, &integration.action)
@@ -74,7 +76,15 @@ fn look(name: &str, value: &Value, holds: Holds, problems: &mut Vec<String>) {
         _ if value.is_null() => {}
         Text if !value.is_string() => problems.push(no_text(name)),
         // AWS: this form is on record for apigateway:invoke.
-        Structure | Attributes if !structured => problems.push(no_structure(name)),
+        Structure | Attributes | Headers(_) if !structured => problems.push(no_structure(name)),
+        Headers(forbidden) => {
+            let names = value.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+            let unsupported: Vec<&str> = names.filter(|name| is_one_of(forbidden, name)).collect();
+            if !unsupported.is_empty() {
+                // AWS: captured for http:invoke.
+                problems.push(format!("The '{name}' field contains unsupported values: [{}]", unsupported.join(", ")));
+            }
+        }
         Attributes => {
             value.as_object().into_iter().flatten().for_each(|(name, value)| attribute(name, value, problems))
         }
@@ -102,6 +112,12 @@ fn attribute(name: &str, value: &Value, problems: &mut Vec<String>) {
             _ => {}
         }
     }
+}
+
+/// True if the list has the name of a header, or its beginning before a `*`.
+fn is_one_of(list: &[&str], name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    list.iter().any(|listed| listed.strip_suffix('*').map_or(*listed == name, |start| name.starts_with(start)))
 }
 
 /// AWS: in these words for numbers in DynamoDB's `N` and Lambda's former payloads, as reported in public.
@@ -165,6 +181,21 @@ mod tests {
             ),
             ("dynamodb:getItem", json!({"TableName": "t", "Key": {}, "Item": {}}), vec![unsupported("Item")]),
             ("batch:submitJob", json!({"whatever": 1}), vec![]),
+            (
+                "http:invoke",
+                json!({"ApiEndpoint": "https://e", "Method": "GET", "Headers": {"authorization": "x", "X-Own": "y"}}),
+                vec!["The 'Headers' field contains unsupported values: [authorization]".to_owned()],
+            ),
+            (
+                "apigateway:invoke",
+                json!({"ApiEndpoint": "e", "Method": "GET", "Headers": {"X-Amzn-Trace-Id": ["x"], "Via": ["y"]}}),
+                vec!["The 'Headers' field contains unsupported values: [X-Amzn-Trace-Id, Via]".to_owned()],
+            ),
+            (
+                "apigateway:invoke",
+                json!({"ApiEndpoint": "e", "Method": "GET", "Headers": "x"}),
+                vec![no_structure("Headers")],
+            ),
         ];
         for (call, arguments, problems) in cases {
             let expected = (!problems.is_empty()).then(|| problems.join(", "));

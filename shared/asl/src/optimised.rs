@@ -5,7 +5,7 @@
 //! Arguments of actions without fields here are checked against the services' own models, by the table's owner.
 
 use crate::Pattern;
-use crate::arguments::Holds::{self, Anything, Attributes, Structure, Text};
+use crate::arguments::Holds::{self, Anything, Attributes, Headers, Structure, Text};
 
 /// The patterns of an action beside request and response.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,11 @@ impl Action {
 }
 
 const SERVICES: &[Service] = &[
-    Service { name: "apigateway", error_prefix: "ApiGateway", actions: &[Action::new("invoke", Token).unperformed()] },
+    Service {
+        name: "apigateway",
+        error_prefix: "ApiGateway",
+        actions: &[Action::new("invoke", Token).requiring(&["ApiEndpoint", "Method"]).taking(&[CALL_GATEWAY])],
+    },
     Service {
         name: "athena",
         error_prefix: "Athena",
@@ -168,7 +172,11 @@ const SERVICES: &[Service] = &[
         error_prefix: "Glue",
         actions: &[Action::new("startJobRun", Sync).requiring(&["JobName"])],
     },
-    Service { name: "http", error_prefix: "Http", actions: &[Action::new("invoke", Nothing).unperformed()] },
+    Service {
+        name: "http",
+        error_prefix: "Http",
+        actions: &[Action::new("invoke", Nothing).requiring(&["ApiEndpoint", "Method"]).taking(&[CALL_API])],
+    },
     Service {
         name: "lambda",
         error_prefix: "Lambda",
@@ -214,6 +222,85 @@ const INVOKE: Fields = &[
     ("LogType", Text),
     ("Payload", Anything),
     ("Qualifier", Text),
+];
+// AWS: as documented; which are required, and in which words, is unverified.
+const CALL_API: Fields = &[
+    ("ApiEndpoint", Text),
+    ("Authentication", Structure),
+    ("Headers", Headers(NOT_TO_APIS)),
+    ("InvocationConfig", Structure),
+    ("Method", Text),
+    ("QueryParameters", Structure),
+    ("RequestBody", Anything),
+    ("Transform", Structure),
+];
+const CALL_GATEWAY: Fields = &[
+    ("AllowNullValues", Anything),
+    ("ApiEndpoint", Text),
+    ("AuthType", Text),
+    ("Headers", Headers(NOT_TO_GATEWAYS)),
+    ("Method", Text),
+    ("Path", Text),
+    ("QueryParameters", Structure),
+    ("RequestBody", Anything),
+    ("Stage", Text),
+];
+/// Headers that tasks do not send, in small letters; `*` stands for any end.
+// AWS: as documented, and `authorization` as captured.
+const NOT_TO_APIS: &[&str] = &[
+    "a-im",
+    "accept-charset",
+    "accept-datetime",
+    "accept-encoding",
+    "authorization",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-md5",
+    "date",
+    "expect",
+    "forwarded",
+    "from",
+    "host",
+    "http2-settings",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "max-forwards",
+    "origin",
+    "pragma",
+    "proxy-authorization",
+    "referer",
+    "server",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "warning",
+    "x-forwarded-*",
+    "x-amz-*",
+    "x-amzn-*",
+];
+const NOT_TO_GATEWAYS: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-md5",
+    "expect",
+    "host",
+    "max-forwards",
+    "proxy-authenticate",
+    "server",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "www-authenticate",
+    "x-forwarded*",
+    "x-amz*",
 ];
 const SEND_MESSAGE: Fields = &[
     ("DelaySeconds", Anything),

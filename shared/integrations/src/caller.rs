@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
-    sign,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningInstructions, SigningSettings,
+    UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
@@ -125,7 +125,10 @@ impl Caller {
     ) -> Result<Answer, CallError> {
         let timeout = request.timeout;
         let sending = async {
-            let credentials = self.credentials_of(role, timeout).await?;
+            let credentials = match destination.signing {
+                Signing::None => None,
+                Signing::Usual | Signing::S3 => Some(self.credentials_of(role, timeout).await?),
+            };
             self.sign_and_send(destination, request, credentials).await
         };
         tokio::time::timeout(timeout, sending).await.unwrap_or(Err(CallError::TimedOut))
@@ -147,7 +150,7 @@ impl Caller {
 
     async fn assume(&self, role: &TaskRole, region: &str, timeout: Duration) -> Result<Credentials, CallError> {
         let (request, own) = (roles::request(role, timeout), self.own_credentials().await?);
-        let answer = self.sign_and_send(&Destination::usual(roles::SERVICE, region), request, own).await;
+        let answer = self.sign_and_send(&Destination::usual(roles::SERVICE, region), request, Some(own)).await;
         // STS alone was called: the task's own call was not made.
         let answer = answer.map_err(|error| CallError::NotSent { reason: error.to_string() })?;
         roles::read(role, &answer)
@@ -157,7 +160,7 @@ impl Caller {
         &self,
         destination: &Destination<'_>,
         request: Request,
-        credentials: Credentials,
+        credentials: Option<Credentials>,
     ) -> Result<Answer, CallError> {
         let Destination { service, region, host, .. } = destination;
         let url = match (&self.place, host) {
@@ -181,8 +184,32 @@ fn signed(
     destination: &Destination<'_>,
     url: &str,
     request: Request,
-    credentials: Credentials,
+    credentials: Option<Credentials>,
 ) -> Result<http::Request<Bytes>, CallError> {
+    let instructions = match credentials {
+        Some(credentials) => Some(instructions(destination, url, &request, credentials)?),
+        None => None,
+    };
+    let mut built = http::Request::builder()
+        .method(request.method)
+        .uri(url)
+        .header(USER_AGENT, concat!("stepwell/", env!("CARGO_PKG_VERSION")));
+    for (name, value) in request.headers {
+        built = built.header(name, value);
+    }
+    for (name, value) in instructions.iter().flat_map(|instructions| instructions.headers()) {
+        built = built.header(name, value);
+    }
+    built.body(request.body).map_err(|error| not_sent("The request could not be written", &error))
+}
+
+/// The headers that sign a request.
+fn instructions(
+    destination: &Destination<'_>,
+    url: &str,
+    request: &Request,
+    credentials: Credentials,
+) -> Result<SigningInstructions, CallError> {
     let identity = credentials.into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
@@ -197,25 +224,8 @@ fn signed(
     let headers = request.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let signable = SignableRequest::new(request.method.as_str(), url, headers, hash)
         .map_err(|error| not_sent("The request could not be signed", &error))?;
-    let instructions = match destination.signing {
-        Signing::None => None,
-        Signing::Usual | Signing::S3 => {
-            let signed = sign(signable, &parameters);
-            Some(signed.map_err(|error| not_sent("The request could not be signed", &error))?.into_parts().0)
-        }
-    };
-
-    let mut built = http::Request::builder()
-        .method(request.method)
-        .uri(url)
-        .header(USER_AGENT, concat!("stepwell/", env!("CARGO_PKG_VERSION")));
-    for (name, value) in request.headers {
-        built = built.header(name, value);
-    }
-    for (name, value) in instructions.iter().flat_map(|instructions| instructions.headers()) {
-        built = built.header(name, value);
-    }
-    built.body(request.body).map_err(|error| not_sent("The request could not be written", &error))
+    let signed = sign(signable, &parameters).map_err(|error| not_sent("The request could not be signed", &error))?;
+    Ok(signed.into_parts().0)
 }
 
 fn not_sent(what: &str, error: &dyn std::error::Error) -> CallError {

@@ -28,6 +28,11 @@ pub(crate) fn dns_suffix(partition: &str) -> &'static str {
     DNS_SUFFIXES.iter().find_map(|(name, suffix)| (*name == partition).then_some(*suffix)).unwrap_or("amazonaws.com")
 }
 
+/// True for the domain of a partition.
+pub(crate) fn is_dns_suffix(domain: &str) -> bool {
+    DNS_SUFFIXES.iter().any(|(_, suffix)| *suffix == domain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

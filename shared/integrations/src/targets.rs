@@ -12,6 +12,7 @@ use engine::ports::{TaskAnswer, TaskCall, Tasks};
 
 use crate::callers::{AwsCalls, Callers};
 use crate::endpoint::Endpoints;
+use crate::http_task::{self, ConnectionFile, Connections, apigateway};
 use crate::lambda;
 use crate::lambda::LambdaTarget;
 use crate::optimised::{self, Action, Service};
@@ -23,6 +24,7 @@ use crate::sdk_v1::failed;
 pub struct Targets {
     lambda: LambdaTarget,
     services: AwsServices,
+    connections: Connections,
 }
 
 impl Targets {
@@ -33,6 +35,7 @@ impl Targets {
         Self {
             lambda: LambdaTarget::new(callers.of(lambda::SERVICE).clone(), home.clone()),
             services: AwsServices::new(callers, home.clone()),
+            connections: Connections::new(ConnectionFile::default()),
         }
     }
 
@@ -48,6 +51,11 @@ impl Targets {
     pub fn allowing_aws(mut self, allowed: AwsCalls) -> Self {
         self.services.allow_aws(allowed);
         self
+    }
+
+    /// Gives the tasks of `http:invoke` these connections, beside those of EventBridge.
+    pub fn with_connections(self, file: ConnectionFile) -> Self {
+        Self { connections: Connections::new(file), ..self }
     }
 
     /// Asks for functions' own timeouts: for a caller whose time is short. Takes `lambda:GetFunctionConfiguration`.
@@ -71,10 +79,12 @@ impl Targets {
         if integration.service.starts_with(sdk::PREFIX) {
             return Call::find(integration).map(Target::Sdk);
         }
-        if integration.service == lambda::SERVICE {
-            return Some(Target::Invoke);
+        match integration.service.as_str() {
+            lambda::SERVICE => Some(Target::Invoke),
+            http_task::SERVICE => Some(Target::Http),
+            apigateway::SERVICE => Some(Target::ApiGateway),
+            _ => Service::find(integration).map(|(service, action)| Target::Service(service, action)),
         }
-        Service::find(integration).map(|(service, action)| Target::Service(service, action))
     }
 }
 
@@ -82,6 +92,8 @@ impl Targets {
 enum Target<'a> {
     Function(&'a str),
     Invoke,
+    Http,
+    ApiGateway,
     Service(&'static Service, &'static Action),
     Sdk(Call),
 }
@@ -93,6 +105,8 @@ impl Tasks for Targets {
         match target {
             Target::Function(arn) => self.lambda.call_function(arn, &call).await,
             Target::Invoke => self.lambda.invoke(&call).await,
+            Target::Http => http_task::call(&self.connections, &self.services, &call).await,
+            Target::ApiGateway => apigateway::call(&self.services, &call).await,
             Target::Service(service, action) => service.call(action, &self.services, &call).await,
             Target::Sdk(sdk) => sdk.make(&self.services, &call).await,
         }
@@ -106,7 +120,7 @@ impl Tasks for Targets {
         match Self::find(&call.resource) {
             Some(Target::Function(arn)) => self.lambda.limit_of_function(arn).await,
             Some(Target::Invoke) => self.lambda.limit_of_arguments(&call.arguments).await,
-            Some(Target::Service(..) | Target::Sdk(_)) | None => optimised::LIMIT,
+            Some(Target::Http | Target::ApiGateway | Target::Service(..) | Target::Sdk(_)) | None => optimised::LIMIT,
         }
     }
 }
@@ -133,7 +147,9 @@ mod tests {
             let service = row.names.service;
             row.actions.iter().map(move |action| (service, action.name))
         });
-        let called: BTreeSet<(&str, &str)> = called.chain([(lambda::SERVICE, "invoke")]).collect();
+        let called: BTreeSet<(&str, &str)> = called
+            .chain([lambda::SERVICE, http_task::SERVICE, apigateway::SERVICE].map(|service| (service, "invoke")))
+            .collect();
         assert_eq!(called, known, "rows of `asl` and of `optimised`");
     }
 }

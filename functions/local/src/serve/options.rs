@@ -69,6 +69,9 @@ pub struct Options {
     /// Lambda, DynamoDB, SQS and SNS need it for resources that begin with aws-sdk: alone
     #[arg(long, value_name = "SERVICES", default_value = "", env = "STEPWELL_ALLOW_AWS")]
     pub allow_aws: AwsCalls,
+    /// File of connections for the tasks of http:invoke, and of hosts that they reach beside those of the public network
+    #[arg(long, value_name = "FILE", env = "STEPWELL_CONNECTIONS")]
+    pub connections: Option<PathBuf>,
     /// Account in ARNs
     #[arg(long, default_value = ACCOUNT, env = "AWS_ACCOUNT_ID", value_parser = account)]
     pub account: String,

@@ -3,6 +3,8 @@
 //! The modules say `cfg(test)` so that the lints know them as tests.
 
 #[cfg(test)]
+mod http_task;
+#[cfg(test)]
 mod lambda_target;
 #[cfg(test)]
 mod sdk_calls;

@@ -24,6 +24,8 @@ pub enum Does {
     Answers(Vec<u8>),
     /// The first whose text is in the request's body.
     AnswersTo(Vec<(&'static str, Vec<u8>)>),
+    /// The first whose text is the beginning of the path.
+    AnswersPaths(Vec<(&'static str, Vec<u8>)>),
     Cuts,
     Hangs,
 }
@@ -58,12 +60,17 @@ async fn converse(mut stream: TcpStream, does: Does, heard: Arc<Mutex<Vec<(Strin
     let (mut buffer, mut bytes) = ([0; 4096], Vec::new());
     loop {
         if let Some(request) = whole(&bytes) {
-            let body = request.1.clone();
+            let (head, body) = request.clone();
             heard.lock().unwrap().push(request);
             bytes.clear();
             match &does {
                 Does::AnswersTo(answers) => {
                     let fitting = answers.iter().find(|(text, _)| body.contains(text));
+                    stream.write_all(&fitting.unwrap().1).await.unwrap();
+                }
+                Does::AnswersPaths(answers) => {
+                    let path = head.split(' ').nth(1).unwrap();
+                    let fitting = answers.iter().find(|(start, _)| path.starts_with(start));
                     stream.write_all(&fitting.unwrap().1).await.unwrap();
                 }
                 Does::Answers(answer) => stream.write_all(answer).await.unwrap(),
