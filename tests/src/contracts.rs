@@ -540,8 +540,13 @@ pub async fn a_start_is_pending_until_it_is_dropped(starts: &dyn Starts) -> Resu
     let mut pending = starts.pending().await?;
     pending.sort();
     assert_eq!(pending, [pair("a"), pair("b")]);
+    starts.rewrite("a", "second try of a").await?;
+    let mut pending = starts.pending().await?;
+    pending.sort();
+    assert_eq!(pending, [("a".to_owned(), "second try of a".to_owned()), pair("b")]);
     starts.drop("a").await?;
     starts.drop("a").await?;
+    starts.rewrite("a", "third try of a").await?;
     assert_eq!(starts.pending().await?, [pair("b")]);
     Ok(())
 }

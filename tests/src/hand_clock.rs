@@ -1,6 +1,7 @@
 //! A clock that stands still until a test moves it, and whose chance is a count.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use engine::ports::Clock;
@@ -31,6 +32,11 @@ impl HandClock {
 impl Clock for HandClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.now.load(Ordering::SeqCst))
+    }
+
+    fn elapsed(&self) -> Duration {
+        // Moving this clock by hand is the passing of time.
+        Duration::from_millis(u64::try_from(self.now.load(Ordering::SeqCst)).unwrap_or(0))
     }
 
     fn seed(&self) -> [u8; 32] {

@@ -79,7 +79,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     let (listener, stop) = (listen(options).await?, http::Stop::on_signals()?);
     let installation = install(options, own_endpoint(listener.local_addr()?)?)?;
     let drain = Drain::new(installation.engine.clone(), options.drain_time());
-    let resumed = installation.resume().await?;
+    let resumed = installation.resume(options.discard_express).await?;
     installation.begin_duties(&drain);
     greet(options, &listener, resumed)?;
     let hosts = AllowedHosts::new(options.host_names());

@@ -21,6 +21,17 @@ impl Starts for Directory {
         self.writer.write(write).await
     }
 
+    async fn rewrite(&self, id: &str, body: &str) -> Result<(), StoreError> {
+        let (id, body) = (id.to_owned(), body.to_owned());
+        let digest = digest(&id, &body).finish();
+        let write = move |connection: &Connection| {
+            let rewrite = "UPDATE starts SET body = ?2, digest = ?3 WHERE id = ?1";
+            connection.prepare_cached(rewrite)?.execute(params![id, body, digest])?;
+            Ok(())
+        };
+        self.writer.write(write).await
+    }
+
     async fn drop(&self, id: &str) -> Result<(), StoreError> {
         let id = id.to_owned();
         let write = move |connection: &Connection| {

@@ -24,6 +24,7 @@ mod inbox;
 mod live;
 mod loaded;
 mod mailbox;
+mod parked;
 mod permits;
 mod round;
 mod steps;
@@ -47,6 +48,7 @@ use crate::ports::{Record, StoreError, WakeUp};
 use crate::tokens::{Signer, TaskToken};
 use crate::{Deployment, Settings, World};
 use mailbox::{Command, Mailboxes, Redrive, Reply, Request, TokenWait};
+use parked::Parked;
 use permits::{Permit, Permits};
 
 pub use express::ExpressEnd;
@@ -61,6 +63,7 @@ pub struct Deliver {
     signer: Signer,
     owner: String,
     permits: Permits,
+    parked: Parked,
     /// This process ends: it claims nothing more.
     draining: AtomicBool,
     /// See [`Settings::commit_bytes`].
@@ -144,6 +147,7 @@ impl Deliver {
             signer: Signer::new(settings.keys.clone()),
             owner,
             permits: Permits::new(settings.calls, settings.max_active_executions),
+            parked: Parked::default(),
             draining: AtomicBool::new(false),
             commit_bytes: settings.commit_bytes,
             mailboxes: Arc::default(),
@@ -166,9 +170,9 @@ impl Deliver {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Permits of active executions that are taken, of which a large input takes several.
+    /// Executions that this process has in memory: their calls are in flight, or something is due within a second.
     pub fn active_executions(&self) -> usize {
-        self.permits.taken_executions()
+        self.mailboxes.open_ones()
     }
 
     /// The definitions that executions are pinned to.
@@ -179,12 +183,12 @@ impl Deliver {
     /// Starts an execution. When this returns `New`, it will end, whatever crashes.
     pub async fn start(self: &Arc<Self>, start: Start) -> Result<Started, DeliverError> {
         let arn = start.execution.arn.clone();
-        let Some(permit) = self.permits.for_start(start.execution.input.text().len()) else {
+        let Some(place) = self.permits.for_start(&arn, start.execution.input.text().len()) else {
             return Err(DeliverError::Busy);
         };
         if let Some(mailbox) = self.mailboxes.open(&arn) {
             let (reply, answered) = oneshot::channel();
-            self.spawn(&arn, Some(permit), actor::start(self.clone(), mailbox, start, reply));
+            self.spawn(&arn, actor::start(self.clone(), mailbox, start, reply, place));
             return answered.await.unwrap_or(Err(DeliverError::Lost));
         }
         let ends = self.world.journal.ends(&arn).await?;
@@ -216,13 +220,9 @@ impl Deliver {
         self.request(&token.execution, Command::Heartbeat(token_wait(token))).await
     }
 
-    /// A message named the execution: there may be something to do. Waits for room to load the execution, and returns once the
-    /// first commit is durable.
+    /// A message named the execution: there may be something to do. Returns once the first commit is durable.
     pub async fn wake(self: &Arc<Self>, arn: &str) -> Result<Delivered, DeliverError> {
-        let permit = self.permits.for_wake_up().await;
-        let (request, answered) = Request::new(Command::Wake, self.world.clock.now());
-        self.post(arn, request, None, permit);
-        answered.await.unwrap_or(Err(DeliverError::Lost))
+        self.request(arn, Command::Wake).await
     }
 
     /// A wake-up came at its time.
@@ -242,7 +242,7 @@ impl Deliver {
         match self.deployment {
             Deployment::SingleProcess => {
                 let (request, _answered) = Request::new(Command::JobEnded(token_wait(parent)), self.world.clock.now());
-                self.post(&parent.execution, request, None, self.permits.for_request());
+                self.post(&parent.execution, request, Visit::default());
             }
             Deployment::ApiOnly | Deployment::SharedWorker => {
                 let wake_up = WakeUp { ended: Some(parent.clone()), ..WakeUp::of(&parent.execution, None) };
@@ -264,10 +264,10 @@ impl Deliver {
     ) -> Result<Delivered, DeliverError> {
         for of in ended {
             let (request, _answered) = Request::new(Command::JobEnded(token_wait(of)), self.world.clock.now());
-            self.post(arn, request, Some(until), None);
+            self.post(arn, request, Visit { until: Some(until), call: None });
         }
         let (request, answered) = Request::new(Command::Wake, self.world.clock.now());
-        let actor = self.post(arn, request, Some(until), None);
+        let actor = self.post(arn, request, Visit { until: Some(until), call: None });
         let delivered = answered.await.unwrap_or(Err(DeliverError::Lost));
         actor.closed().await;
         delivered
@@ -275,33 +275,33 @@ impl Deliver {
 
     async fn request(self: &Arc<Self>, arn: &str, command: Command) -> Reply {
         let (request, answered) = Request::new(command, self.world.clock.now());
-        self.post(arn, request, None, self.permits.for_request());
+        self.post(arn, request, Visit::default());
         answered.await.unwrap_or(Err(DeliverError::Lost))
     }
 
-    /// Brings a request to the execution's actor, or to a new one, which keeps the execution until `until`.
-    fn post(
-        self: &Arc<Self>,
-        arn: &str,
-        request: Request,
-        until: Option<Timestamp>,
-        permit: Option<Permit>,
-    ) -> mpsc::UnboundedSender<Request> {
+    /// Brings a request to the execution's actor, or to a new one.
+    fn post(self: &Arc<Self>, arn: &str, request: Request, visit: Visit) -> mpsc::UnboundedSender<Request> {
         let posted = self.mailboxes.post(arn, request);
         if let Some(mailbox) = posted.opened {
-            self.spawn(arn, permit, actor::resume(self.clone(), mailbox, until));
+            let place = self.permits.for_visit(arn);
+            self.spawn(arn, actor::resume(self.clone(), mailbox, visit, place));
         }
         posted.actor
     }
 
-    /// Runs an actor; its permit is given back when it is gone.
-    fn spawn(&self, arn: &str, permit: Option<Permit>, actor: impl Future<Output = ()> + Send + 'static) {
-        let permitted = async move {
-            let _permit = permit;
-            actor.await;
-        };
-        tokio::spawn(permitted.instrument(span(arn)));
+    /// Runs an actor.
+    fn spawn(&self, arn: &str, actor: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(actor.instrument(span(arn)));
     }
+}
+
+/// What a request brings along for the actor that it makes necessary.
+#[derive(Default)]
+struct Visit {
+    /// The actor keeps the execution until then.
+    until: Option<Timestamp>,
+    /// The right to one call, which the execution has waited for.
+    call: Option<Permit>,
 }
 
 fn token_wait(token: &TaskToken) -> TokenWait {

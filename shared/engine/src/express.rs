@@ -3,6 +3,10 @@
 //! An asynchronous start is kept before it is answered and dropped when the execution ended, so it runs at least once;
 //! a synchronous one runs within its call, at most once. Nothing else is stored. A process that is [`Deployment::SingleProcess`] runs
 //! what it was asked to start; elsewhere the kept start is the message that brings it to a worker.
+//!
+//! An execution that kills its process would kill the next one too. So a try is counted before it begins, where starts are
+//! kept, and the time of the execution runs from its first; after [`MOST_TRIES`], or when that time is over, it is
+//! given up. A queue counts the deliveries of its messages, and makes dead letters of them.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,19 +16,23 @@ use std::time::Duration;
 use interpreter::{Payload, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 
 use crate::deliver::{Deliver, DeliverError, ExpressEnd, Start, status_of};
 use crate::entry::{Head, Unreadable};
 use crate::payload_format;
-use crate::ports::{Clock, Starts, StoreError};
+use crate::ports::{Clock, ExecutionStatus, Starts, StoreError};
+use crate::shares::{Pool, machine_of};
 use crate::{Deployment, Guarded, World};
 
-/// Asynchronous executions that run at a time; more starts are throttled, and a resumed start waits for a permit.
+/// Asynchronous executions that run at a time; more starts are throttled, and a resumed start waits for its turn.
 const AT_A_TIME: usize = 10_000;
 
 /// A kept start that the store did not let be read is read again after this.
 const AGAIN: Duration = Duration::from_secs(30);
+
+/// Tries of one start: the process died in each.
+const MOST_TRIES: u32 = 3;
 
 /// The Express executions of this process.
 #[derive(Clone)]
@@ -34,7 +42,7 @@ pub struct Express {
     clock: Arc<dyn Clock>,
     running: Arc<Running>,
     synchronous: Arc<SyncRuns>,
-    permits: Arc<Semaphore>,
+    places: Arc<Pool>,
     deployment: Deployment,
 }
 
@@ -85,6 +93,13 @@ struct Kept {
     v: u32,
     head: Head,
     input: Box<RawValue>,
+    /// Tries that have begun, the first of them when the head says that the execution started.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    tries: u32,
+}
+
+fn is_zero(tries: &u32) -> bool {
+    *tries == 0
 }
 
 /// The newest shape this code reads: an input that a worker of format 1 takes for `null` is written as format 2, all else
@@ -100,7 +115,7 @@ impl Express {
             clock,
             running: Arc::default(),
             synchronous: Arc::default(),
-            permits: Arc::new(Semaphore::new(AT_A_TIME)),
+            places: Pool::new(AT_A_TIME),
             deployment,
         }
     }
@@ -110,18 +125,21 @@ impl Express {
         self.running.started(arn)
     }
 
-    /// False when as many asynchronous executions run here as may.
-    pub fn has_room(&self) -> bool {
-        self.permits.available_permits() > 0
+    /// False when as many asynchronous executions of its machine run here as may.
+    pub fn has_room(&self, arn: &str) -> bool {
+        self.places.has_room(machine_of(arn))
     }
 
     /// Starts an asynchronous execution. When this returns, it will run, whatever crashes.
     pub async fn start(&self, start: Start) -> Result<(), DeliverError> {
-        let body = kept(&start)?;
+        let begins = match self.deployment {
+            Deployment::SingleProcess => true,
+            Deployment::ApiOnly | Deployment::SharedWorker => false,
+        };
+        let body = kept(&start, u32::from(begins))?;
         self.starts.keep(&start.execution.arn, &body).await?;
-        match self.deployment {
-            Deployment::SingleProcess => self.spawn(start),
-            Deployment::ApiOnly | Deployment::SharedWorker => {}
+        if begins {
+            self.spawn(start);
         }
         Ok(())
     }
@@ -142,11 +160,22 @@ impl Express {
         Ok(count)
     }
 
-    /// Runs a kept start, as soon as the store lets it be read.
+    /// Discards what was started and had not ended when the process did; how many executions that are.
+    pub async fn discard(&self) -> Result<usize, StoreError> {
+        let pending = self.starts.pending().await?;
+        for (execution, _) in &pending {
+            Starts::drop(&*self.starts, execution).await?;
+            tracing::warn!(execution, "express start discarded, its execution does not run again");
+        }
+        Ok(pending.len())
+    }
+
+    /// Runs a kept start, as soon as the store lets it be read and counted.
     async fn resume_one(self, execution: String, body: String) {
         loop {
-            match self.resumed(&body).await {
-                Ok(start) => return self.spawn(start),
+            match self.try_again(&execution, &body).await {
+                Ok(Some(start)) => return self.spawn(start),
+                Ok(None) => return,
                 Err(DeliverError::Store(error)) => {
                     tracing::error!(execution, %error, "express start not read, retrying in 30 seconds");
                 }
@@ -162,9 +191,33 @@ impl Express {
         }
     }
 
+    /// One more try of a kept start, once that is counted; `None` when it is given up.
+    async fn try_again(&self, execution: &str, body: &str) -> Result<Option<Start>, DeliverError> {
+        let (mut start, tries) = self.read(body).await?;
+        let now = self.clock.now();
+        if tries == 0 {
+            start = begun_at(start, now);
+        }
+        let over = start.execution.started.plus_seconds(start.execution.limits.seconds) <= now;
+        if tries >= MOST_TRIES || over {
+            tracing::error!(
+                execution,
+                tries,
+                over,
+                "express execution given up, its process died in each of its tries"
+            );
+            Starts::drop(&*self.starts, execution).await?;
+            self.deliver.count_end(&start.head.machine_arn, ExecutionStatus::Failed, start.execution.started, now);
+            return Ok(None);
+        }
+        self.starts.rewrite(execution, &kept(&start, tries.saturating_add(1))?).await?;
+        Ok(Some(start))
+    }
+
     /// Runs a kept start to its end: what a worker does with the message.
     pub async fn run_kept(&self, body: &str) -> Result<(), DeliverError> {
-        let start = self.resumed(body).await?;
+        // It begins anew: its five minutes do too.
+        let start = begun_at(self.read(body).await?.0, self.clock.now());
         let Some(place) = self.running.enter(&start.execution.arn, start.execution.started) else {
             // Its message may be the one that the run has to leave behind if this process dies.
             return Err(DeliverError::Busy);
@@ -174,27 +227,25 @@ impl Express {
         Ok(Starts::drop(&*self.starts, &place.arn).await?)
     }
 
-    async fn resumed(&self, body: &str) -> Result<Start, DeliverError> {
+    /// A kept start, and how often it was tried.
+    async fn read(&self, body: &str) -> Result<(Start, u32), DeliverError> {
         let kept: Kept = serde_json::from_str(body).map_err(|error| Unreadable::of("a start", &error))?;
         if kept.v > FORMAT {
             return Err(Unreadable::Newer(format!("the start has format {}", kept.v)).into());
         }
         let machine = self.deliver.definitions().get(&kept.head.revision).await?;
         let input = Payload::from_json_text(Box::<str>::from(kept.input));
-        // It begins anew: its five minutes do too.
-        let mut head = kept.head;
-        head.started = self.clock.now();
-        let execution = head.execution(input);
-        Ok(Start { machine, execution, head })
+        let execution = kept.head.execution(input);
+        Ok((Start { machine, execution, head: kept.head }, kept.tries))
     }
 
     /// Runs an execution beside the call; drops its start at the end.
     fn spawn(&self, start: Start) {
         let Some(place) = self.running.enter(&start.execution.arn, start.execution.started) else { return };
         let (deliver, starts) = (self.deliver.clone(), self.starts.clone());
-        let permits = self.permits.clone();
+        let turn = self.places.turn(machine_of(&place.arn));
         tokio::spawn(async move {
-            let _permit = permits.acquire_owned().await;
+            let _permit = turn.await;
             let end = deliver.express(start).await;
             tracing::debug!(execution = place.arn, status = status_of(&end.closing).name(), "express execution ended");
             if let Err(error) = Starts::drop(&*starts, &place.arn).await {
@@ -228,11 +279,16 @@ impl Drop for Place {
     }
 }
 
-fn kept(start: &Start) -> Result<String, Unreadable> {
+fn begun_at(mut start: Start, now: Timestamp) -> Start {
+    (start.head.started, start.execution.started) = (now, now);
+    start
+}
+
+fn kept(start: &Start, tries: u32) -> Result<String, Unreadable> {
     let written = || -> serde_json::Result<String> {
         let input = RawValue::from_string(start.execution.input.text().to_owned())?;
         let v = payload_format::lowest([input.get()]);
-        serde_json::to_string(&Kept { v, head: start.head.clone(), input })
+        serde_json::to_string(&Kept { v, head: start.head.clone(), input, tries })
     };
     written().map_err(|error| Unreadable::of("a start", &error))
 }

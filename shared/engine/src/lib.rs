@@ -13,7 +13,9 @@ pub mod express;
 mod guarded;
 mod payload_format;
 pub mod ports;
+mod shares;
 pub mod shown;
+mod steady_time;
 mod system_clock;
 pub mod tokens;
 pub mod worker;
@@ -21,5 +23,6 @@ mod world;
 
 pub use engine::Engine;
 pub use guarded::Guarded;
+pub use steady_time::{Reading, SteadyTime};
 pub use system_clock::SystemClock;
 pub use world::{Deployment, Settings, World};

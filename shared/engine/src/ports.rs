@@ -274,8 +274,13 @@ pub trait Documents: Send + Sync + 'static {
 /// The starts of asynchronous Express executions: kept from before the answer until the end.
 #[async_trait]
 pub trait Starts: Send + Sync + 'static {
-    /// Durable when it returns.
+    /// Durable when it returns. One that is kept already stays as it is.
     async fn keep(&self, id: &str, body: &str) -> Result<(), StoreError>;
+    /// Writes a start that is kept anew, with its tries counted; durable when it returns. Nothing where starts are messages,
+    /// whose queue counts their deliveries.
+    async fn rewrite(&self, _id: &str, _body: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
     async fn drop(&self, id: &str) -> Result<(), StoreError>;
     async fn pending(&self) -> Result<Vec<(String, String)>, StoreError>;
 }
@@ -469,7 +474,11 @@ impl Metrics for Uncounted {
 /// Time and chance.
 #[async_trait]
 pub trait Clock: Send + Sync + 'static {
+    /// By the wall clock.
     fn now(&self) -> Timestamp;
+    /// Since some moment, the same for every call: no step of the wall clock shows in it, nor perhaps time in which the
+    /// machine was suspended.
+    fn elapsed(&self) -> Duration;
     /// 32 bytes that cannot be guessed.
     fn seed(&self) -> [u8; 32];
     /// A number that no other writer has.

@@ -1,22 +1,24 @@
-//! The port `Clock` as every installation has it: the machine's own time and the operating system's chance.
+//! The port `Clock` as every installation has it: the machine's own time, never set back, and the operating system's chance.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use interpreter::Timestamp;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::Guarded;
 use crate::ports::Clock;
+use crate::{Guarded, SteadyTime};
 
 /// Sleeps are cut into pieces of this length: the wall clock may be set, and laptops are closed.
-const LONGEST_SLEEP: Duration = Duration::from_secs(10);
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// Wall clock and chance.
 pub struct SystemClock {
     /// Begun with the operating system's chance once, because later that could fail and [`Clock::seed`] cannot.
     chance: Guarded<ChaCha20Rng>,
+    begun: Instant,
+    time: Guarded<SteadyTime>,
 }
 
 impl SystemClock {
@@ -24,7 +26,8 @@ impl SystemClock {
     pub fn new() -> Result<Self, getrandom::Error> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)?;
-        Ok(Self { chance: Guarded::new(ChaCha20Rng::from_seed(seed)) })
+        let chance = Guarded::new(ChaCha20Rng::from_seed(seed));
+        Ok(Self { chance, begun: Instant::now(), time: Guarded::default() })
     }
 }
 
@@ -33,7 +36,15 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         // A clock before 1970 is a broken clock: everything is due then, as good as anything.
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+        let reading = self.time.lock().read(since_1970, self.begun.elapsed());
+        if let Some(by_ms) = reading.set_back_ms {
+            tracing::warn!(by_ms, "clock: wall clock was set back, timers go on by this process's own time");
+        }
+        reading.now
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     fn seed(&self) -> [u8; 32] {

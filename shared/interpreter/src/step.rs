@@ -60,6 +60,14 @@ fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
             }
             Outcome::Done
         }),
+        Stimulus::TaskRenewed { wait, owner, lease, later_ms } => {
+            with_attempt(run, &wait, |run, wait, task, attempt| {
+                if attempt.call.claim().is_some_and(|(claimed, _)| claimed == owner) {
+                    states::task::renewed(run, wait, task, lease, later_ms);
+                }
+                Outcome::Done
+            })
+        }
         Stimulus::TaskReturned { wait, answer } => with_attempt(run, &wait, |run, wait, task, attempt| {
             if attempt.call.claim().is_none() {
                 return Outcome::Done;

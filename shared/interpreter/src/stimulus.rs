@@ -20,6 +20,14 @@ pub enum Stimulus {
         wait: Wait,
         owner: String,
     },
+    /// `owner` still makes the call that it claimed, for a clock was set: the lease is over then, and the time of a task that
+    /// its call ends so many milliseconds later.
+    TaskRenewed {
+        wait: Wait,
+        owner: String,
+        lease: Timestamp,
+        later_ms: i64,
+    },
     /// The call returned. Without a task token that is the task's answer, as it is for a job; with one, its submission.
     TaskReturned {
         wait: Wait,
@@ -71,6 +79,7 @@ impl Stimulus {
         match self {
             Stimulus::TaskClaimed { wait, .. }
             | Stimulus::TaskReleased { wait, .. }
+            | Stimulus::TaskRenewed { wait, .. }
             | Stimulus::TaskReturned { wait, .. }
             | Stimulus::JobStarted { wait, .. }
             | Stimulus::JobPolled { wait }

@@ -102,7 +102,7 @@ impl Service {
         if let Some(started) = express.started(&arn) {
             return Ok(Begun::of(arn, started));
         }
-        if !express.has_room() {
+        if !express.has_room(&arn) {
             return Err(ApiError::Throttled);
         }
         let start = self.express_start(&order, arn.clone()).await?;

@@ -304,6 +304,11 @@ impl Starts for Disk {
         Ok(())
     }
 
+    async fn rewrite(&self, id: &str, body: &str) -> Result<(), StoreError> {
+        self.lock().starts.entry(id.to_owned()).and_modify(|kept| *kept = body.to_owned());
+        Ok(())
+    }
+
     async fn drop(&self, id: &str) -> Result<(), StoreError> {
         self.lock().starts.remove(id);
         Ok(())

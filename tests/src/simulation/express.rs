@@ -19,7 +19,8 @@ const ARN: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:quick";
 /// Milliseconds that an express execution has.
 const TIME: i64 = 300_000;
 
-/// Counts express executions whose time was over before they came to their end: the calls that there may be were others'.
+/// Counts express executions whose time was over before they came to their end, and those that were given up because their
+/// processes died: the calls that there may be were others'.
 #[derive(Default)]
 pub struct Overdue(AtomicU64);
 
@@ -27,6 +28,9 @@ impl Metrics for Overdue {
     fn count(&self, happening: Happening<'_>) {
         match happening {
             Happening::Ended { machine: ARN, status: ExecutionStatus::TimedOut, millis } if millis >= TIME => {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+            Happening::Ended { machine: ARN, status: ExecutionStatus::Failed, .. } => {
                 self.0.fetch_add(1, Ordering::Relaxed);
             }
             Happening::Started { .. } | Happening::Ended { .. } => {}

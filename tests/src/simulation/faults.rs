@@ -31,8 +31,8 @@ pub struct Plan {
     pub doubled: BTreeSet<u64>,
     /// At these points the process stands still for so many milliseconds, while others go on.
     pub stalls: BTreeMap<u64, u64>,
-    /// At these points the process's clock is set back by so many milliseconds.
-    pub set_back: BTreeMap<u64, i64>,
+    /// At these points the process's clock is set ahead, or back, by so many milliseconds.
+    pub clock_steps: BTreeMap<u64, i64>,
     /// These commits take so many milliseconds, half of them before they are visible.
     pub slow_commits: BTreeMap<u64, u64>,
     /// So many milliseconds more go by at each point: others are faster, and win every race.
@@ -64,8 +64,9 @@ impl Plan {
         Plan { stalls: BTreeMap::from([(point, millis)]), ..Plan::default() }
     }
 
-    pub fn set_back_at(point: u64, millis: i64) -> Plan {
-        Plan { set_back: BTreeMap::from([(point, millis)]), ..Plan::default() }
+    /// The clock is set ahead, or back.
+    pub fn clock_steps_at(point: u64, millis: i64) -> Plan {
+        Plan { clock_steps: BTreeMap::from([(point, millis)]), ..Plan::default() }
     }
 
     pub fn slower_by(millis: u64) -> Plan {
@@ -206,8 +207,8 @@ impl Gate {
         if let Some(millis) = self.plan.stalls.get(&point) {
             tokio::time::sleep(Duration::from_millis(*millis)).await;
         }
-        if let (Some(millis), Some(clock)) = (self.plan.set_back.get(&point), self.clock.get()) {
-            clock.set_back(*millis);
+        if let (Some(millis), Some(clock)) = (self.plan.clock_steps.get(&point), self.clock.get()) {
+            clock.step(*millis);
         }
         if self.plan.crash_at == Some(point) {
             self.go_down("crashed");

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use embedded::TimerQueue;
+use engine::SteadyTime;
 use engine::ports::{
     Appended, Cell, Clock, Direction, Document, Documents, Expect, Journal, ListPage, ListQuery, OpenPage, Put, Queue,
     Record, Starts, StoreError, WakeUp,
 };
 use interpreter::Timestamp;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::faults::Gate;
@@ -130,6 +132,10 @@ impl Starts for Gated {
         self.gate.pass(self.disk.keep(id, body)).await
     }
 
+    async fn rewrite(&self, id: &str, body: &str) -> Result<(), StoreError> {
+        self.gate.pass(self.disk.rewrite(id, body)).await
+    }
+
     async fn drop(&self, id: &str) -> Result<(), StoreError> {
         self.gate.pass(Starts::drop(&self.disk, id)).await
     }
@@ -171,6 +177,10 @@ pub struct VirtualClock {
     began: Instant,
     chance: Mutex<Chance>,
     watchdog: Arc<Watchdog>,
+    /// Present where it is that of a process that has its own time, as the system's clock has.
+    steady: Option<Mutex<SteadyTime>>,
+    /// Told when it is set.
+    stepped: Notify,
 }
 
 impl VirtualClock {
@@ -181,6 +191,8 @@ impl VirtualClock {
             began: Instant::now(),
             chance: Mutex::new(Chance::new(seed)),
             watchdog: Arc::default(),
+            steady: None,
+            stepped: Notify::new(),
         }
     }
 
@@ -189,11 +201,19 @@ impl VirtualClock {
         VirtualClock { watchdog: Arc::new(Watchdog::watching()), ..VirtualClock::new(base, seed) }
     }
 
+    /// The same, never set back, as the system's clock is.
+    pub(super) fn steady(self) -> VirtualClock {
+        let clock = VirtualClock { steady: Some(Mutex::default()), ..self };
+        clock.now();
+        clock
+    }
+
     /// Another clock, that far ahead of this one.
     pub fn beside(&self, ahead_ms: i64, seed: u64) -> VirtualClock {
         let base = self.base.load(Ordering::Relaxed).saturating_add(ahead_ms);
         let (chance, watchdog) = (Mutex::new(Chance::new(seed)), self.watchdog.clone());
-        VirtualClock { base: AtomicI64::new(base), began: self.began, chance, watchdog }
+        let (steady, stepped) = (None, Notify::new());
+        VirtualClock { base: AtomicI64::new(base), began: self.began, chance, watchdog, steady, stepped }
     }
 
     /// Counts how often this clock and those beside it are asked.
@@ -202,12 +222,19 @@ impl VirtualClock {
     }
 
     pub fn set_back(&self, millis: i64) {
-        self.base.fetch_sub(millis, Ordering::Relaxed);
+        self.step(-millis);
+    }
+
+    /// Sets it ahead, or back.
+    pub fn step(&self, millis: i64) {
+        self.base.fetch_add(millis, Ordering::Relaxed);
+        self.stepped.notify_waiters();
     }
 
     /// From now on it shows what the other does.
     pub fn jump_to(&self, other: &VirtualClock) {
         self.base.store(other.base.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.stepped.notify_waiters();
     }
 }
 
@@ -216,7 +243,15 @@ impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         self.watchdog.asked();
         let base = Timestamp(self.base.load(Ordering::Relaxed));
-        base.plus_millis(i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX))
+        let wall = base.plus_millis(i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX));
+        let Some(steady) = &self.steady else { return wall };
+        let since_1970 = Duration::from_millis(u64::try_from(wall.0).unwrap_or(0));
+        let mut steady = steady.lock().unwrap_or_else(PoisonError::into_inner);
+        steady.read(since_1970, self.began.elapsed()).now
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.began.elapsed()
     }
 
     fn seed(&self) -> [u8; 32] {
@@ -231,7 +266,12 @@ impl Clock for VirtualClock {
 
     async fn sleep_until(&self, time: Timestamp) {
         while let Some(left) = u64::try_from(time.0.saturating_sub(self.now().0)).ok().filter(|left| *left > 0) {
-            tokio::time::sleep(Duration::from_millis(left)).await;
+            // The system's clock looks every second; here a year goes by in a moment.
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep(Duration::from_millis(left)) => {}
+                () = self.stepped.notified() => {}
+            }
         }
     }
 }

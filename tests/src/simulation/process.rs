@@ -56,6 +56,8 @@ pub enum Ended {
 pub struct Process {
     pub ended: Ended,
     pub counts: Counts,
+    /// How long it lived.
+    pub lived: Duration,
 }
 
 /// A world in which one process lives at a time.
@@ -110,9 +112,9 @@ impl World {
         self.processes += 1;
         let gate = Arc::new(Gate::new(plan));
         let runtime = runtime()?;
-        let (ended, now) = runtime.block_on(async {
+        let (ended, now, lived) = runtime.block_on(async {
             let seed = self.seed.wrapping_mul(1_000).wrapping_add(self.processes);
-            let clock = Arc::new(VirtualClock::watched(self.now, seed));
+            let clock = Arc::new(VirtualClock::watched(self.now, seed).steady());
             gate.watches(clock.clone());
             let life = self.live(gate.clone(), clock.clone());
             let ended = tokio::select! {
@@ -122,12 +124,12 @@ impl World {
                 () = life => Ended::Done,
                 () = tokio::time::sleep(STUCK_AFTER) => Ended::Stuck("nothing moves any more"),
             };
-            (ended, clock.now())
+            (ended, clock.now(), clock.elapsed())
         });
         // All tasks of the process end here, wherever they are.
         drop(runtime);
         self.now = now.plus_millis(10);
-        Ok(Process { ended, counts: gate.count(|counts| counts.clone()) })
+        Ok(Process { ended, counts: gate.count(|counts| counts.clone()), lived })
     }
 
     /// Starts processes that live by these plans until one has done everything, and another without faults if none has.

@@ -4,9 +4,10 @@
 //! histories without gaps, what was acknowledged counts.
 
 use std::slice;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use stepwell_tests::simulation::{Alone, Chance, Plan, Room, Scenario, World};
+use stepwell_tests::simulation::{Alone, Chance, Ended, Plan, Room, Scenario, World};
 
 /// Runs a scenario through processes that live by these plans, then through one without faults.
 fn through(scenario: &Scenario, seed: u64, plans: &[Plan]) -> Result<World> {
@@ -126,12 +127,47 @@ fn a_crash_beside_slow_commits_loses_nothing_and_starts_nothing_twice() -> Resul
     })
 }
 
+/// What a clock that was set may delay the end of an execution by.
+const LATE: Duration = Duration::from_secs(1);
+
 #[test]
-fn a_clock_that_is_set_back_at_any_port_call_loses_nothing() -> Result<()> {
+fn a_clock_that_is_set_back_at_any_port_call_loses_nothing_and_delays_nothing() -> Result<()> {
     each_scenario(|scenario| {
+        let undisturbed = World::new(scenario, 0)?.run(Plan::default())?;
+        // While its time runs slower to meet the wall clock's, a process is late by one part in a hundred.
+        let most = undisturbed.lived + undisturbed.lived / 99 + LATE;
+        let points = undisturbed.counts.points;
+        for (point, millis) in (1..=points).flat_map(|point| [500, 60_000, 3_600_000].map(|millis| (point, millis))) {
+            let mut world = World::new(scenario, 0)?;
+            let shown = || format!("set back by {millis} ms at {point} of {points}");
+            let process = world.run(Plan::clock_steps_at(point, -millis)).with_context(shown)?;
+            ensure!(process.ended == Ended::Done, "{}: {:?}", shown(), process.ended);
+            world.kept().with_context(shown)?;
+            ensure!(
+                process.lived <= most,
+                "{}: it took {:?} instead of {:?}",
+                shown(),
+                process.lived,
+                undisturbed.lived
+            );
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_clock_that_is_set_ahead_at_any_port_call_loses_no_call_of_a_process_that_lives() -> Result<()> {
+    each_scenario(|scenario| {
+        let definition = scenario.definition.to_string();
+        // A time that was promised by the wall clock is over, and the execution ends otherwise.
+        if ["TimeoutSeconds", "HeartbeatSeconds"].iter().any(|promise| definition.contains(promise))
+            || scenario.stop.is_some()
+        {
+            return Ok(());
+        }
         let (points, _) = measured(scenario)?;
-        for (point, millis) in (1..=points).flat_map(|point| [500, 5_000, 60_000].map(|millis| (point, millis))) {
-            keeps(scenario, 0, &[Plan::set_back_at(point, millis)])?;
+        for (point, millis) in (1..=points).flat_map(|point| [1_200_000, 3_600_000].map(|millis| (point, millis))) {
+            keeps(scenario, 0, &[Plan::clock_steps_at(point, millis)])?;
         }
         Ok(())
     })

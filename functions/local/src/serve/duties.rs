@@ -23,8 +23,9 @@ const DELETING_EVERY: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Installation {
-    /// Resumes the executions that were open when the last process ended; their number.
-    pub async fn resume(&self) -> anyhow::Result<usize> {
+    /// Resumes the executions that were open when the last process ended, the Express ones too unless they are to be
+    /// discarded; their number.
+    pub async fn resume(&self, discard_express: bool) -> anyhow::Result<usize> {
         let now = self.clock.now();
         let mut count = 0usize;
         let mut after: Option<String> = None;
@@ -39,7 +40,8 @@ impl Installation {
                 None => break,
             }
         }
-        let express = self.engine.express().resume().await;
+        let express = self.engine.express();
+        let express = if discard_express { express.discard().await.map(|_| 0) } else { express.resume().await };
         Ok(count + express.map_err(|error| anyhow::anyhow!("express executions: {error}"))?)
     }
 

@@ -102,6 +102,10 @@ pub struct Options {
     /// Seconds that a stop (SIGTERM, Ctrl-C) waits for task calls in flight; a second signal stops at once
     #[arg(long, value_name = "SECONDS", default_value_t = 25, value_parser = clap::value_parser!(u32).range(0..=900), env = "STEPWELL_DRAIN_SECONDS")]
     pub drain_seconds: u32,
+    /// Discard the asynchronous Express executions that had not ended when the last process did, instead of running them
+    /// again
+    #[arg(long, env = "STEPWELL_DISCARD_EXPRESS")]
+    pub discard_express: bool,
     /// Failures that an acknowledged request survives
     #[arg(long, value_enum, default_value_t = Promise::Full, env = "STEPWELL_DURABILITY")]
     pub durability: Promise,

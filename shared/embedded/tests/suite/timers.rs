@@ -21,6 +21,10 @@ impl Clock for PausedClock {
         Timestamp(i64::try_from(self.0.elapsed().as_millis()).unwrap_or(i64::MAX))
     }
 
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
     fn seed(&self) -> [u8; 32] {
         [7; 32]
     }

@@ -12,12 +12,12 @@ use super::cancels::Cancels;
 use super::inbox::{Inbox, TimedStimulus};
 use super::loaded::{LoadedExecution, Reading};
 use super::mailbox::{Command, Mailbox, Request};
-use super::permits::Permit;
+use super::permits::{Permit, Turn};
 use super::round::Rounded;
 use super::time_budget::TimeBudget;
 use super::unstarted_claims::UnstartedClaims;
 use super::wakeups::{BeforeCommit, NEAR_MS, Outstanding, Wakeups};
-use super::{Deliver, DeliverError, Delivered, Start, Started};
+use super::{Deliver, DeliverError, Delivered, Start, Started, Visit};
 use crate::Deployment;
 use crate::ports::{StoreError, WakeUp};
 
@@ -41,6 +41,10 @@ pub(super) struct Actor {
     pub(super) wakeups: Wakeups,
     /// The right to one call that was waited for, until the next round.
     pub(super) permit: Option<Permit>,
+    /// The place among the waiting for such a right, while this actor waits.
+    turn: Option<Turn>,
+    /// The right to be kept in memory while nothing can be done at once.
+    place: Option<Permit>,
     /// The execution has just been read, and nothing was written since.
     pub(super) just_loaded: bool,
 }
@@ -51,10 +55,11 @@ pub(super) async fn start(
     mailbox: Mailbox,
     start: Start,
     reply: oneshot::Sender<Result<Started, DeliverError>>,
+    place: Permit,
 ) {
     let snapshot = Snapshot::begin(&start.machine, start.execution);
     let loaded = LoadedExecution::new(start.machine, snapshot, start.head);
-    let mut actor = Actor::new(deliver, loaded, mailbox, None);
+    let mut actor = Actor::new(deliver, loaded, mailbox, Visit::default(), Some(place));
     let started = TimedStimulus { at: actor.now(), stimulus: Stimulus::Started };
     actor.inbox.add_completions([started]);
     match actor.round(&[]).await {
@@ -65,7 +70,7 @@ pub(super) async fn start(
         Ok(Rounded::Taken(winner)) => {
             let _gone = reply.send(Ok(Started::Exists(winner)));
             // It may be ours, of a call whose outcome is unknown: then no other actor has it.
-            resume(actor.deliver, actor.inbox.into_mailbox(), None).await;
+            resume(actor.deliver, actor.inbox.into_mailbox(), Visit::default(), actor.place).await;
         }
         Err(error) => {
             let _gone = reply.send(Err(error.into()));
@@ -88,10 +93,10 @@ async fn settle_start(mut actor: Actor) {
     }
 }
 
-/// Loads an execution because of a request, then keeps it until `until`.
-pub(super) async fn resume(deliver: Arc<Deliver>, mut mailbox: Mailbox, until: Option<Timestamp>) {
+/// Loads an execution because of a request, then keeps it as long as `visit` and its place allow.
+pub(super) async fn resume(deliver: Arc<Deliver>, mut mailbox: Mailbox, visit: Visit, place: Option<Permit>) {
     match LoadedExecution::load(&deliver, mailbox.execution(), Reading::Usual).await {
-        Ok(loaded) => Actor::new(deliver, loaded, mailbox, until).run().await,
+        Ok(loaded) => Actor::new(deliver, loaded, mailbox, visit, place).run().await,
         Err(error) => {
             let reply = deliver.without_reading(mailbox.execution(), error).await;
             mailbox.answer_all_and_close(&reply);
@@ -108,11 +113,18 @@ enum Woken {
 }
 
 impl Actor {
-    fn new(deliver: Arc<Deliver>, loaded: LoadedExecution, mailbox: Mailbox, until: Option<Timestamp>) -> Actor {
-        let (budget, inbox) = (TimeBudget::new(until), Inbox::new(mailbox));
+    fn new(
+        deliver: Arc<Deliver>,
+        loaded: LoadedExecution,
+        mailbox: Mailbox,
+        visit: Visit,
+        place: Option<Permit>,
+    ) -> Actor {
+        let (budget, inbox) = (TimeBudget::new(visit.until), Inbox::new(mailbox));
         let wakeups = Wakeups::new(deliver.deployment, budget.is_endless());
         let (calls, cancels, unstarted) = (Calls::default(), Cancels::default(), UnstartedClaims::default());
-        Actor { deliver, loaded, calls, cancels, inbox, unstarted, budget, wakeups, permit: None, just_loaded: true }
+        let (permit, turn, just_loaded) = (visit.call, None, true);
+        Actor { deliver, loaded, calls, cancels, inbox, unstarted, budget, wakeups, permit, turn, place, just_loaded }
     }
 
     /// Goes round until the execution needs no actor.
@@ -149,7 +161,7 @@ impl Actor {
         if !self.deliver.deployment.performs_tasks() || !live.snapshot.is_open() || self.budget.is_over(now) {
             return false;
         }
-        let may_call = self.permit.is_some() || self.deliver.permits.has_call();
+        let may_call = self.permit.is_some() || self.deliver.permits.has_call(&self.loaded.head.arn);
         let claimable = self.may_claim() && may_call && live.snapshot.unclaimed().next().is_some();
         let unapplied = self.loaded.cells.has_unapplied_answers(live);
         unapplied || live.snapshot.ready().next().is_some() || live.is_due(now) || claimable
@@ -166,11 +178,19 @@ impl Actor {
         let (snapshot, now) = (&self.loaded.live.snapshot, self.now());
         let due = snapshot.due();
         let stays = self.deliver.deployment.performs_tasks() && !self.budget.is_over(now);
-        let near =
-            stays && !self.deliver.is_draining() && due.is_some_and(|due| due.0.saturating_sub(now.0) <= NEAR_MS);
+        let near = stays
+            && self.has_place()
+            && !self.deliver.is_draining()
+            && due.is_some_and(|due| due.0.saturating_sub(now.0) <= NEAR_MS);
         let starved = stays && self.may_claim() && snapshot.is_open() && snapshot.unclaimed().next().is_some();
-        if self.calls.is_empty() && self.cancels.is_empty() && !near && !starved {
-            return self.let_go().await;
+        let parks = starved && self.may_park();
+        if self.calls.is_empty() && self.cancels.is_empty() && !near && (!starved || parks) {
+            return self.let_go(parks).await;
+        }
+        if starved {
+            self.turn.get_or_insert_with(|| self.deliver.permits.call(&self.loaded.head.arn));
+        } else {
+            self.turn = None;
         }
         let wake = self.budget.or_end(due).filter(|_| stays);
         let clock = self.deliver.world.clock.clone();
@@ -182,19 +202,32 @@ impl Actor {
             completions = self.calls.next(at) => Woken::Completed(completions),
             completions = self.cancels.next(at) => Woken::Completed(completions),
             () = clock.sleep_until(wake.unwrap_or(Timestamp(i64::MAX))), if wake.is_some() => Woken::Due,
-            permit = self.deliver.permits.call(), if starved => {
-                self.permit = permit;
+            Some(permit) = turn_of(&mut self.turn), if starved => {
+                (self.permit, self.turn) = (permit, None);
                 Woken::Due
             }
         }
     }
 
+    /// May keep the execution while nothing can be done at once. A worker whose time ends has its messages as places.
+    fn has_place(&self) -> bool {
+        self.place.is_some() || !self.budget.is_endless()
+    }
+
+    /// May let go of an execution that can begin a call, and come back when it is its turn: elsewhere a message would bring it
+    /// to another process at once.
+    fn may_park(&self) -> bool {
+        let crowded = self.place.is_none() || self.deliver.permits.is_crowded();
+        !self.deliver.deployment.has_peers() && self.budget.is_endless() && crowded
+    }
+
     /// Queues a wake-up for what is due, unless there is one, then closes the mailbox, unless a request has come. An API
-    /// process has queued its wake-up before it committed.
-    async fn let_go(&mut self) -> Woken {
+    /// process has queued its wake-up before it committed. `parks`: the calls that can begin wait for their turn.
+    async fn let_go(&mut self, parks: bool) -> Woken {
         let (now, execution) = (self.now(), &self.loaded.head.arn);
         let unarmed = Outstanding::of(&self.loaded.live, &self.loaded.cells)
             .filter(|_| self.deliver.deployment.performs_tasks())
+            .map(|outstanding| if parks { outstanding.without_beginning() } else { outstanding })
             .filter(|outstanding| !outstanding.is_armed(execution, &self.deliver.queued, now));
         if let Some(outstanding) = unarmed
             && let Err(error) = self.arm(&outstanding, now).await
@@ -205,7 +238,12 @@ impl Actor {
         }
         match self.inbox.close() {
             Some(request) => Woken::Request(request),
-            None => Woken::LetGo,
+            None => {
+                if parks {
+                    self.deliver.park(&self.loaded.head.arn);
+                }
+                Woken::LetGo
+            }
         }
     }
 
@@ -386,6 +424,14 @@ impl Actor {
 fn reading_for(requests: &[Request]) -> Reading {
     let redrives = requests.iter().any(|request| matches!(request.command, Command::Redrive(_)));
     if redrives { Reading::WithKept } else { Reading::Usual }
+}
+
+/// The permit, once it is there; never ends while nothing is waited for.
+pub(super) async fn turn_of(turn: &mut Option<Turn>) -> Option<Option<Permit>> {
+    match turn {
+        Some(turn) => Some(turn.await),
+        None => std::future::pending().await,
+    }
 }
 
 /// Whether no process makes the call of a claim. A claim of this process without a call, where it is not known that there was

@@ -4,20 +4,38 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use interpreter::{Answer, Failure, Payload, Snapshot, Stimulus, Timestamp, Wait};
+use interpreter::{Answer, Failure, LOST_AFTER_LEASE_MS, Payload, Snapshot, Stimulus, Timestamp, Wait};
 use tokio::task::{AbortHandle, JoinHandle};
 use tracing::Instrument;
 
 use super::Deliver;
 use super::claim::Claim;
 use super::inbox::TimedStimulus;
-use crate::ports::TaskAnswer;
+use crate::ports::{Clock, TaskAnswer};
+
+/// The wall clock was set ahead, or the machine was suspended, when it has gained more than this.
+const STEP_MS: i64 = 1_000;
+/// Before a call of this process would count as lost, its lease is renewed for that long.
+const RENEWED_MS: i64 = 60_000;
 
 /// The calls that an actor makes.
 #[derive(Default)]
 pub(super) struct Calls {
     running: FuturesUnordered<Running>,
-    waits: Vec<(Wait, AbortHandle)>,
+    waits: Vec<InFlight>,
+}
+
+/// A call that has not returned.
+struct InFlight {
+    wait: Wait,
+    running: AbortHandle,
+    /// How far the wall clock was ahead of elapsed time, in milliseconds, when its lease was given.
+    ahead_ms: i64,
+}
+
+/// How far the wall clock is ahead of elapsed time.
+fn ahead_ms(clock: &dyn Clock) -> i64 {
+    clock.now().0.saturating_sub(i64::try_from(clock.elapsed().as_millis()).unwrap_or(i64::MAX))
 }
 
 /// A call, with its answer and when that came; without one when the call's task panicked or was cut.
@@ -40,7 +58,7 @@ impl Calls {
 
     /// True while the call for this wait is in flight.
     pub fn makes(&self, wait: &Wait) -> bool {
-        self.waits.iter().any(|(made, _)| made == wait)
+        self.waits.iter().any(|made| made.wait == *wait)
     }
 
     /// Begins the call of a claim that is durable: it is over by the lease's end.
@@ -49,6 +67,7 @@ impl Calls {
         let left = claim.lease.0.saturating_sub(clock.now().0);
         let Claim { wait, mut call, permit, .. } = claim;
         call.timeout = call.timeout.min(Duration::from_millis(u64::try_from(left).unwrap_or(0)));
+        let ahead_ms = ahead_ms(&*clock);
         let span = tracing::info_span!("task", execution = call.execution, state = call.state);
         let calling = async move {
             let answer = tasks.call(call).await;
@@ -58,8 +77,30 @@ impl Calls {
         };
         // A task of its own: a panic in it is a lost attempt, not a lost execution.
         let running: JoinHandle<(Timestamp, TaskAnswer)> = tokio::spawn(calling.instrument(span));
-        self.waits.push((wait.clone(), running.abort_handle()));
+        self.waits.push(InFlight { wait: wait.clone(), running: running.abort_handle(), ahead_ms });
         self.running.push(Box::pin(async move { (wait, running.await.ok()) }));
+    }
+
+    /// Keeps the leases of calls in flight from ending because a clock was set: these calls take the time they take, which
+    /// goes by elapsed time, and this process knows that it makes them.
+    pub fn renewals(&mut self, snapshot: &Snapshot, owner: &str, clock: &dyn Clock) -> Vec<Stimulus> {
+        if self.waits.is_empty() {
+            return Vec::new();
+        }
+        let (now, ahead_ms) = (clock.now(), ahead_ms(clock));
+        let renew = |call: &mut InFlight| {
+            let (claimed, lease) = snapshot.attempt(&call.wait)?.1.call.claim()?;
+            let gained = ahead_ms.saturating_sub(call.ahead_ms);
+            let later_ms = if gained > STEP_MS { gained } else { 0 };
+            let lost = lease.plus_millis(later_ms.saturating_add(LOST_AFTER_LEASE_MS - STEP_MS)) <= now;
+            if claimed != owner || (later_ms == 0 && !lost) {
+                return None;
+            }
+            call.ahead_ms = call.ahead_ms.saturating_add(later_ms);
+            let lease = if lost { now.plus_millis(RENEWED_MS) } else { lease.plus_millis(later_ms) };
+            Some(Stimulus::TaskRenewed { wait: call.wait.clone(), owner: owner.to_owned(), lease, later_ms })
+        };
+        self.waits.iter_mut().filter_map(renew).collect()
     }
 
     /// The completion of the next call that returns; never ends while there is none.
@@ -81,10 +122,10 @@ impl Calls {
 
     /// Cuts the calls whose attempts are over: they timed out, or a sibling failed.
     pub fn cut_stale(&mut self, snapshot: &Snapshot) {
-        self.waits.retain(|(wait, running)| {
-            let current = snapshot.is_open() && snapshot.attempt(wait).is_some();
+        self.waits.retain(|call| {
+            let current = snapshot.is_open() && snapshot.attempt(&call.wait).is_some();
             if !current {
-                running.abort();
+                call.running.abort();
             }
             current
         });
@@ -95,7 +136,7 @@ impl Calls {
         (wait, answer): (Wait, Option<(Timestamp, TaskAnswer)>),
         now: Timestamp,
     ) -> Vec<TimedStimulus> {
-        self.waits.retain(|(open, _)| *open != wait);
+        self.waits.retain(|open| open.wait != wait);
         let (at, answer) = answer.map_or((now, None), |(at, answer)| (at, Some(answer)));
         completion(wait, answer).into_iter().map(|stimulus| TimedStimulus { at, stimulus }).collect()
     }
@@ -135,7 +176,7 @@ mod tests {
     fn one_in_flight(wait: &Wait) -> Calls {
         let mut calls = Calls::default();
         let running: JoinHandle<(Timestamp, TaskAnswer)> = tokio::spawn(std::future::pending());
-        calls.waits.push((wait.clone(), running.abort_handle()));
+        calls.waits.push(InFlight { wait: wait.clone(), running: running.abort_handle(), ahead_ms: NOW.0 });
         let wait = wait.clone();
         calls.running.push(Box::pin(async move { (wait, running.await.ok()) }));
         calls
@@ -153,6 +194,78 @@ mod tests {
         calls.cut_stale(&live.snapshot);
         assert!(!calls.makes(&wait) && calls.is_empty());
         assert_eq!(calls.next(|| NOW).await.len(), 1, "its task ends");
+    }
+
+    /// A clock that shows `now` after so many milliseconds.
+    struct Shows {
+        now: Timestamp,
+        elapsed_ms: u64,
+    }
+
+    #[async_trait::async_trait]
+    impl Clock for Shows {
+        fn now(&self) -> Timestamp {
+            self.now
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::from_millis(self.elapsed_ms)
+        }
+
+        fn seed(&self) -> [u8; 32] {
+            [0; 32]
+        }
+
+        async fn sleep_until(&self, _: Timestamp) {}
+    }
+
+    #[tokio::test]
+    async fn a_call_of_this_process_is_never_lost_to_a_clock() {
+        for (passed_ms, step_ms, renewed) in [
+            (5_000, 0, None),
+            (5_000, 900, None),
+            (5_000, 1_200_000, Some((10_000 + 1_200_000, 1_200_000))),
+            (5_000, 3_600_000, Some((10_000 + 3_600_000, 3_600_000))),
+            (5_000, -3_600_000, None),
+            (38_999, 0, None),
+            (39_000, 0, Some((39_000 + 60_000, 0))),
+        ] {
+            let mut live = example::plain_task();
+            let wait = example::claim(&mut live, "worker", NOW, 10);
+            let mut calls = one_in_flight(&wait);
+            let elapsed_ms = u64::try_from(passed_ms).expect("has passed");
+            let clock = Shows { now: NOW.plus_millis(passed_ms + step_ms), elapsed_ms };
+            assert_eq!(calls.renewals(&live.snapshot, "another", &clock), [], "it is not this process's");
+            let stimuli = calls.renewals(&live.snapshot, "worker", &clock);
+            let expected = renewed.map(|(lease_ms, later_ms)| Stimulus::TaskRenewed {
+                wait: wait.clone(),
+                owner: "worker".to_owned(),
+                lease: NOW.plus_millis(lease_ms),
+                later_ms,
+            });
+            assert_eq!(stimuli, Vec::from_iter(expected), "{step_ms} ms after {passed_ms} ms");
+            for stimulus in stimuli {
+                example::apply(&mut live, stimulus, NOW);
+            }
+            assert_eq!(calls.renewals(&live.snapshot, "worker", &clock), [], "once is enough");
+            example::apply(&mut live, Stimulus::Tick, clock.now);
+            assert!(live.snapshot.is_open() && calls.makes(&wait), "{step_ms} ms after {passed_ms} ms");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_timeout_of_a_task_in_flight_goes_by_the_time_that_passes() {
+        let mut live = example::task_of(7);
+        let wait = example::claim(&mut live, "worker", NOW, 10);
+        let mut calls = one_in_flight(&wait);
+        let suspended = Shows { now: NOW.plus_millis(1_201_000), elapsed_ms: 1_000 };
+        for stimulus in calls.renewals(&live.snapshot, "worker", &suspended) {
+            example::apply(&mut live, stimulus, NOW);
+        }
+        example::apply(&mut live, Stimulus::Tick, NOW.plus_millis(1_206_999));
+        assert!(live.snapshot.is_open(), "six of its seven seconds have passed");
+        example::apply(&mut live, Stimulus::Tick, NOW.plus_millis(1_207_000));
+        assert!(!live.snapshot.is_open());
     }
 
     #[test]

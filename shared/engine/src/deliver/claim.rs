@@ -82,7 +82,7 @@ mod tests {
 
     fn claim(live: &Live) -> Claim {
         let wait = live.snapshot.unclaimed().next().expect("is unclaimed");
-        Claim::of(live, wait, Permits::new(1, 1).try_call().expect("is free")).expect("is a task")
+        Claim::of(live, wait, Permits::new(1, 1).try_call("one").expect("is free")).expect("is a task")
     }
 
     #[test]

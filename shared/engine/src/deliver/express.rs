@@ -6,6 +6,7 @@ use std::sync::Arc;
 use interpreter::{Closing, Payload, Snapshot, Stimulus, Timestamp};
 use tracing::Instrument;
 
+use super::actor::turn_of;
 use super::calls::Calls;
 use super::inbox::TimedStimulus;
 use super::live::Live;
@@ -37,10 +38,14 @@ impl Deliver {
         let mut live = Live { machine, snapshot, test_case };
         let (mut steps, mut calls, mut budget) = (Steps::default(), Calls::default(), TimeBudget::new(None));
         let mut arrived = vec![TimedStimulus { at: head.started, stimulus: Stimulus::Started }];
-        let mut permit = None;
+        let (mut permit, mut turn) = (None, None);
         self.world.metrics.count(Happening::Started { machine: &head.machine_arn });
         loop {
             let now = self.world.clock.now();
+            for renewed in calls.renewals(&live.snapshot, &self.owner, &*self.world.clock) {
+                let at = live.snapshot.due().map_or(now, |due| now.min(due.plus_millis(-1)));
+                self.step(&mut live, renewed, at, &mut steps);
+            }
             for stimulus in arrived.drain(..).map(|one| one.stimulus).chain([Stimulus::Tick]) {
                 self.step(&mut live, stimulus, now, &mut steps);
             }
@@ -61,12 +66,17 @@ impl Deliver {
                 continue;
             }
             let starved = live.snapshot.unclaimed().next().is_some();
+            if starved {
+                turn.get_or_insert_with(|| self.permits.call(&head.arn));
+            } else {
+                turn = None;
+            }
             tokio::select! {
                 // The same world gives the same run.
                 biased;
                 completions = calls.next(|| self.world.clock.now()) => arrived.extend(completions),
                 () = self.world.clock.sleep_until(live.snapshot.due().unwrap_or(now)) => {}
-                waited = self.permits.call(), if starved => permit = waited,
+                Some(waited) = turn_of(&mut turn), if starved => (permit, turn) = (waited, None),
             }
             arrived.extend(calls.ready(self.world.clock.now()));
         }

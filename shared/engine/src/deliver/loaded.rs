@@ -331,7 +331,7 @@ impl FullSets {
 }
 
 impl Deliver {
-    pub(super) fn count_end(&self, machine: &str, status: ExecutionStatus, started: Timestamp, stopped: Timestamp) {
+    pub(crate) fn count_end(&self, machine: &str, status: ExecutionStatus, started: Timestamp, stopped: Timestamp) {
         let millis = stopped.0.saturating_sub(started.0);
         self.world.metrics.count(Happening::Ended { machine, status, millis });
     }

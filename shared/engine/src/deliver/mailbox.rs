@@ -120,6 +120,11 @@ pub(super) struct Posted {
 }
 
 impl Mailboxes {
+    /// How many are open.
+    pub fn open_ones(&self) -> usize {
+        self.0.lock().len()
+    }
+
     /// Opens the mailbox of an execution; `None` when it is open already.
     pub fn open(self: &Arc<Self>, execution: &str) -> Option<Mailbox> {
         match self.0.lock().entry(execution.to_owned()) {

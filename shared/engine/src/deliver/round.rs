@@ -53,7 +53,7 @@ impl Actor {
         Ok(Rounded::Durable(counted))
     }
 
-    /// Applies what is known: claims that were not begun first, then cells, then arrivals in time order, then what is due;
+    /// Applies what is known: claims that were not begun first, and leases that go on, then cells, then arrivals in time order, then what is due;
     /// at last claims what can be called.
     async fn fold(&mut self, requests: &[Request], now: Timestamp) -> Result<Folded, StoreError> {
         let mut steps = Steps::default();
@@ -61,6 +61,11 @@ impl Actor {
         for released in self.unstarted.release(&mut self.loaded.live, &self.deliver.owner) {
             let at = self.loaded.before_due(now);
             self.deliver.step(&mut self.loaded.live, released, at, &mut steps);
+        }
+        for renewed in self.calls.renewals(&self.loaded.live.snapshot, &self.deliver.owner, &*self.deliver.world.clock)
+        {
+            let at = self.loaded.before_due(now);
+            self.deliver.step(&mut self.loaded.live, renewed, at, &mut steps);
         }
         self.apply_cells(now, &mut steps).await?;
         let (completions, counted) = self.apply_in_time_order(requests, now, &mut steps);

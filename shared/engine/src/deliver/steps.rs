@@ -83,7 +83,10 @@ impl Deliver {
             if steps.fill(self.commit_bytes) {
                 break;
             }
-            let Some(permit) = limits.permit.take().or_else(|| self.permits.try_call()) else { break };
+            let Some(permit) = limits.permit.take().or_else(|| self.permits.try_call(&live.snapshot.execution.arn))
+            else {
+                break;
+            };
             let Some(mut claim) = Claim::of(live, wait.clone(), permit) else { continue };
             let wanted = self.world.tasks.limit(&claim.call).await.min(claim.call.timeout);
             let allowance = if live.is_released(&wait) { limits.allowance } else { 0 };

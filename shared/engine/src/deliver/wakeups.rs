@@ -88,6 +88,11 @@ impl Outstanding {
         Some(Outstanding { due: live.snapshot.due().or(closed)?, idle, can_begin, unapplied_answers })
     }
 
+    /// The same but for calls that wait for their turn in this process.
+    pub fn without_beginning(self) -> Outstanding {
+        Outstanding { can_begin: false, ..self }
+    }
+
     /// True when a worker has something to do at once.
     fn is_urgent(&self) -> bool {
         self.can_begin || self.unapplied_answers

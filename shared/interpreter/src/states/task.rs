@@ -71,6 +71,18 @@ pub(crate) fn released(run: &mut Run<'_>, wait: &Wait) {
     });
 }
 
+/// The call goes on, and a clock was set. The time of a task token or a job goes by the wall clock, as its client does.
+pub(crate) fn renewed(run: &mut Run<'_>, wait: &Wait, task: &Task, until: Timestamp, later_ms: i64) {
+    change_attempt(run, wait, |attempt| {
+        if let Call::Claimed { lease, .. } = &mut attempt.call {
+            *lease = until;
+        }
+        if !task.resource.takes_token() && !task.resource.is_job() {
+            attempt.deadline = attempt.deadline.map(|deadline| deadline.plus_millis(later_ms));
+        }
+    });
+}
+
 /// The call returned.
 pub(crate) fn returned(run: &mut Run<'_>, wait: &Wait, task: &Task, answer: Answer<Payload>) -> Outcome {
     let answer = readable(&task.resource, answer);

@@ -41,6 +41,7 @@ enum What {
     Beat,
     Lose,
     Release,
+    Renew,
     /// About a wait that never was.
     Nonsense(Vec<u32>, u64),
     Stop,
@@ -58,6 +59,7 @@ pub fn actions() -> impl Strategy<Value = Vec<Action>> {
         2 => Just(What::Beat),
         2 => Just(What::Lose),
         3 => Just(What::Release),
+        2 => Just(What::Renew),
         3 => Just(What::Look),
         1 => Just(What::Start),
         2 => (prop::collection::vec(0u32..4, 0..3), 0u64..20).prop_map(|(path, attempt_id)| What::Nonsense(path, attempt_id)),
@@ -152,6 +154,10 @@ impl Action {
             What::Beat => Stimulus::TaskHeartbeat { wait, at: now },
             What::Lose => Stimulus::TaskLost { wait },
             What::Release => Stimulus::TaskReleased { wait, owner: OWNER.into() },
+            What::Renew => {
+                let (owner, lease) = (OWNER.into(), now.plus_seconds(5));
+                Stimulus::TaskRenewed { wait, owner, lease, later_ms: 1_500 }
+            }
             What::Nonsense(path, attempt_id) => {
                 // A number that has not been given yet may become real by what the step does first.
                 let given = seen.iter().any(|wait| wait.attempt_id == *attempt_id);
