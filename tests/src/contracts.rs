@@ -4,14 +4,16 @@
 //! adapter breaks the promise; the macro [`promises`](crate::promises) makes them the tests of an adapter. That which survives
 //! a crash is tested beside each adapter, because crashing is different for each.
 
+mod forget;
 mod queue;
 
+pub use forget::*;
 pub use queue::*;
 
 use anyhow::{Context, Result, ensure};
 use engine::ports::{
     Appended, Cell, Direction, Document, Documents, ExecutionStatus, Expect, Journal, ListPage, ListQuery, Listing,
-    OpenPage, Put, Record, Starts,
+    OpenPage, Put, Record, Seen, Starts,
 };
 use futures_util::future::{join_all, try_join_all};
 use interpreter::Timestamp;
@@ -35,6 +37,8 @@ macro_rules! promises {
             lists_come_in_pages_without_a_gap
             open_executions_come_with_their_due_times
             a_forgotten_execution_leaves_its_name_free
+            an_execution_is_forgotten_only_as_it_was_seen
+            of_many_that_use_a_name_again_one_begins_and_none_takes_it_away
             a_machine_is_written_over_the_version_it_was_made_from
             a_machine_is_removed_in_the_version_that_was_seen
             one_of_many_writers_of_a_machine_wins
@@ -149,7 +153,7 @@ pub async fn an_execution_that_is_not_there_is_empty(journal: &dyn Journal) -> R
     assert_eq!(journal.read(&nobody, 0, Direction::Ascending, 10).await?, []);
     assert_eq!(journal.open(None, 10).await?, OpenPage::default());
     assert_eq!(journal.list(&query(None)).await?, ListPage::default());
-    journal.forget(&nobody).await?;
+    journal.forget(&Seen { execution: nobody, head: 1, last: 0 }).await?;
     Ok(())
 }
 
@@ -387,7 +391,7 @@ pub async fn a_forgotten_execution_leaves_its_name_free(journal: &dyn Journal) -
         write(journal, record("again", sequence)).await?;
     }
     write(journal, close("again", 5, 1, 2)).await?;
-    journal.forget(&arn).await?;
+    forget(journal, &arn).await?;
     assert_eq!(journal.tail(&arn).await?, []);
     assert_eq!(journal.ends(&arn).await?, None);
     assert_eq!(journal.read(&arn, 0, Direction::Descending, 10).await?, []);
@@ -395,7 +399,7 @@ pub async fn a_forgotten_execution_leaves_its_name_free(journal: &dyn Journal) -
     write(journal, head("again", 9)).await?;
     assert_eq!(journal.tail(&arn).await?, [head("again", 9)]);
     assert_eq!(journal.read(&arn, 0, Direction::Ascending, 10).await?, [head("again", 9)]);
-    journal.forget(&execution_arn("never")).await?;
+    journal.forget(&Seen { execution: execution_arn("never"), head: 1, last: 0 }).await?;
     Ok(())
 }
 
@@ -457,7 +461,7 @@ pub async fn cells_come_with_the_tail_and_go_with_the_execution(journal: &dyn Jo
     assert_eq!(journal.ends(&arn).await?, Some((head("both", 0), record("both", 1))));
     assert_eq!(journal.read(&arn, u64::MAX, Direction::Descending, 10).await?.len(), 2);
     write(journal, close("both", 2, 0, 1)).await?;
-    journal.forget(&arn).await?;
+    forget(journal, &arn).await?;
     assert_eq!(journal.load(&arn).await?, (Vec::new(), Vec::new()));
     assert_eq!(journal.cells(&arn).await?, []);
     Ok(())

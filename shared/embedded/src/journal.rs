@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 use engine::ports::{
-    Appended, Direction, ExecutionStatus, Journal, ListPage, ListQuery, Listing, OpenPage, Record, StoreError,
+    Appended, Direction, ExecutionStatus, Journal, ListPage, ListQuery, Listing, OpenPage, Record, Seen, StoreError,
 };
 use interpreter::Timestamp;
 use rusqlite::types::Type;
@@ -55,9 +55,9 @@ impl Journal for Directory {
         self.readers.read(move |connection| open(connection, &after, limit)).await
     }
 
-    async fn forget(&self, execution: &str) -> Result<(), StoreError> {
-        let execution = execution.to_owned();
-        self.writer.write(move |connection| forget(connection, &execution)).await
+    async fn forget(&self, seen: &Seen) -> Result<(), StoreError> {
+        let seen = seen.clone();
+        self.writer.write(move |connection| forget(connection, &seen)).await
     }
 }
 
@@ -408,12 +408,21 @@ fn open(connection: &Connection, after: &str, limit: usize) -> Result<OpenPage, 
     Ok(OpenPage { executions, next })
 }
 
-fn forget(connection: &Connection, execution: &str) -> Result<(), Failure> {
-    match known(connection, execution)? {
-        None => Ok(()),
-        Some(known) if known.open => Err(Failure::Refused(format!("{execution} is open and cannot be forgotten"))),
-        Some(known) => Ok(discard(connection, known.id)?),
+fn forget(connection: &Connection, seen: &Seen) -> Result<(), Failure> {
+    let Seen { execution, head, last } = seen;
+    let Some(known) = known(connection, execution)? else { return Ok(()) };
+    // SQLite's integers have a sign: the bits are kept.
+    let nonce: Option<i64> = connection
+        .prepare_cached("SELECT nonce FROM records WHERE place = ?1")?
+        .query_row([place(known.id, 0)], |row| row.get(0))
+        .optional()?;
+    if known.last != *last || nonce != Some(*head as i64) {
+        return Ok(());
     }
+    if known.open {
+        return Err(Failure::Refused(format!("{execution} is open and cannot be forgotten")));
+    }
+    Ok(discard(connection, known.id)?)
 }
 
 /// Takes an execution out of sight. Its records go with the sweeps that follow, its name is free at once.

@@ -66,6 +66,23 @@ pub struct Listing {
     pub shown: Option<String>,
 }
 
+/// An execution as it was read: which of those of its name, and how far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    pub execution: String,
+    /// The nonce of its head, which no other execution of that name has.
+    pub head: u64,
+    /// The sequence of its last record.
+    pub last: u64,
+}
+
+impl Seen {
+    /// An execution by its first and last record.
+    pub fn of(first: &Record, last: &Record) -> Seen {
+        Seen { execution: first.execution.clone(), head: first.nonce, last: last.sequence }
+    }
+}
+
 /// An execution's status, in AWS's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExecutionStatus {
@@ -237,8 +254,9 @@ pub trait Journal: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Removes everything of a closed execution, so that its name is free again.
-    async fn forget(&self, execution: &str) -> Result<(), StoreError>;
+    /// Removes everything of a closed execution, so that its name is free again; refuses an open one. One that is not, or no
+    /// longer, as it was seen stays as it is, that is a successor of the same name, or one that was redriven meanwhile.
+    async fn forget(&self, seen: &Seen) -> Result<(), StoreError>;
 }
 
 /// A document as stored: of a state machine, under its ARN; `body` is the service's own.

@@ -6,7 +6,7 @@ pub(crate) mod redrive;
 
 use engine::deliver::{DeliverError, status_of};
 use engine::entry::{self, Entry, Head, Reopening, Unreadable};
-use engine::ports::{ExecutionStatus, Listing, Record};
+use engine::ports::{ExecutionStatus, Listing, Record, Seen};
 use interpreter::{Closing, Failure, Payload, Timestamp};
 use serde::Serialize;
 
@@ -33,6 +33,7 @@ pub(crate) const STOP_EXECUTION: Action = Action {
 
 /// An execution, as its journal has it.
 pub(crate) struct Journalled {
+    pub seen: Seen,
     pub listing: Listing,
     /// The head and the input; `None` when they are damaged. Then only the store's own attributes are answered.
     pub opening: Option<(Head, Payload)>,
@@ -92,6 +93,7 @@ impl Service {
         let listing = first.listing.clone().ok_or_else(|| Unreadable::Damaged(format!("{arn} is not listed")))?;
         let opening = undamaged(&first)?.and_then(|entry| entry.head);
         let found = Journalled {
+            seen: Seen::of(&first, &last),
             listing,
             opening,
             closed: None,

@@ -196,14 +196,18 @@ impl Service {
         {
             return Ok(Some(head.started));
         }
-        match (self.read_ends(arn).await?.map(|found| found.closed), same) {
-            (Some(None), Some(head)) => Ok(Some(head.started)),
-            (Some(Some((_, ended))), _) if self.is_expired(ended) => {
-                self.engine.world().journal.forget(arn).await?;
+        let Some(found) = self.read_ends(arn).await? else { return Ok(None) };
+        if found.seen.head != first.nonce {
+            // The first was forgotten since, and this is another one of its name.
+            return Ok(None);
+        }
+        match (found.closed, same) {
+            (None, Some(head)) => Ok(Some(head.started)),
+            (Some((_, ended)), _) if self.is_expired(ended) => {
+                self.engine.world().journal.forget(&found.seen).await?;
                 Ok(None)
             }
-            (Some(_), _) => Err(ApiError::ExecutionAlreadyExists(arn.to_owned())),
-            (None, _) => Ok(None),
+            (_, _) => Err(ApiError::ExecutionAlreadyExists(arn.to_owned())),
         }
     }
 }

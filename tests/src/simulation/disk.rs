@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use engine::cells::{self, Content};
 use engine::ports::{
     Appended, Cell, Direction, Document, Documents, Expect, Journal, ListPage, ListQuery, Listing, OpenPage, Put,
-    Record, Starts, StoreError,
+    Record, Seen, Starts, StoreError,
 };
 use interpreter::{Answer, Payload, Timestamp};
 use tokio::sync::Notify;
@@ -235,8 +235,17 @@ impl Journal for Disk {
         Ok(())
     }
 
-    async fn forget(&self, execution: &str) -> Result<(), StoreError> {
+    async fn forget(&self, seen: &Seen) -> Result<(), StoreError> {
         let mut stored = self.lock();
+        let execution = &seen.execution;
+        let records = stored.executions.get(execution).map_or(&[][..], Vec::as_slice);
+        let Some((first, last)) = records.first().zip(records.last()) else { return Ok(()) };
+        if Seen::of(first, last) != *seen {
+            return Ok(());
+        }
+        if last.open {
+            return Err(refused("an open execution cannot be forgotten"));
+        }
         stored.executions.remove(execution);
         stored.written.remove(execution);
         stored.cells.retain(|(of, _), _| of != execution);

@@ -9,7 +9,7 @@ use embedded::TimerQueue;
 use engine::SteadyTime;
 use engine::ports::{
     Appended, Cell, Clock, Direction, Document, Documents, Expect, Journal, ListPage, ListQuery, OpenPage, Put, Queue,
-    Record, Starts, StoreError, WakeUp,
+    Record, Seen, Starts, StoreError, WakeUp,
 };
 use interpreter::Timestamp;
 use tokio::sync::Notify;
@@ -91,8 +91,8 @@ impl Journal for Gated {
         self.gate.pass(self.disk.drop_cell(execution, key)).await
     }
 
-    async fn forget(&self, execution: &str) -> Result<(), StoreError> {
-        self.gate.pass(self.disk.forget(execution)).await
+    async fn forget(&self, seen: &Seen) -> Result<(), StoreError> {
+        self.gate.pass(self.disk.forget(seen)).await
     }
 }
 

@@ -13,7 +13,7 @@
 
 use async_trait::async_trait;
 use engine::ports::{
-    Appended, Cell, Direction, Expect, Journal, ListPage, ListQuery, OpenPage, Put as CellPut, Record, StoreError,
+    Appended, Cell, Direction, Expect, Journal, ListPage, ListQuery, OpenPage, Put as CellPut, Record, Seen, StoreError,
 };
 use futures_util::future::try_join;
 
@@ -46,7 +46,7 @@ impl Journal for Table {
                 return Ok(Appended::Taken(Box::new(self.record(&winner).await?)));
             }
             // Its name is free, and its items are still there.
-            self.clear(&record.execution).await?;
+            self.clear(&record.execution, Reading(&winner).number(layout::NONCE)?, None).await?;
         }
         Err(raced(format!("{} is being cleared away", record.execution)))
     }
@@ -149,8 +149,8 @@ impl Journal for Table {
         Ok(self.opened(after, limit).await?.page)
     }
 
-    async fn forget(&self, execution: &str) -> Result<(), StoreError> {
-        self.forget_closed(execution).await
+    async fn forget(&self, seen: &Seen) -> Result<(), StoreError> {
+        self.forget_closed(seen).await
     }
 }
 

@@ -32,8 +32,10 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::builders::DeleteBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
-use engine::ports::{Direction, StoreError};
+use engine::ports::{Direction, Seen, StoreError};
+use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use interpreter::Timestamp;
 
@@ -124,44 +126,51 @@ impl Table {
     }
 
     /// The port's `forget`.
-    pub(crate) async fn forget_closed(&self, execution: &str) -> Result<(), StoreError> {
-        match self.last(execution).await? {
-            Some(last) if Reading(&last).flag(layout::OPEN)? && !self.is_gone_with_head(execution).await? => {
-                Err(refused(format!("{execution} is open and cannot be forgotten")))
-            }
-            _ => self.clear(execution).await,
+    pub(crate) async fn forget_closed(&self, seen: &Seen) -> Result<(), StoreError> {
+        let Seen { execution, head, last } = seen;
+        let head_key = layout::record_key(0);
+        let (first, there) = try_join(self.get(execution, &head_key), self.last(execution)).await?;
+        let Some((first, there)) = first.as_ref().map(Reading).zip(there.as_ref().map(Reading)) else { return Ok(()) };
+        if first.number::<u64>(layout::NONCE)? != *head || there.sequence()? != *last {
+            return Ok(());
         }
+        if there.flag(layout::OPEN)? {
+            return Err(refused(format!("{execution} is open and cannot be forgotten")));
+        }
+        self.clear(execution, *head, Some(*last)).await
     }
 
-    async fn is_gone_with_head(&self, execution: &str) -> Result<bool, StoreError> {
-        match self.get(execution, &layout::record_key(0)).await? {
-            Some(head) => self.is_gone(&head),
-            None => Ok(true),
-        }
-    }
-
-    /// Removes a partition that is closed or gone, so that a process that dies in between leaves it closed or gone.
+    /// Removes the items of an execution that is closed or gone, if its head still has that nonce, and the execution ends with
+    /// record `last` if one is named; so that a process that dies in between leaves it closed or gone.
     ///
-    /// Records are deleted only as they were seen: the name may be in use again by the time a slow request arrives. Those
-    /// between head and last record go first; then these two at once; then the chunks, which nothing names any more.
-    pub(crate) async fn clear(&self, execution: &str) -> Result<(), StoreError> {
-        let (mut records, mut chunks) = (Vec::new(), Vec::new());
+    /// The name may be in use again at any moment. What was read is the predecessor's if its head is still there afterwards:
+    /// no head comes back. Records are deleted only as they were seen, since a request may arrive late. Those between head
+    /// and last record go first; then these two at once, unless a record follows the last by then; then cells and chunks, whose
+    /// keys no successor has.
+    pub(crate) async fn clear(&self, execution: &str, head: u64, last: Option<u64>) -> Result<(), StoreError> {
+        let (mut records, mut others) = (Vec::new(), Vec::new());
         for item in self.keys_of(execution).await? {
             let is_record = layout::record_sequence(Reading(&item).text(layout::SORT)?).is_some();
-            if is_record { records.push(item) } else { chunks.push(item) }
+            if is_record { records.push(item) } else { others.push(item) }
         }
-        let last = records.pop();
-        let head = (!records.is_empty()).then(|| records.remove(0));
+        let first = self.get(execution, &layout::record_key(0)).await?;
+        let nonce: Option<u64> = first.map(|first| Reading(&first).number(layout::NONCE)).transpose()?;
+        let Some(there) = records.last().map(|last| Reading(last).sequence()).transpose()? else { return Ok(()) };
+        if nonce != Some(head) || last.is_some_and(|last| last != there) {
+            return Ok(());
+        }
+        let mut ends: Vec<Item> = records.pop().into_iter().collect();
+        if !records.is_empty() {
+            ends.push(records.remove(0));
+        }
         let between: Vec<_> = records.iter().map(|record| self.delete_as_seen(record)).collect();
         stream::iter(between).buffer_unordered(AT_A_TIME).try_collect::<Vec<()>>().await?;
-        match (head, last) {
-            (Some(head), Some(last)) => self.delete_both_as_seen(&head, &last).await?,
-            (None, Some(only)) => self.delete_as_seen(&only).await?,
-            (_, None) => {}
+        if !self.delete_ends_as_seen(execution, &ends, there.saturating_add(1)).await? {
+            return Ok(());
         }
-        let deletions = chunks.into_iter().map(|chunk| async move {
-            let request = self.client.delete_item().table_name(&self.name).set_key(Some(item_of_key(&chunk)?));
-            request.send().await.map_err(|error| store_error("delete a chunk", error))?;
+        let deletions = others.into_iter().map(|item| async move {
+            let request = self.client.delete_item().table_name(&self.name).set_key(Some(item_of_key(&item)?));
+            request.send().await.map_err(|error| store_error("delete a chunk or cell", error))?;
             Ok::<(), StoreError>(())
         });
         stream::iter(deletions).buffer_unordered(AT_A_TIME).try_collect::<Vec<()>>().await?;
@@ -196,27 +205,33 @@ impl Table {
         }
     }
 
-    async fn delete_both_as_seen(&self, head: &Item, last: &Item) -> Result<(), StoreError> {
+    /// Deletes the ends of an execution at once, if both are as they were seen and no record follows; false: they are not.
+    async fn delete_ends_as_seen(&self, execution: &str, ends: &[Item], next: u64) -> Result<bool, StoreError> {
         let mut request = self.client.transact_write_items();
-        for record in [head, last] {
-            let delete = Delete::builder()
-                .table_name(&self.name)
-                .set_key(Some(item_of_key(record)?))
-                .condition_expression(AS_SEEN)
-                .set_expression_attribute_values(Some(seen(record)?))
-                .build()
-                .map_err(|error| damaged(&error.to_string()))?;
-            request = request.transact_items(TransactWriteItem::builder().delete(delete).build());
+        for record in ends {
+            let delete =
+                Delete::builder().condition_expression(AS_SEEN).set_expression_attribute_values(Some(seen(record)?));
+            request = request.transact_items(self.deletion(delete, item_of_key(record)?)?);
         }
-        let Err(error) = request.send().await else { return Ok(()) };
+        // It deletes nothing: what counts is its condition.
+        let next = item_of(key(execution, &layout::record_key(next)));
+        let nothing = Delete::builder().condition_expression(format!("attribute_not_exists({})", layout::PARTITION));
+        request = request.transact_items(self.deletion(nothing, next)?);
+        let Err(error) = request.send().await else { return Ok(true) };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled))
                 if cancelled.cancellation_reasons().iter().any(|reason| reason.code() == Some(REFUSED)) =>
             {
-                Ok(())
+                Ok(false)
             }
             _ => Err(store_error("delete the ends of an execution", error)),
         }
+    }
+
+    fn deletion(&self, delete: DeleteBuilder, key: Item) -> Result<TransactWriteItem, StoreError> {
+        let delete = delete.table_name(&self.name).set_key(Some(key)).build();
+        let delete = delete.map_err(|error| damaged(&error.to_string()))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 }
 

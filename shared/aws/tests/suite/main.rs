@@ -23,6 +23,8 @@ mod logs;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod name_reuse;
+#[cfg(test)]
 mod queue;
 #[cfg(test)]
 mod slow_store;

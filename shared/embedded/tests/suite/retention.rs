@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use embedded::{Directory, Durability, Options, Swept};
 use engine::ports::{Documents, Journal, ListQuery};
 use interpreter::Timestamp;
+use stepwell_tests::contracts::forget;
 
 const RETENTION: i64 = 1_000;
 
@@ -109,7 +110,7 @@ async fn the_space_of_what_was_forgotten_is_returned() -> Result<()> {
     let home = tempfile::tempdir()?;
     let directory = open(home.path())?;
     write_closed(&directory, "gone", 10, 1 << 20, 100).await?;
-    directory.forget(&arn("gone")).await?;
+    forget(&directory, &arn("gone")).await?;
     sweep(&directory, 0).await?;
     let size = bytes(home.path())?;
     assert!(size < 500_000, "{size} bytes are left");

@@ -380,7 +380,12 @@ impl Actor {
 
     async fn read_again(&mut self, reading: Reading) -> Result<(), DeliverError> {
         let before = self.loaded.sequence;
-        self.loaded = LoadedExecution::load(&self.deliver, &self.loaded.head.arn, reading).await?;
+        let loaded = LoadedExecution::load(&self.deliver, &self.loaded.head.arn, reading).await?;
+        if before.is_some() && loaded.head.started != self.loaded.head.started {
+            // This one was forgotten: what its calls brought is nothing to another of its name.
+            return Err(DeliverError::NoSuchExecution);
+        }
+        self.loaded = loaded;
         if self.loaded.sequence != before {
             self.wakeups.written_by_others();
         }
