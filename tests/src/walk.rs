@@ -42,6 +42,7 @@ macro_rules! walk {
             boto3: state_machines_are_managed_as_at_aws
             boto3: versions_and_aliases_are_managed_as_at_aws
             boto3: executions_are_driven_as_at_aws
+            boto3: executions_are_redriven_as_at_aws
             boto3: tasks_are_answered_by_token_as_at_aws
         }
     };
@@ -100,6 +101,10 @@ pub mod boto3 {
 
     pub async fn executions_are_driven_as_at_aws(walk: &Walk) -> Result<()> {
         walk.unittest("test_executions.py").await
+    }
+
+    pub async fn executions_are_redriven_as_at_aws(walk: &Walk) -> Result<()> {
+        walk.unittest("test_redrive.py").await
     }
 
     pub async fn tasks_are_answered_by_token_as_at_aws(walk: &Walk) -> Result<()> {

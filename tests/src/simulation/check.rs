@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use engine::entry;
 use engine::ports::{ExecutionStatus, Record};
-use interpreter::{Answer, Closing, Detail, Payload};
+use interpreter::{Answer, Closing, Detail, Event, Payload, Timestamp};
 
 use super::functions::as_answer;
 use super::installation::Installation;
@@ -40,7 +40,10 @@ pub fn check(installation: &Installation, execution: &str, scenario: &Scenario, 
     ensure!(last.due.is_none(), "something is due after the end");
     let status = last.listing.as_ref().context("the last record closes it, so it has a listing")?.status;
     let was_stopped = installation.outside.lock().stopped.iter().any(|stopped| stopped == execution);
-    ensure!(!was_stopped || status == ExecutionStatus::Aborted, "an acknowledged stop was lost: {}", status.name());
+    let aborted = |event: &Event<Payload>| matches!(event.detail, Detail::ExecutionAborted(_));
+    let told = reference.events.iter().any(aborted);
+    ensure!(!was_stopped || told, "an acknowledged stop was lost: {}", status.name());
+    check_redrives(installation, execution, &reference)?;
     if status == ExecutionStatus::Aborted {
         ensure!(fate == Fate::MayBeStopped || scenario.stop.is_some(), "nobody stopped it");
         if fate == Fate::MayBeStopped {
@@ -49,6 +52,16 @@ pub fn check(installation: &Installation, execution: &str, scenario: &Scenario, 
     }
     check_end(scenario, status, &reference)?;
     Ok(reference)
+}
+
+/// It was redriven as often as clients were told, and then.
+fn check_redrives(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
+    let acknowledged = installation.outside.lock().redriven.get(execution).cloned().unwrap_or_default();
+    let redriven = |event: &Event<Payload>| matches!(event.detail, Detail::ExecutionRedriven { .. });
+    let told: Vec<Timestamp> =
+        reference.events.iter().filter(|event| redriven(event)).map(|event| event.at).collect();
+    ensure!(told == acknowledged, "it was redriven at {told:?}, and clients were told {acknowledged:?}");
+    Ok(())
 }
 
 /// A commit that is full claims nothing more.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use engine::deliver::DeliverError;
 use engine::ports::Clock;
-use interpreter::{Answer, Failure, Payload, Wait};
+use interpreter::{Answer, Failure, Payload, Timestamp, Wait};
 use serde_json::{Value, json};
 use service::{Call, Service};
 
@@ -109,6 +109,33 @@ impl Clients {
         }
     }
 
+    /// Redrives it so many times, each time once it has ended without success. A call is repeated with its token until it is
+    /// acknowledged or refused.
+    pub async fn redrive(&self, arn: &str, times: u64, pause: impl Fn() -> Duration) {
+        for number in 0..times {
+            self.installation.disk.closed(arn).await;
+            tokio::time::sleep(pause()).await;
+            let body = json!({ "executionArn": arn, "clientToken": format!("redrive-{number}") });
+            let call = || Call {
+                action: "RedriveExecution".to_owned(),
+                body: body.to_string().into_bytes(),
+                invocation: None,
+            };
+            let redriven = self.insist(|service| async move {
+                let answer = service.answer(call()).await;
+                match answer.error {
+                    None => Ok(redrive_date(&answer.body)),
+                    Some("ExecutionNotRedrivable") => Ok(None),
+                    Some(_) => Err(answer),
+                }
+            });
+            let redriven = redriven.await;
+            self.installation.log.say(|| format!("clients: {arn} is redriven: {redriven:?}"));
+            let Some(at) = redriven else { return };
+            self.installation.outside.lock().redriven.entry(arn.to_owned()).or_default().push(at);
+        }
+    }
+
     /// Answers task tokens, for ever.
     pub async fn answer(self) {
         let mut begun: BTreeSet<(String, Wait)> = BTreeSet::new();
@@ -184,6 +211,12 @@ impl Clients {
             self.ask("SendTaskHeartbeat", &body, None, Some(OVER)).await;
         }
     }
+}
+
+fn redrive_date(body: &str) -> Option<Timestamp> {
+    let seconds = serde_json::from_str::<Value>(body).ok()?.get("redriveDate")?.as_f64()?;
+    #[expect(clippy::cast_possible_truncation, reason = "it was whole milliseconds before it was written")]
+    Some(Timestamp((seconds * 1000.0).round() as i64))
 }
 
 /// The id that an SDK gives a call, and its repetitions.

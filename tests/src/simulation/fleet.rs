@@ -35,6 +35,9 @@ const STUCK_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
 /// After the last execution has closed, the queue has to be empty by then.
 const DRAINED_AFTER: Duration = Duration::from_secs(3 * 3600);
 
+/// Makes the chance of redrives out of a world's seed.
+const REDRIVES: u64 = 0x5EED_0F_2ED21;
+
 /// A world's circumstances.
 #[derive(Debug, Clone)]
 pub struct Circumstances {
@@ -88,6 +91,8 @@ pub struct Trouble {
     pub stops: bool,
     /// Processes that answer are slower than those that work, and lose every race.
     pub contention: bool,
+    /// What ends without success is redriven, up to three times.
+    pub redrives: bool,
     /// The queue loses messages, and a sweep wakes what is overdue.
     pub losses: bool,
 }
@@ -103,6 +108,7 @@ impl Trouble {
         skew_ms: 1_400,
         stops: true,
         contention: false,
+        redrives: true,
         losses: false,
     };
 }
@@ -129,6 +135,8 @@ pub struct Tally {
     pub asked: u64,
     /// Answers that were left in cells.
     pub cells: u64,
+    /// How often an execution was redriven.
+    pub redrives: u64,
     /// The port calls of the first process of each kind.
     pub worker: Counts,
     pub front: Counts,
@@ -155,6 +163,8 @@ struct Planned {
     scenario: Scenario,
     fate: Fate,
     begins: Duration,
+    /// How often it is redriven at most.
+    redrives: u64,
 }
 
 /// A process: what it answers with, and its gate.
@@ -181,11 +191,15 @@ impl Fleet {
         let express = Express::new(of.express, &mut script);
         let moods = trouble.filter(|trouble| trouble.moods).map(|_| Chance::new(moods));
         let stops = trouble.is_some_and(|trouble| trouble.stops);
+        // Of a chance of its own: the worlds stay what they were.
+        let mut redrives = Chance::new(of.seed ^ REDRIVES);
+        let redriven = trouble.is_some_and(|trouble| trouble.redrives);
         let planned = (0u32..).zip(scenarios).map(|(number, scenario)| Planned {
             execution: execution_arn(&scenario.name, &format!("e{number}")),
             scenario: scenario.clone(),
             fate: if stops && chance.up_to(8) == 1 { Fate::MayBeStopped } else { Fate::AsItsScenarioSays },
             begins: Duration::from_millis(trouble.map_or(0, |_| chance.up_to(3_000))),
+            redrives: if redriven && scenario.expected.is_none() { redrives.up_to(4) - 1 } else { 0 },
         });
         let planned = planned.collect();
         let mut installation = Installation::new(scenarios, script)?;
@@ -292,6 +306,8 @@ impl Fleet {
             let stop = Stop { after_ms, error: "Enough".into(), cause: "somebody said so".into() };
             clients.stop(&planned.execution, &stop).await;
         }
+        let pause = || Duration::from_millis(self.up_to(5_000));
+        clients.redrive(&planned.execution, planned.redrives, pause).await;
     }
 
     // ---- what came of it ----
@@ -336,6 +352,7 @@ impl Fleet {
             messages: sent.max().unwrap_or(0),
             deaths: everyone.iter().filter(|(_, gate)| gate.is_down().is_some()).count() as u64,
             cells: everyone.iter().map(|(_, gate)| gate.count(|counts| counts.cells)).sum(),
+            redrives: self.installation.outside.lock().redriven.values().map(|dates| dates.len() as u64).sum(),
             asked: asked.clock.watchdog().count(),
             worker: first(Deployment::SharedWorker),
             front: first(Deployment::ApiOnly),

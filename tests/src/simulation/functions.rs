@@ -88,6 +88,8 @@ pub struct Outside {
     pub started: Vec<String>,
     /// Executions whose stop was acknowledged.
     pub stopped: Vec<String>,
+    /// Redrives that were acknowledged, by their execution, each with the date that was answered.
+    pub redriven: BTreeMap<String, Vec<Timestamp>>,
 }
 
 /// An answer to a task token that a client repeats until it is acknowledged.

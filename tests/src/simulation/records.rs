@@ -72,10 +72,40 @@ fn problems_of_events(events: &[Event<Payload>]) -> Vec<String> {
             problems.push(format!("event {} was answered twice", event.previous));
         }
     }
-    if events.iter().rev().skip(1).any(|event| closes(&event.detail))
-        || !events.last().is_some_and(|event| closes(&event.detail))
-    {
-        problems.push("the history does not end with the one event that closes it".to_owned());
+    let reopens = |event: &Event<Payload>| matches!(event.detail, Detail::ExecutionRedriven { .. });
+    for (event, next) in events.iter().zip(events.iter().skip(1)) {
+        if closes(&event.detail) != reopens(next) {
+            problems.push(format!("event {} ends the execution, and what follows is no redrive of it", event.id));
+        }
+    }
+    if !events.last().is_some_and(|event| closes(&event.detail)) {
+        problems.push("the history does not end with an event that closes it".to_owned());
+    }
+    problems.extend(done_again(events));
+    problems
+}
+
+/// What was done for a state after it had succeeded: its events lead back to the one of its Entered event, and none comes
+/// after that of its exit.
+fn done_again(events: &[Event<Payload>]) -> Vec<String> {
+    let (mut of, mut left, mut problems) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+    for event in events {
+        let before = of.get(&event.previous).copied();
+        let entered = match &event.detail {
+            Detail::StateEntered { .. } => Some(event.id),
+            detail if name(detail) != "another" => before,
+            // Between the attempts of a state and its exit.
+            Detail::EvaluationFailed { .. } | Detail::StateExited { .. } => before,
+            _ => None,
+        };
+        let Some(entered) = entered else { continue };
+        if left.contains(&entered) {
+            problems.push(format!("event {} is of a state that had been left: that of event {entered}", event.id));
+        }
+        match &event.detail {
+            Detail::StateExited { .. } => _ = left.insert(entered),
+            _ => _ = of.insert(event.id, entered),
+        }
     }
     problems
 }

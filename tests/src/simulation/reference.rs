@@ -134,7 +134,8 @@ impl<'m> Replay<'m> {
 
     /// One commit: what it says came in from outside, then its events, then its threads.
     fn entry(&mut self, entry: Entry) -> Result<()> {
-        ensure!(self.snapshot.is_open(), "an entry after the end");
+        let reopens = entry.events.first().is_some_and(|event| matches!(event.detail, Detail::ExecutionRedriven { .. }));
+        ensure!(self.snapshot.is_open() || reopens, "an entry after the end");
         self.take_in_silence(&entry)?;
         self.take_in_what_came_just_before(&entry);
         let late_by = |due: Timestamp| entry.at.0.saturating_sub(due.0);
@@ -357,6 +358,7 @@ impl<'m> Replay<'m> {
             return match &event.detail {
                 Detail::ExecutionStarted { .. } => Stimulus::Started,
                 Detail::ExecutionAborted(failure) => Stimulus::StopRequested(failure.clone()),
+                Detail::ExecutionRedriven { .. } => Stimulus::RedriveRequested,
                 _ => Stimulus::Tick,
             };
         };

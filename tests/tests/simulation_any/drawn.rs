@@ -124,6 +124,7 @@ fn circumstances(seed: u64, chance: &mut Chance, less: &Less) -> Circumstances {
         skew_ms: if less.has("skew") { 0 } else { Trouble::ALL.skew_ms },
         stops: !less.has("stops"),
         contention: contention && !less.has("contention"),
+        redrives: !less.has("redrives"),
         losses: losses && !less.has("losses"),
     };
     let count = |number, word| if less.has(word) { 1 } else { usize::try_from(number).unwrap_or(1) };
@@ -163,6 +164,7 @@ impl Less {
         "skew",
         "stops",
         "contention",
+        "redrives",
         "losses",
         "express",
         "batches",
