@@ -16,8 +16,8 @@ BREAKS = machine(Break={"Type": "Task", "Resource": FUNCTION + "Break", "End": T
 
 
 class Redrive(Case):
-    def failed(self, name, definition, **more):
-        execution = self.start(self.create(name, definition), **more)
+    def failed(self, machine_name, definition, **more):
+        execution = self.start(self.create(machine_name, definition), **more)
         self.assertNotEqual(self.finished(execution)["status"], "SUCCEEDED")
         return execution
 

@@ -34,6 +34,7 @@ macro_rules! promises {
             reads_go_both_ways_from_any_place
             lists_show_the_newest_start_first
             lists_show_the_last_status_only
+            a_closed_execution_is_opened_again_and_closed_again
             lists_come_in_pages_without_a_gap
             open_executions_come_with_their_due_times
             a_forgotten_execution_leaves_its_name_free
@@ -329,6 +330,32 @@ pub async fn lists_show_the_last_status_only(journal: &dyn Journal) -> Result<()
     write(journal, Record { listing: Some(running("ends", 2)), ..record("ends", 3) }).await?;
     assert_eq!(names(journal, &query(Some(Running))).await?, ["ends", "runs"]);
     assert_eq!(names(journal, &query(Some(Succeeded))).await?, [""; 0]);
+    Ok(())
+}
+
+/// The record that opens a closed execution again.
+pub fn reopen(name: &str, sequence: u64, started: i64) -> Record {
+    let shown = Some(r#"{"redriven":[1,20]}"#.to_owned());
+    let listing = Listing { shown, ..running(name, started) };
+    Record { listing: Some(listing), full: sequence, due: Some(Timestamp(30)), ..record(name, sequence) }
+}
+
+pub async fn a_closed_execution_is_opened_again_and_closed_again(journal: &dyn Journal) -> Result<()> {
+    let (arn, all) = (execution_arn("again"), query(None));
+    write(journal, head("again", 5)).await?;
+    write(journal, close("again", 1, 5, 9)).await?;
+    assert_eq!(open(journal, 10).await?, []);
+    let reopened = reopen("again", 2, 5);
+    write(journal, reopened.clone()).await?;
+    assert_eq!(listed(journal, &all).await?, Vec::from_iter(reopened.listing.clone()));
+    assert_eq!(open(journal, 10).await?, [(arn.clone(), Some(Timestamp(30)))]);
+    assert_eq!(journal.tail(&arn).await?, [head("again", 5), reopened.clone()]);
+    assert_eq!(journal.ends(&arn).await?, Some((head("again", 5), reopened)));
+    let last = Record { full: 2, ..close("again", 3, 5, 40) };
+    write(journal, last.clone()).await?;
+    assert_eq!(listed(journal, &all).await?, Vec::from_iter(last.listing.clone()));
+    assert_eq!(open(journal, 10).await?, []);
+    assert_eq!(journal.ends(&arn).await?, Some((head("again", 5), last)));
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 //! know are passed over. It is no more than what is shown: the entries are what counts, and a text that cannot be read
 //! is as good as none.
 
-use interpreter::Timestamp;
+use interpreter::{Redriven, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::entry::Head;
@@ -28,6 +28,11 @@ impl Shown {
     /// Of an execution that was never redriven.
     pub fn of(head: &Head) -> Shown {
         Shown { version: head.version, alias: head.alias.clone(), redriven: None }
+    }
+
+    /// The same of an execution that was redriven, if it was.
+    pub fn with_redrive(self, last: Option<Redriven>) -> Shown {
+        Shown { redriven: last.map(|last| (last.count, last.at)), ..self }
     }
 
     /// As it is stored.

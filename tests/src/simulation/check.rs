@@ -58,8 +58,7 @@ pub fn check(installation: &Installation, execution: &str, scenario: &Scenario, 
 fn check_redrives(installation: &Installation, execution: &str, reference: &Reference) -> Result<()> {
     let acknowledged = installation.outside.lock().redriven.get(execution).cloned().unwrap_or_default();
     let redriven = |event: &Event<Payload>| matches!(event.detail, Detail::ExecutionRedriven { .. });
-    let told: Vec<Timestamp> =
-        reference.events.iter().filter(|event| redriven(event)).map(|event| event.at).collect();
+    let told: Vec<Timestamp> = reference.events.iter().filter(|event| redriven(event)).map(|event| event.at).collect();
     ensure!(told == acknowledged, "it was redriven at {told:?}, and clients were told {acknowledged:?}");
     Ok(())
 }

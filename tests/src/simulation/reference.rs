@@ -134,7 +134,8 @@ impl<'m> Replay<'m> {
 
     /// One commit: what it says came in from outside, then its events, then its threads.
     fn entry(&mut self, entry: Entry) -> Result<()> {
-        let reopens = entry.events.first().is_some_and(|event| matches!(event.detail, Detail::ExecutionRedriven { .. }));
+        let reopens =
+            entry.events.first().is_some_and(|event| matches!(event.detail, Detail::ExecutionRedriven { .. }));
         ensure!(self.snapshot.is_open() || reopens, "an entry after the end");
         self.take_in_silence(&entry)?;
         self.take_in_what_came_just_before(&entry);

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use engine::ports::{
     Appended, Cell, Direction, Expect, Journal, ListPage, ListQuery, OpenPage, Put as CellPut, Record, Seen, StoreError,
 };
+use engine::shown::Shown;
 use futures_util::future::try_join;
 
 use super::compression::decompress;
@@ -31,6 +32,9 @@ const CLEARINGS: u32 = 3;
 impl Journal for Table {
     async fn append(&self, record: Record) -> Result<Appended, StoreError> {
         let now = self.now();
+        if is_of_redriven(&record) {
+            self.stamp_anew(&record.execution).await?;
+        }
         let expires = self.retention.expires(record.sequence, now);
         let at = ChunksAt { partition: &record.execution, nonce: record.nonce };
         let mut attributes = attributes_of(&record, now)?;
@@ -193,6 +197,12 @@ impl Table {
         }
         Ok(kept)
     }
+}
+
+/// True for a record that opens a closed execution again, or closes it since. Its earlier records have to stay as long as it.
+fn is_of_redriven(record: &Record) -> bool {
+    let shown = record.listing.as_ref().and_then(|listing| Shown::read(listing.shown.as_deref()));
+    record.sequence > 0 && shown.is_some_and(|shown| shown.redriven.is_some())
 }
 
 /// The records of an execution from one on, and its cells.

@@ -25,7 +25,8 @@
 //! A day of each span is there for clocks that differ. If no sweep runs for 30 days, executions that stay open longer
 //! lose their first items: the sweep is part of the installation, and alarmed.
 //!
-//! Reopening a closed execution has to stamp it anew first: its old records would expire before the new ones.
+//! The append that reopens a closed execution stamps it anew first, where its last stamp is that old: its earlier records
+//! would expire before the new ones.
 
 use std::collections::HashMap;
 

@@ -11,6 +11,7 @@ use super::loaded::append;
 use super::{Deliver, DeliverError, Delivered};
 use crate::entry::{self, Reopening, Unreadable};
 use crate::ports::{Appended, Direction, ExecutionStatus, Listing, Record, StoreError};
+use crate::shown::Shown;
 
 /// The error of an execution that was force-failed.
 const ERROR: &str = "States.Runtime";
@@ -62,6 +63,8 @@ impl Deliver {
         let unlisted = || Unreadable::Damaged(format!("{} is not listed", first.execution));
         let listing = first.listing.clone().ok_or_else(unlisted)?;
         let (last_event, at, reopened) = self.last_shown(last, listing.started).await?;
+        let shown = Shown::read(listing.shown.as_deref()).unwrap_or_default();
+        let shown = Some(shown.with_redrive(reopened.map(|reopened| reopened.redriven)).written());
         let at = at.max(self.world.clock.now());
         let cause = format!("Stepwell could not continue this execution and ended it: {why}.");
         let failure = Failure::of(Some(ERROR.to_owned()), Some(cause));
@@ -72,7 +75,7 @@ impl Deliver {
             full: last.full,
             due: None,
             open: false,
-            listing: Some(Listing { status: ExecutionStatus::Failed, stopped: Some(at), ..listing }),
+            listing: Some(Listing { status: ExecutionStatus::Failed, stopped: Some(at), shown, ..listing }),
             body: entry::encode_failure(at, (last_event, reopened), failure)?,
         })
     }

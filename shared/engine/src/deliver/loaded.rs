@@ -285,7 +285,7 @@ impl LoadedExecution {
             status,
             started: self.head.started,
             stopped,
-            shown: Some(Shown::of(&self.head).written()),
+            shown: Some(Shown::of(&self.head).with_redrive(self.live.snapshot.redriven).written()),
         }
     }
 }

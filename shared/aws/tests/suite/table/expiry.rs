@@ -1,8 +1,8 @@
 //! How executions go: expiry in any order, names used again, new stamps, forgetting that is cut short.
 
 use anyhow::{Context, Result};
-use engine::ports::{Appended, Direction, Journal, Record};
-use stepwell_tests::contracts::{close, execution_arn, forget, head, record, write};
+use engine::ports::{Appended, Direction, Journal, Listing, Record};
+use stepwell_tests::contracts::{close, execution_arn, forget, head, record, reopen, write};
 use stepwell_tests::dynamo::Fault;
 
 use super::{RETENTION_DAYS, Stand, noise};
@@ -34,6 +34,34 @@ async fn a_closed_execution_is_there_for_the_retention_and_gone_before_its_items
     assert_eq!(stand.items(&execution_arn("closed")).await?.len(), 5);
     let page = stand.table.open(None, 100).await?;
     assert_eq!(page.executions, []);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_execution_that_was_redriven_is_there_for_the_retention_of_its_last_end() -> Result<()> {
+    // Opened and closed again by two records, or by one; with an old stamp or a younger one.
+    for (at_once, days) in [(false, 14), (true, 14), (false, 3)] {
+        let stand = Stand::new().await?;
+        ten_days(&stand, "redriven").await?;
+        stand.clock.move_by_days(days);
+        let reopened = reopen("redriven", 3, 0);
+        let shown = reopened.listing.as_ref().and_then(|listing| listing.shown.clone());
+        let closing = |sequence| {
+            let mut record = close("redriven", sequence, 0, 90);
+            record.listing = record.listing.map(|listing| Listing { shown: shown.clone(), ..listing });
+            record
+        };
+        if at_once {
+            write(&stand.table, closing(3)).await?;
+        } else {
+            write(&stand.table, reopened).await?;
+            write(&stand.table, closing(4)).await?;
+        }
+        stand.clock.move_by_days(i64::from(RETENTION_DAYS));
+        assert!(is_there(&stand, "redriven").await?, "{at_once} {days}");
+        let read = stand.table.read(&execution_arn("redriven"), 0, Direction::Ascending, 9).await?;
+        assert_eq!(read.len(), if at_once { 4 } else { 5 }, "with all of its history");
+    }
     Ok(())
 }
 
