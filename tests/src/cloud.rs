@@ -140,6 +140,7 @@ impl Cloud {
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
             retention_days: 90,
+            activity_poll: Duration::from_secs(20),
         };
         let metrics = Arc::new(MetricLines::to(self.lines.clone()));
         Ok(Process::new(environment.joined(clients, self.clock.clone(), deployment, tasks, metrics).await?))

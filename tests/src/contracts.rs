@@ -4,9 +4,11 @@
 //! adapter breaks the promise; the macro [`promises`](crate::promises) makes them the tests of an adapter. That which survives
 //! a crash is tested beside each adapter, because crashing is different for each.
 
+mod activities;
 mod forget;
 mod queue;
 
+pub use activities::*;
 pub use forget::*;
 pub use queue::*;
 
@@ -52,6 +54,15 @@ macro_rules! promises {
             a_cell_is_written_over_until_it_is_the_last
             one_of_many_writers_of_a_cell_wins
             cells_come_with_the_tail_and_go_with_the_execution
+        }
+    };
+    (ActivityQueue: $fresh:expr) => {
+        $crate::promises! { $fresh =>
+            tasks_of_an_activity_are_received_in_order_until_they_are_removed
+            a_task_of_an_activity_is_received_by_one_caller
+            a_task_that_is_put_back_is_received_again_at_its_time
+            a_task_that_is_queued_again_is_there_once
+            each_activity_has_a_queue_of_its_own
         }
     };
     (Starts: $fresh:expr) => {

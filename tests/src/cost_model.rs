@@ -112,6 +112,7 @@ impl CostModel {
             region: "us-east-1".into(),
             account: "123456789012".into(),
             retention_days: 90,
+            activity_poll: Duration::from_secs(20),
         };
         let joined = |role| {
             let clients = (clients::dynamodb(&dynamo.config()), clients::sqs(&sqs.config()));

@@ -44,6 +44,7 @@ macro_rules! walk {
             boto3: executions_are_driven_as_at_aws
             boto3: executions_are_redriven_as_at_aws
             boto3: tasks_are_answered_by_token_as_at_aws
+            boto3: activities_are_worked_on_as_at_aws
         }
     };
     ($open:path => $($client:ident: $step:ident)*) => {
@@ -109,5 +110,9 @@ pub mod boto3 {
 
     pub async fn tasks_are_answered_by_token_as_at_aws(walk: &Walk) -> Result<()> {
         walk.unittest("test_callbacks.py").await
+    }
+
+    pub async fn activities_are_worked_on_as_at_aws(walk: &Walk) -> Result<()> {
+        walk.unittest("test_activities.py").await
     }
 }

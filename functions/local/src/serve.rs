@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use embedded::{Directory, TimerQueue};
+use embedded::{ActivityTasks, Directory, TimerQueue};
 use engine::ports::Uncounted;
 use engine::tokens::Keys;
 use engine::{Deployment, Engine, Settings, SystemClock, World};
@@ -114,6 +114,7 @@ fn install(options: &Options, own: Endpoint) -> anyhow::Result<Installation> {
         deployment: Deployment::SingleProcess,
         calls: options.calls(),
         max_active_executions: options.active_executions(),
+        activity_poll: Settings::ACTIVITY_POLL,
         commit_bytes: Settings::COMMIT_BYTES,
         events: options.max_events,
         wait_millionths: options.wait_time_scale,
@@ -132,6 +133,7 @@ fn install(options: &Options, own: Endpoint) -> anyhow::Result<Installation> {
                     .with_connections(connections(options)?),
             ),
         )),
+        activities: Arc::new(ActivityTasks::new(clock.clone())),
         clock: clock.clone(),
         metrics: Arc::new(Uncounted),
     };

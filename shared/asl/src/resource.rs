@@ -11,6 +11,7 @@ pub enum Resource {
     Lambda {
         arn: String,
     },
+    /// A queue that workers take tasks from with GetActivityTask.
     Activity {
         arn: String,
     },
@@ -50,12 +51,14 @@ impl Resource {
         }
     }
 
-    /// True when a client may end the task with its task token: the call's return is not its end.
+    /// True when a client may end the task with its task token: the call's return is not its end. The client of an activity is
+    /// a worker that took the task out of its queue.
     // AWS: the tasks of jobs take one, too, as recorded for `startExecution.sync`.
     pub fn takes_token(&self) -> bool {
         match self {
             Resource::Integration(on) => on.pattern != Pattern::RequestResponse,
-            Resource::Lambda { .. } | Resource::Activity { .. } => false,
+            Resource::Activity { .. } => true,
+            Resource::Lambda { .. } => false,
         }
     }
 

@@ -7,6 +7,7 @@
 //! | `STEPWELL_DEAD_LETTERS` | the URL of its dead letter queue; the function `clock` only |
 //! | `STEPWELL_PARTITION`, `STEPWELL_ACCOUNT`, `AWS_REGION` | the parts of ARNs |
 //! | `STEPWELL_RETENTION_DAYS` | days that closed executions are kept |
+//! | `STEPWELL_ACTIVITY_POLL_SECONDS` | how long GetActivityTask waits for a task: 20 unless it is set; the function `api` only |
 //!
 //! [`clients::config`] lists the variables of the SDK; `integrations::Endpoints` those of task targets.
 
@@ -38,6 +39,9 @@ pub use time_budget::work_until;
 
 /// Calls of tasks in flight in one process.
 const CALLS: usize = 128;
+const ACTIVITY_POLL: &str = "STEPWELL_ACTIVITY_POLL_SECONDS";
+/// In seconds: less than API Gateway waits for a function, and each is billed.
+const DEFAULT_ACTIVITY_POLL: &str = "20";
 
 /// The settings in a function's environment.
 #[derive(Debug, Clone)]
@@ -49,6 +53,7 @@ pub struct Environment {
     pub region: String,
     pub account: String,
     pub retention_days: u32,
+    pub activity_poll: Duration,
 }
 
 /// Why a function cannot start.
@@ -90,6 +95,9 @@ impl Environment {
     pub fn read() -> Result<Environment, SetupError> {
         let days = required("STEPWELL_RETENTION_DAYS")?;
         let wrong = SetupError::Variable { name: "STEPWELL_RETENTION_DAYS", problem: "is no number of days" };
+        let poll = present(ACTIVITY_POLL).unwrap_or_else(|| DEFAULT_ACTIVITY_POLL.to_owned());
+        let no_poll = SetupError::Variable { name: ACTIVITY_POLL, problem: "is no number of seconds from 1 to 60" };
+        let poll = poll.parse().ok().filter(|seconds| (1..=60).contains(seconds)).ok_or(no_poll)?;
         Ok(Environment {
             table: required("STEPWELL_TABLE")?,
             queue: required("STEPWELL_QUEUE")?,
@@ -98,6 +106,7 @@ impl Environment {
             region: required("AWS_REGION")?,
             account: required("STEPWELL_ACCOUNT")?,
             retention_days: days.parse().map_err(|_| wrong)?,
+            activity_poll: Duration::from_secs(poll),
         })
     }
 
@@ -157,6 +166,7 @@ impl Environment {
             calls: CALLS,
             // The event source mapping bounds what comes in.
             max_active_executions: usize::MAX,
+            activity_poll: self.activity_poll,
             commit_bytes: Settings::COMMIT_BYTES,
             events: interpreter::Limits::STANDARD.events,
             wait_millionths: interpreter::Limits::STANDARD.wait_millionths,
@@ -168,6 +178,7 @@ impl Environment {
             starts: Arc::new(queue.clone()),
             queue: Arc::new(queue.clone()),
             tasks,
+            activities: Arc::new(table.clone()),
             clock: clock.clone(),
             metrics: metrics.clone(),
         };

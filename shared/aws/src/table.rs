@@ -1,5 +1,6 @@
 //! The store: one DynamoDB table. Here are its requests; the modules implement the ports with them.
 
+mod activities;
 mod cells;
 mod chunks;
 mod compression;
@@ -29,7 +30,7 @@ use item::{Item, bytes, item_of, key, number, text};
 use retention::Retention;
 pub use wake::{Cursor, WakePage};
 
-/// The store of an installation: the service's `Journal` and `Documents` on one DynamoDB table.
+/// The store of an installation: the ports `Journal`, `Documents` and `ActivityQueue` on one DynamoDB table.
 #[derive(Clone)]
 pub struct Table {
     pub(crate) client: Client,

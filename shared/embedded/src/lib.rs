@@ -1,7 +1,7 @@
 //! Stepwell in one process, durable in one directory, with nothing else installed.
 //!
 //! [`Directory`] is the store: it implements the service's ports `Journal`, `Documents` and `Starts`. [`TimerQueue`] is
-//! the port `Queue`. The same contract suite holds these and the DynamoDB and SQS adapters to the same promises.
+//! the port `Queue`, [`ActivityTasks`] the port `ActivityQueue`. The same contract suite holds these and the DynamoDB and SQS adapters to the same promises.
 //!
 //! # The directory
 //!
@@ -80,6 +80,7 @@
 //! Knowledge of what a record's body says, compression (bodies arrive compressed), any decision about an execution, and
 //! the content of anything in logs or errors.
 
+mod activities;
 mod backup;
 mod check;
 mod digest;
@@ -95,6 +96,7 @@ mod schema;
 mod starts;
 mod writer;
 
+pub use activities::ActivityTasks;
 pub use directory::{Directory, Durability, OpenError, Options};
 pub use queue::{TimerQueue, Wake};
 pub use retention::Swept;

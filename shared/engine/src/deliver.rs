@@ -9,6 +9,7 @@
 //! wake-up before it commits and lets go at once; one whose time is short ([`Deliver::drive`]) begins no call that outlasts
 //! it, and leaves the rest to a wake-up.
 
+mod activities;
 mod actor;
 mod calls;
 mod cancels;
@@ -34,12 +35,11 @@ mod unstarted_claims;
 mod wakeups;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use asl::StateMachine;
 use interpreter::{Answer, Execution, Failure, Payload, Timestamp};
 use sha2::{Digest, Sha256};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument;
 
 use crate::definitions::{Definitions, Missing};
@@ -51,6 +51,7 @@ use mailbox::{Command, Mailboxes, Redrive, Reply, Request, TokenWait};
 use parked::Parked;
 use permits::{Permit, Permits};
 
+pub use activities::{Lease, LeasedTask};
 pub use express::ExpressEnd;
 pub use loaded::status_of;
 pub(crate) use loaded::{LONGEST_APPEND_MS, LONGEST_ATTEMPT_MS};
@@ -65,11 +66,12 @@ pub struct Deliver {
     permits: Permits,
     parked: Parked,
     /// This process ends: it claims nothing more.
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
     /// See [`Settings::commit_bytes`].
     commit_bytes: usize,
     mailboxes: Arc<Mailboxes>,
     definitions: Definitions,
+    found_activities: activities::FoundActivities,
     queued: wakeups::Queued,
 }
 
@@ -124,7 +126,7 @@ pub enum Started {
 }
 
 /// The outcome of a request, once its change is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivered {
     /// It changed something: the wait was still open, the execution still running.
     pub counted: bool,
@@ -134,6 +136,8 @@ pub struct Delivered {
     pub redriven: Option<Timestamp>,
     /// The execution's last record.
     pub sequence: u64,
+    /// The answer to a request for a lease.
+    pub lease: Option<Lease>,
 }
 
 impl Deliver {
@@ -148,9 +152,10 @@ impl Deliver {
             owner,
             permits: Permits::new(settings.calls, settings.max_active_executions),
             parked: Parked::default(),
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
             commit_bytes: settings.commit_bytes,
             mailboxes: Arc::default(),
+            found_activities: activities::FoundActivities::default(),
             queued: wakeups::Queued::default(),
         })
     }
@@ -163,11 +168,18 @@ impl Deliver {
     /// Begins the planned end of this process: it claims no more task calls, and each execution is released once its calls
     /// in flight have returned and their results are committed.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.send_replace(true);
     }
 
     fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
+    }
+
+    /// Waits until the planned end of this process begins.
+    pub async fn draining(&self) {
+        // The sender is in `self`, so the channel stays open.
+        let mut draining = self.draining.subscribe();
+        let _begun = draining.wait_for(|draining| *draining).await;
     }
 
     /// Executions that this process has in memory: their calls are in flight, or something is due within a second.

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use interpreter::{
-    Address, Attempt, Cancel, Closing, Detail, Event, Execution, Failure, Frame, Limits, Payload, Phase, Snapshot,
+    Address, Attempt, Call, Cancel, Closing, Detail, Event, Execution, Failure, Frame, Limits, Payload, Phase, Snapshot,
     ThreadPath, Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -32,9 +32,9 @@ pub use assembly::Assembly;
 use redrive::Resume;
 pub use redrive::{ClientToken, Reopening};
 
-/// The newest shape this code reads. Whatever a worker of format 1 reads as it is meant is written as that: format 2 is for
-/// payloads that such a worker takes for `null`, and for an execution whose state machine was deleted; format 3 for an
-/// execution that was redriven, and for jobs.
+/// The newest shape this code reads. An entry is written in the lowest that says it: format 2 is for payloads that a worker
+/// of format 1 takes for `null`, and for an execution whose state machine was deleted; format 3 for an execution that was
+/// redriven, for jobs and for tasks of activities.
 pub const FORMAT: u32 = 3;
 /// The shape of an entry that every worker reads as it is meant.
 const FIRST: u32 = 1;
@@ -44,6 +44,8 @@ const DELETED: u32 = 2;
 const REDRIVEN: u32 = 3;
 /// The shape of an entry that has jobs, or jobs that have to be cancelled.
 const WITH_JOBS: u32 = 3;
+/// The shape of an entry with a task of an activity.
+const ACTIVITY: u32 = 3;
 
 /// Why something stored cannot be read, in a text that quotes none of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,8 +277,10 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
         false => Resume::of(snapshot, draft.changed, draft.full, &mut table)?,
     };
     let client_tokens = if draft.full { draft.client_tokens.to_vec() } else { Vec::new() };
+    let of_events = draft.events.iter().map(|event| lowest_of_event(&event.detail)).max().unwrap_or(FIRST);
+    let of_frames = frames.iter().filter_map(|(_, frame)| frame.as_ref().map(lowest_of_frame)).max().unwrap_or(FIRST);
     let stored = Stored {
-        v: lowest_format(snapshot, &table, &frames),
+        v: lowest_format(snapshot, &table, &frames).max(of_events).max(of_frames),
         at: draft.at,
         head,
         payloads: table.payloads,
@@ -335,6 +339,30 @@ pub fn encode_failure(
         cancels: BTreeMap::new(),
     };
     serde_json::to_vec(&stored).map_err(|error| Unreadable::of("an entry", &error))
+}
+
+/// The lowest format that has this event.
+fn lowest_of_event<P>(detail: &Detail<P>) -> u32 {
+    match detail {
+        Detail::ActivityScheduled { .. }
+        | Detail::ActivityStarted { .. }
+        | Detail::ActivitySucceeded { .. }
+        | Detail::ActivityFailed(_)
+        | Detail::ActivityTimedOut(_) => ACTIVITY,
+        _ => FIRST,
+    }
+}
+
+/// The lowest format that has a thread in this phase.
+fn lowest_of_frame<P>(frame: &Frame<P>) -> u32 {
+    match &frame.phase {
+        Phase::Task(attempt) => match attempt.call {
+            Call::Queued | Call::Leased => ACTIVITY,
+            Call::Unclaimed | Call::Claimed { .. } | Call::Returned => FIRST,
+        },
+        Phase::Ready | Phase::Waiting { .. } | Phase::Retrying { .. } => FIRST,
+        Phase::Parallel { .. } | Phase::Map(_) | Phase::Finished { .. } => FIRST,
+    }
 }
 
 fn closing_with<P, Q>(

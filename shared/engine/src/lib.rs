@@ -4,6 +4,7 @@
 //! Nothing here knows a store, a queue or a network: those are [`ports`]. The shape of each stored record is in [`entry`]. Absent:
 //! the API's actions, which are in the crate above.
 
+pub mod activities;
 pub mod cells;
 pub mod definitions;
 pub mod deliver;

@@ -433,6 +433,12 @@ pub trait Tasks: Send + Sync + 'static {
         &asl::AnyService
     }
 
+    /// True when a call of this state is answered without its target, in an execution with a test case: by a mock, or by a
+    /// failure because the test case is gone.
+    fn mocks(&self, _machine: &str, _case: &str, _state: &str) -> bool {
+        false
+    }
+
     /// The test cases that an execution can be started with; `None` where nothing is mocked.
     fn test_cases(&self) -> Option<&TestCases> {
         None

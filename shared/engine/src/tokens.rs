@@ -35,13 +35,16 @@ pub struct TaskToken {
     /// Stepwell, which are good for any execution of the name.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub started: Option<Timestamp>,
+    /// The ARN of the activity whose worker has it; absent for other tasks.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub activity: Option<String>,
 }
 
 impl TaskToken {
     /// That of a wait of the execution that started then.
     pub fn of((execution, started): (&str, Timestamp), wait: &Wait) -> TaskToken {
         let (execution, path) = (execution.to_owned(), wait.path.clone());
-        TaskToken { execution, path, attempt_id: wait.attempt_id, started: Some(started) }
+        TaskToken { execution, path, attempt_id: wait.attempt_id, started: Some(started), activity: None }
     }
 
     pub fn wait(&self) -> Wait {
@@ -74,7 +77,11 @@ impl Signer {
 
     /// The token of a wait of the execution that started then.
     pub fn task_token(&self, (execution, started): (&str, Timestamp), wait: &Wait) -> String {
-        self.sign(Purpose::Task, &TaskToken::of((execution, started), wait))
+        self.sign_task(&TaskToken::of((execution, started), wait))
+    }
+
+    pub fn sign_task(&self, token: &TaskToken) -> String {
+        self.sign(Purpose::Task, token)
     }
 
     /// `content` and a signature over it, in URL-safe letters.
@@ -122,6 +129,7 @@ mod tests {
             path: wait.path.clone(),
             attempt_id: 7,
             started: Some(Timestamp(5)),
+            activity: None,
         };
         assert_eq!(read(&token), Some(expected.clone()));
         assert_ne!(token, by.task_token(("arn", Timestamp(6)), &wait));

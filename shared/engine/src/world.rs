@@ -1,7 +1,9 @@
 //! The parts of an engine: the ports of one installation, and the operator's settings.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::activities::ActivityQueue;
 use crate::ports::{Clock, Documents, Journal, Metrics, Queue, Starts, Tasks};
 use crate::tokens::Keys;
 
@@ -13,6 +15,7 @@ pub struct World {
     pub starts: Arc<dyn Starts>,
     pub queue: Arc<dyn Queue>,
     pub tasks: Arc<dyn Tasks>,
+    pub activities: Arc<dyn ActivityQueue>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<dyn Metrics>,
 }
@@ -33,6 +36,8 @@ pub struct Settings {
     /// Executions loaded at a time, about: more starts are throttled. Each counts once, and once more for every 16 KiB of
     /// its input.
     pub max_active_executions: usize,
+    /// How long GetActivityTask waits for a task.
+    pub activity_poll: Duration,
     /// Bytes of payloads with which a commit takes in nothing more that has happened. With the longest step behind them they
     /// are far from what a store takes as one record.
     pub commit_bytes: usize,
@@ -47,6 +52,9 @@ pub struct Settings {
 impl Settings {
     /// `commit_bytes` where there is no reason for less.
     pub const COMMIT_BYTES: usize = 8 << 20;
+    /// `activity_poll` where a client that waits costs nothing.
+    // AWS: captured: an empty answer after 60.2 s.
+    pub const ACTIVITY_POLL: Duration = Duration::from_secs(60);
 }
 
 /// How the processes of an installation share its work, and which part of it this one does.

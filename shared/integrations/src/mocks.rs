@@ -4,8 +4,9 @@
 //! test case names the states it answers for; other states call their real targets. A mock is chosen by the number of
 //! the call of its state within the execution: retries, iterations of a Map and turns of a loop all count.
 //!
-//! Deliberately absent: mocks of activities, whose workers ask by themselves (Step Functions Local refuses them, too),
-//! and any check that a mock looks like what the service would answer.
+//! A mocked task of an activity is never in the activity's queue, and the activity need not exist.
+//!
+//! Deliberately absent: any check that a mock looks like what the service would answer.
 
 mod file;
 
@@ -53,6 +54,12 @@ impl Mocks {
         let names = |cases: &BTreeMap<String, _>| cases.keys().cloned().collect::<BTreeSet<String>>();
         let cases = responses.iter().map(|(machine, cases)| (machine.clone(), names(cases))).collect();
         Ok(Self { responses, cases })
+    }
+
+    /// True when the test case leaves the state not to its real target.
+    fn answers(&self, machine: &str, case: &str, state: &str) -> bool {
+        let states = self.responses.get(machine).and_then(|cases| cases.get(case));
+        states.is_none_or(|states| states.contains_key(state))
     }
 
     /// The answer to a call; `None` when the test case leaves the state to its real target.
@@ -117,6 +124,10 @@ impl Tasks for Mocked {
 
     async fn limit(&self, call: &TaskCall) -> Duration {
         self.real.limit(call).await
+    }
+
+    fn mocks(&self, machine: &str, case: &str, state: &str) -> bool {
+        self.mocks.as_ref().is_none_or(|mocks| mocks.answers(machine, case, state))
     }
 
     fn sdk_services(&self) -> &'static dyn SdkServices {

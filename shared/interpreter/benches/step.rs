@@ -10,7 +10,7 @@ use std::hint::black_box;
 
 use asl::{MachineType, StateMachine};
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
-use interpreter::{Limits, Moment, Payload, Snapshot, Stimulus, Timestamp, Wait, step};
+use interpreter::{ActivityTarget, Limits, Moment, Payload, Snapshot, Stimulus, Timestamp, Wait, step};
 
 /// States in a row, so that beginning and ending an execution counts little.
 const ROW: usize = 50;
@@ -114,7 +114,8 @@ fn begin(machine: &StateMachine, input: &str) -> Snapshot {
 /// Runs a machine without tasks to its end, through as many steps as the budget cuts it into.
 fn run(machine: &StateMachine, mut snapshot: Snapshot) -> u64 {
     let token = |_: &Wait| String::new();
-    let moment = Moment { now: Timestamp(1_700_000_000_000), seed: [7; 32], token: &token };
+    let moment =
+        Moment { now: Timestamp(1_700_000_000_000), seed: [7; 32], token: &token, activity: &ActivityTarget::none };
     let mut stimulus = Stimulus::Started;
     while snapshot.is_open() {
         snapshot = step(machine, snapshot, stimulus, &moment).snapshot;

@@ -65,6 +65,17 @@ declaration::details! {
         failure: Failure => leading_failure,
     },
 
+    ActivityScheduled {
+        resource: String => text("resource"),
+        input: P => input,
+        timeout: Option<u64> => seconds("timeoutInSeconds"),
+        heartbeat: Option<u64> => seconds("heartbeatInSeconds"),
+    },
+    ActivityStarted { worker: Option<String> => optional_text("workerName") },
+    ActivitySucceeded { output: P => output },
+    ActivityFailed(why: Failure => failure),
+    ActivityTimedOut(why: Failure => failure),
+
     LambdaFunctionScheduled {
         resource: String => text("resource"),
         input: P => input,

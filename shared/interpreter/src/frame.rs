@@ -145,6 +145,10 @@ pub enum Call {
     },
     /// It returned, and the attempt waits for its task token, or for its job's next poll.
     Returned,
+    /// The task is in the queue of its activity: no worker has taken it. Since format 3 of entries.
+    Queued,
+    /// A worker of the activity has the task, and its task token. Since format 3 of entries.
+    Leased,
 }
 
 impl Call {
@@ -153,7 +157,7 @@ impl Call {
         match self {
             Call::Unclaimed => true,
             Call::Claimed { released, .. } => *released,
-            Call::Returned => false,
+            Call::Returned | Call::Queued | Call::Leased => false,
         }
     }
 
@@ -161,7 +165,8 @@ impl Call {
     pub fn claim(&self) -> Option<(&str, Timestamp)> {
         match self {
             Call::Claimed { owner, lease, released: false } => Some((owner, *lease)),
-            Call::Claimed { released: true, .. } | Call::Unclaimed | Call::Returned => None,
+            Call::Claimed { released: true, .. } | Call::Unclaimed => None,
+            Call::Returned | Call::Queued | Call::Leased => None,
         }
     }
 }

@@ -43,6 +43,26 @@ pub struct Moment<'a> {
     pub seed: [u8; 32],
     /// Makes the task token of a wait.
     pub token: &'a dyn Fn(&Wait) -> String,
+    /// What performs the tasks of an activity, by its ARN and the name of the state.
+    pub activity: &'a dyn Fn(&str, &str) -> ActivityTarget,
+}
+
+/// What performs the tasks of an activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActivityTarget {
+    /// The activity does not exist.
+    Absent,
+    /// Workers that take them out of its queue.
+    Workers,
+    /// A mock of the execution's test case, which is called.
+    Mock,
+}
+
+impl ActivityTarget {
+    /// Where there are no activities.
+    pub fn none(_arn: &str, _state: &str) -> ActivityTarget {
+        ActivityTarget::Absent
+    }
 }
 
 /// The address of a stimulus: one wait of one thread.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use asl::StateMachine;
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, Failure, Frame, Payload, Phase, ThreadPath, Timestamp, Wait};
+use crate::{Attempt, Call, Failure, Frame, Payload, Phase, ThreadPath, Timestamp, Wait};
 
 /// The facts that stay the same for the whole life of an execution.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,6 +131,7 @@ pub struct Snapshot {
     due: BTreeSet<(Timestamp, ThreadPath)>,
     ready: BTreeSet<ThreadPath>,
     unclaimed: BTreeSet<ThreadPath>,
+    queued: BTreeSet<ThreadPath>,
 }
 
 impl Snapshot {
@@ -169,6 +170,7 @@ impl Snapshot {
             due: BTreeSet::new(),
             ready: BTreeSet::new(),
             unclaimed: BTreeSet::new(),
+            queued: BTreeSet::new(),
         }
     }
 
@@ -192,6 +194,7 @@ impl Snapshot {
         match &frame.phase {
             Phase::Ready => _ = self.ready.insert(path.clone()),
             Phase::Task(Attempt { call, .. }) if call.is_free() => _ = self.unclaimed.insert(path.clone()),
+            Phase::Task(Attempt { call: Call::Queued, .. }) => _ = self.queued.insert(path.clone()),
             Phase::Task(_) | Phase::Waiting { .. } | Phase::Retrying { .. } => {}
             Phase::Parallel { .. } | Phase::Map(_) | Phase::Finished { .. } => {}
         }
@@ -205,6 +208,7 @@ impl Snapshot {
         }
         self.ready.remove(path);
         self.unclaimed.remove(path);
+        self.queued.remove(path);
         Some(frame)
     }
 
@@ -237,10 +241,17 @@ impl Snapshot {
 
     /// Attempts without a claim.
     pub fn unclaimed(&self) -> impl Iterator<Item = Wait> + '_ {
-        self.unclaimed.iter().filter_map(|path| {
-            let frame = self.frames.get(path)?;
-            Some(Wait { path: path.clone(), attempt_id: frame.attempt_id })
-        })
+        self.unclaimed.iter().filter_map(|path| self.wait_of(path))
+    }
+
+    /// Attempts in the queues of their activities.
+    pub fn queued(&self) -> impl Iterator<Item = Wait> + '_ {
+        self.queued.iter().filter_map(|path| self.wait_of(path))
+    }
+
+    fn wait_of(&self, path: &ThreadPath) -> Option<Wait> {
+        let frame = self.frames.get(path)?;
+        Some(Wait { path: path.clone(), attempt_id: frame.attempt_id })
     }
 
     /// Attempts with a claim, and its owner.
@@ -311,6 +322,7 @@ impl Snapshot {
         self.due.clear();
         self.ready.clear();
         self.unclaimed.clear();
+        self.queued.clear();
         self.closed = Some((closing, at));
     }
 }

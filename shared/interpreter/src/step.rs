@@ -5,7 +5,7 @@ use std::sync::Arc;
 use asl::{Kind, State, StateId, StateMachine, Task};
 
 use crate::run::{Outcome, Run};
-use crate::{Attempt, Detail, Event, Moment, Payload, Phase, Snapshot, Stimulus, ThreadPath, Wait, states};
+use crate::{Attempt, Call, Detail, Event, Moment, Payload, Phase, Snapshot, Stimulus, ThreadPath, Wait, states};
 
 /// The result of a step. It cannot fail: a workflow's failure is data.
 #[derive(Debug)]
@@ -68,6 +68,12 @@ fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
                 Outcome::Done
             })
         }
+        Stimulus::TaskLeased { wait, worker } => with_attempt(run, &wait, |run, wait, _, attempt| {
+            if attempt.call == Call::Queued {
+                states::task::leased(run, wait, attempt, worker);
+            }
+            Outcome::Done
+        }),
         Stimulus::TaskReturned { wait, answer } => with_attempt(run, &wait, |run, wait, task, attempt| {
             if attempt.call.claim().is_none() {
                 return Outcome::Done;

@@ -20,6 +20,12 @@ pub enum Stimulus {
         wait: Wait,
         owner: String,
     },
+    /// A worker took the task out of the queue of its activity: its time runs from now on.
+    TaskLeased {
+        wait: Wait,
+        /// `workerName`.
+        worker: Option<String>,
+    },
     /// `owner` still makes the call that it claimed, for a clock was set: the lease is over then, and the time of a task that
     /// its call ends so many milliseconds later.
     TaskRenewed {
@@ -80,6 +86,7 @@ impl Stimulus {
             Stimulus::TaskClaimed { wait, .. }
             | Stimulus::TaskReleased { wait, .. }
             | Stimulus::TaskRenewed { wait, .. }
+            | Stimulus::TaskLeased { wait, .. }
             | Stimulus::TaskReturned { wait, .. }
             | Stimulus::JobStarted { wait, .. }
             | Stimulus::JobPolled { wait }

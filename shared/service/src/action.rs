@@ -2,17 +2,19 @@
 //!
 //! A row that is not on the list is dead code, which the compiler refuses.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use crate::answer::written;
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::service::Service;
 use crate::shapes::Member;
-use crate::{callbacks, executions, express, history, machines, map_runs, start, tags, validation};
+use crate::{activities, callbacks, executions, express, history, machines, map_runs, start, tags, validation};
 
 /// An action of the API.
 pub(crate) struct Action {
@@ -29,6 +31,17 @@ pub(crate) struct Asked {
     pub request: Request,
     /// `amz-sdk-invocation-id`: the same for every attempt of one call.
     pub invocation: Option<String>,
+    pub client: Client,
+}
+
+/// The client of a request: the other end is dropped when it hangs up.
+pub(crate) struct Client(pub oneshot::Receiver<Infallible>);
+
+impl Client {
+    /// Waits until the client has hung up.
+    pub async fn gone(&mut self) {
+        let _hung_up = (&mut self.0).await;
+    }
 }
 
 /// An action that runs. It ends with the body of its answer.
@@ -40,6 +53,11 @@ pub(crate) fn answered<A: Serialize>(running: impl Future<Output = Result<A, Api
 }
 
 const ACTIONS: &[Action] = &[
+    activities::CREATE_ACTIVITY,
+    activities::DELETE_ACTIVITY,
+    activities::DESCRIBE_ACTIVITY,
+    activities::LIST_ACTIVITIES,
+    activities::task::GET_ACTIVITY_TASK,
     callbacks::SEND_TASK_FAILURE,
     callbacks::SEND_TASK_HEARTBEAT,
     callbacks::SEND_TASK_SUCCESS,

@@ -152,6 +152,22 @@ impl Home {
         format!("{}stateMachine:{name}", self.prefix)
     }
 
+    pub fn activity(&self, name: &str) -> String {
+        format!("{}activity:{name}", self.prefix)
+    }
+
+    /// The ARN of a KMS key, by that ARN or by the key's ID in this account and region.
+    pub fn key(&self, id: &str) -> Option<String> {
+        if id.starts_with("arn:") {
+            let parts: Vec<&str> = id.splitn(6, ':').collect();
+            let named = matches!(parts.get(5), Some(resource) if resource.strip_prefix("key/").is_some_and(|id| !id.is_empty()));
+            return (parts.get(2) == Some(&"kms") && named).then(|| id.to_owned());
+        }
+        let plain = id.len() > 30 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let prefix = self.prefix.replacen(":states:", ":kms:", 1);
+        plain.then(|| format!("{prefix}key/{id}"))
+    }
+
     pub fn execution(&self, machine: &str, name: &str) -> String {
         format!("{}execution:{machine}:{name}", self.prefix)
     }

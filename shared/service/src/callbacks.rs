@@ -53,11 +53,11 @@ impl Service {
 
     async fn send_task_heartbeat(&self, request: Request) -> Result<Nothing, ApiError> {
         let token = self.task_token(&request)?;
-        acknowledged(self.deliver().heartbeat(&token).await)
+        acknowledged(self.deliver().heartbeat(&token).await, token)
     }
 
     async fn answer_task(&self, token: TaskToken, answer: Answer<Payload>) -> Result<Nothing, ApiError> {
-        acknowledged(self.deliver().answer(&token, answer).await)
+        acknowledged(self.deliver().answer(&token, answer).await, token)
     }
 
     fn task_token(&self, request: &Request) -> Result<TaskToken, ApiError> {
@@ -65,11 +65,15 @@ impl Service {
     }
 }
 
-fn acknowledged(delivered: Result<Delivered, DeliverError>) -> Result<Nothing, ApiError> {
+fn acknowledged(delivered: Result<Delivered, DeliverError>, token: TaskToken) -> Result<Nothing, ApiError> {
     match delivered {
         Ok(Delivered { counted: true, .. }) => Ok(Nothing {}),
         // AWS: whatever ended the wait: an answer, a timeout, a stop.
-        Ok(Delivered { counted: false, .. }) => Err(ApiError::TaskTimedOut),
+        Ok(Delivered { counted: false, .. }) => match token.activity {
+            None => Err(ApiError::TaskTimedOut),
+            // AWS: captured: the text names the activity.
+            Some(arn) => Err(ApiError::ActivityTaskTimedOut(arn)),
+        },
         Err(DeliverError::NoSuchExecution) => Err(ApiError::TaskDoesNotExist),
         Err(error) => Err(error.into()),
     }

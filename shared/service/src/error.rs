@@ -65,6 +65,12 @@ errors! {
     InvalidEncryptionConfiguration(what: String) => "InvalidEncryptionConfiguration", Service,
         format!("Invalid Encryption Configuration: {what}");
     MissingRequiredParameter(text: String) => "MissingRequiredParameter", Service, text;
+    ActivityDoesNotExist(arn: String) => "ActivityDoesNotExist", Service, format!("Activity Does Not Exist: '{arn}'");
+    // AWS: unverified, worded like the others.
+    ActivityAlreadyExists(arn: String) => "ActivityAlreadyExists", Service, format!("Activity Already Exists: '{arn}'");
+    // AWS: unverified, worded like the others.
+    ActivityWorkerLimitExceeded(arn: String) => "ActivityWorkerLimitExceeded", Service,
+        format!("Activity Worker Limit Exceeded: '{arn}'");
     StateMachineDoesNotExist(arn: String) => "StateMachineDoesNotExist", Service,
         format!("State Machine Does Not Exist: '{arn}'");
     VersionDoesNotExist(arn: String) => "StateMachineDoesNotExist", Service,
@@ -92,6 +98,8 @@ errors! {
     // AWS: unverified for an execution that is gone.
     TaskDoesNotExist => "TaskDoesNotExist", Service, "Task Does Not Exist: 'Provided task does not exist'";
     TaskTimedOut => "TaskTimedOut", Service, "Task Timed Out: 'Provided task does not exist anymore'";
+    /// The same of a task of this activity.
+    ActivityTaskTimedOut(arn: String) => "TaskTimedOut", Service, format!("Task Timed Out: '{arn}'");
     ResourceNotFound(arn: String) => "ResourceNotFound", Service, format!("Resource not found: '{arn}'");
     // AWS: unverified.
     TooManyTags(arn: String) => "TooManyTags", Service, format!("Too many tags: '{arn}'");

@@ -3,15 +3,17 @@
 //! [`Service::answer`] finds the row of an action ([`action`]), parses a body once, checks it against the action's shape
 //! ([`shapes`]), runs the action and words the answer. Actions live in one file per family, each with its row and the
 //! structures it answers with; [`events`] is the one place that knows how events look on the wire, [`error`] the one that
-//! knows errors. Absent: activities, distributed Maps, redrive and TestState; and authentication, which belongs to the
+//! knows errors. Absent: distributed Maps, redrive and TestState; and authentication, which belongs to the
 //! HTTP server.
 
 mod action;
+mod activities;
 mod answer;
 mod arn;
 mod cache;
 mod callbacks;
 mod document;
+mod encryption;
 mod error;
 mod events;
 mod executions;

@@ -6,9 +6,12 @@ use engine::Engine;
 use engine::deliver::Deliver;
 use engine::tokens::Signer;
 use interpreter::Timestamp;
+use tokio::sync::oneshot;
 use tracing::Instrument;
 
-use crate::action::{self, Asked};
+use crate::action::{self, Asked, Client};
+use crate::activities::Activities;
+use crate::activities::task::Workers;
 use crate::answer::Answer;
 use crate::error::ApiError;
 use crate::registry::Registry;
@@ -29,6 +32,8 @@ pub struct Call {
 pub struct Service {
     pub(crate) engine: Arc<Engine>,
     pub(crate) registry: Registry,
+    pub(crate) activities: Activities,
+    pub(crate) workers: Workers,
     pub(crate) seal: Signer,
     pub(crate) home: arn::Home,
     /// In milliseconds.
@@ -42,6 +47,8 @@ impl Service {
         let settings = engine.settings();
         Arc::new(Service {
             registry: Registry::new(engine.world(), settings.deployment),
+            activities: Activities::new(engine.world().documents.clone()),
+            workers: Workers::default(),
             seal: Signer::new(settings.keys.clone()),
             home: arn::Home::of(settings),
             retention: i64::from(settings.retention_days).saturating_mul(DAY_MS),
@@ -58,10 +65,12 @@ impl Service {
         names::random_uuid(self.engine.world().clock.seed())
     }
 
-    /// Answers a call. An action that began runs to its end even when the client disconnects, and a panic ends this call only.
+    /// Answers a call. An action that began runs to its end even when the client disconnects, which shows by this future
+    /// being dropped, but for GetActivityTask, which waits for no client that is gone; and a panic ends this call only.
     pub async fn answer(self: &Arc<Self>, call: Call) -> Answer {
         let service = self.clone();
-        let running = tokio::spawn(async move { service.run(call).await }.in_current_span());
+        let (_here, gone) = oneshot::channel();
+        let running = tokio::spawn(async move { service.run(call, Client(gone)).await }.in_current_span());
         match running.await {
             Ok(Ok(body)) => Answer::good(body),
             Ok(Err(error)) => error.into(),
@@ -77,14 +86,14 @@ impl Service {
         self.registry.sweep_deleting().await
     }
 
-    async fn run(self: Arc<Self>, call: Call) -> Result<String, ApiError> {
+    async fn run(self: Arc<Self>, call: Call, client: Client) -> Result<String, ApiError> {
         let Call { action, body, invocation } = call;
         let Some(row) = action::named(&action) else {
             let shown: String = action.chars().take(80).collect();
             return Err(ApiError::UnknownOperation(format!("Stepwell has no operation {shown}.")));
         };
         let request = Request::parse(&body, row.shape)?;
-        (row.run)(Asked { service: self, request, invocation }).await
+        (row.run)(Asked { service: self, request, invocation, client }).await
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -71,7 +71,7 @@ const TRIES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
 async fn start_execution(asked: Asked) -> Result<Begun, ApiError> {
-    let Asked { service, request, invocation } = asked;
+    let Asked { service, request, invocation, client: _ } = asked;
     let order = service.order(request, invocation).await?;
     match order.machine.kind {
         MachineType::Standard => service.start_standard(order).await,

@@ -1,6 +1,4 @@
-//! TagResource, UntagResource, ListTagsForResource: tags of state machines.
-//!
-//! Activities have ARNs that can be tagged on AWS; none exist here, so they are not found.
+//! TagResource, UntagResource, ListTagsForResource: tags of state machines and of activities.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -39,6 +37,22 @@ struct Listed {
     tags: Vec<Tag>,
 }
 
+impl Listed {
+    fn of(tags: &[(String, String)]) -> Listed {
+        Listed { tags: tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect() }
+    }
+}
+
+/// Keys, each with its value.
+type Tags = Vec<(String, String)>;
+
+/// The things that have tags.
+#[derive(Debug, Clone, Copy)]
+enum Tagged {
+    Machine,
+    Activity,
+}
+
 #[derive(Serialize)]
 struct Tag {
     key: String,
@@ -47,28 +61,50 @@ struct Tag {
 
 impl Service {
     async fn tag_resource(&self, request: Request) -> Result<Nothing, ApiError> {
-        let arn = resource(&request)?;
+        let (arn, of) = resource(&request)?;
         let given = request.list("tags").unwrap_or_default();
-        let change = self.registry.change(arn, |machine| {
-            machine.tags = merged(arn, machine.tags.clone(), given)?;
-            Ok(Nothing {})
-        });
-        change.await.map_err(not_found)
+        self.change_tags(arn, of, |tags| merged(arn, tags, given)).await
     }
 
     async fn untag_resource(&self, request: Request) -> Result<Nothing, ApiError> {
-        let arn = resource(&request)?;
+        let (arn, of) = resource(&request)?;
         let keys = request.list("tagKeys").unwrap_or_default();
         keys.iter().filter_map(Value::as_str).try_for_each(check_owner)?;
-        let change = self.registry.change(arn, |machine| {
-            machine.tags.retain(|(key, _)| !keys.iter().any(|gone| gone.as_str() == Some(key)));
-            Ok(Nothing {})
-        });
-        change.await.map_err(not_found)
+        let kept = |(key, _): &(String, String)| !keys.iter().any(|gone| gone.as_str() == Some(key));
+        self.change_tags(arn, of, |tags| Ok(tags.into_iter().filter(kept).collect())).await
+    }
+
+    async fn change_tags(
+        &self,
+        arn: &str,
+        of: Tagged,
+        change: impl Fn(Tags) -> Result<Tags, ApiError>,
+    ) -> Result<Nothing, ApiError> {
+        let changed = match of {
+            Tagged::Machine => {
+                let change = self.registry.change(arn, |machine| {
+                    machine.tags = change(machine.tags.clone())?;
+                    Ok(())
+                });
+                change.await
+            }
+            Tagged::Activity => {
+                let change = self.activities.change(arn, |activity| {
+                    activity.tags = change(activity.tags.clone())?;
+                    Ok(())
+                });
+                change.await
+            }
+        };
+        changed.map(|()| Nothing {}).map_err(not_found)
     }
 
     async fn list_tags_for_resource(&self, request: Request) -> Result<Listed, ApiError> {
-        let asked = resource(&request)?;
+        let (asked, of) = resource(&request)?;
+        match of {
+            Tagged::Machine => {}
+            Tagged::Activity => return Ok(Listed::of(&self.activities.get(asked).await.map_err(not_found)?.tags)),
+        }
         let (arn, qualifier) = arn::split(asked);
         let machine = self.registry.get(arn).await.map_err(|error| not_found(error.about(asked)))?;
         match qualifier {
@@ -79,20 +115,24 @@ impl Service {
             }
             Some(_) => return Err(ApiError::ResourceNotFound(asked.to_owned())),
         }
-        let tags = machine.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() });
-        Ok(Listed { tags: tags.collect() })
+        Ok(Listed::of(&machine.tags))
     }
 }
 
-fn resource(request: &Request) -> Result<&str, ApiError> {
+fn resource(request: &Request) -> Result<(&str, Tagged), ApiError> {
     let arn = request.required("resourceArn");
-    arn::expect(arn, &[Kind::StateMachine, Kind::Activity])?;
-    Ok(arn)
+    let of = match arn::expect(arn, &[Kind::StateMachine, Kind::Activity])? {
+        Kind::Activity => Tagged::Activity,
+        Kind::StateMachine | Kind::Execution | Kind::Express | Kind::MapRun => Tagged::Machine,
+    };
+    Ok((arn, of))
 }
 
 fn not_found(error: ApiError) -> ApiError {
     match error {
-        ApiError::StateMachineDoesNotExist(arn) => ApiError::ResourceNotFound(arn),
+        ApiError::StateMachineDoesNotExist(arn) | ApiError::ActivityDoesNotExist(arn) => {
+            ApiError::ResourceNotFound(arn)
+        }
         other => other,
     }
 }

@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use asl::source::{self, Format};
 use asl::{MachineType, StateMachine};
-use interpreter::{Answer, Event, Execution, Limits, Moment, Payload, Snapshot, Stimulus, Timestamp, Wait, step};
+use interpreter::{
+    ActivityTarget, Answer, Event, Execution, Limits, Moment, Payload, Snapshot, Stimulus, Timestamp, Wait, step,
+};
 use serde_json::{Value, json};
 
 use super::{set, two_texts};
@@ -106,7 +108,8 @@ fn run(machine: &StateMachine, input: &str) {
     let token = |_: &Wait| String::from("token");
     let (mut snapshot, mut stimulus) = (begin(machine, input), Stimulus::Started);
     for round in 0..STIMULI {
-        let moment = Moment { now: Timestamp(round * 1_000), seed: [3; 32], token: &token };
+        let moment =
+            Moment { now: Timestamp(round * 1_000), seed: [3; 32], token: &token, activity: &ActivityTarget::none };
         let last = snapshot.last_event;
         let step = step(machine, snapshot, stimulus, &moment);
         check(last, &step.events);

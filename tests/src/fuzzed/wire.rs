@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use embedded::ActivityTasks;
 use engine::entry::{Assembly, decode};
 use engine::ports::{Queue, StoreError, TaskAnswer, TaskCall, Tasks, Uncounted, WakeUp};
 use engine::tokens::{Keys, Purpose, Signer};
 use engine::{Deployment, Engine, Settings};
-use interpreter::{Limits, Moment, Stimulus, Timestamp, Wait, step};
+use interpreter::{ActivityTarget, Limits, Moment, Stimulus, Timestamp, Wait, step};
 use serde_json::{Value, json};
 use service::wire::{Head, JSON};
 use service::{Answer, Call, Service};
@@ -38,14 +39,16 @@ impl Desk {
     async fn new() -> Desk {
         let disk = Disk::default();
         let stored = Arc::new(disk.clone());
+        let clock = Arc::new(VirtualClock::new(Timestamp(1_700_000_000_000), 1));
         let world = engine::World {
             journal: stored.clone(),
             documents: stored.clone(),
             starts: stored,
             queue: Arc::new(Nowhere),
             tasks: Arc::new(Nowhere),
+            activities: Arc::new(ActivityTasks::new(clock.clone())),
             metrics: Arc::new(Uncounted),
-            clock: Arc::new(VirtualClock::new(Timestamp(1_700_000_000_000), 1)),
+            clock,
         };
         let settings = Settings {
             partition: "aws".into(),
@@ -56,6 +59,7 @@ impl Desk {
             deployment: Deployment::SharedWorker,
             calls: 4,
             max_active_executions: usize::MAX,
+            activity_poll: Settings::ACTIVITY_POLL,
             commit_bytes: Settings::COMMIT_BYTES,
             events: interpreter::Limits::STANDARD.events,
             wait_millionths: Limits::STANDARD.wait_millionths,
@@ -316,7 +320,8 @@ pub(super) fn entry(bytes: &[u8]) {
         "W":{"Type":"Wait","Seconds":5,"End":true}}}"#;
     let Some(machine) = asl::parse(definition, asl::MachineType::Standard).machine else { return };
     let token = |_: &Wait| String::from("token");
-    let moment = Moment { now: Timestamp(1_700_000_000_000), seed: [3; 32], token: &token };
+    let moment =
+        Moment { now: Timestamp(1_700_000_000_000), seed: [3; 32], token: &token, activity: &ActivityTarget::none };
     let _stepped = step(&machine, snapshot, Stimulus::Tick, &moment);
 }
 

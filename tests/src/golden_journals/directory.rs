@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use embedded::{Directory, Options, TimerQueue};
+use embedded::{ActivityTasks, Directory, Options, TimerQueue};
 use engine::ports::{Clock, Journal, Queue, Uncounted, WakeUp};
 use engine::tokens::Keys;
 use engine::{Deployment, Engine, Settings, World as Ports};
@@ -177,6 +177,7 @@ impl Reopened {
             deployment: Deployment::SingleProcess,
             calls: 1_000,
             max_active_executions: 10_000,
+            activity_poll: Settings::ACTIVITY_POLL,
             commit_bytes: Settings::COMMIT_BYTES,
             events: Limits::STANDARD.events,
             wait_millionths: Limits::STANDARD.wait_millionths,
@@ -188,6 +189,7 @@ impl Reopened {
             starts: directory.clone(),
             queue: queue.clone(),
             tasks: functions.clone(),
+            activities: Arc::new(ActivityTasks::new(clock.clone())),
             clock: clock.clone(),
             metrics: Arc::new(Uncounted),
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use asl::{MachineType, StateMachine};
+use embedded::ActivityTasks;
 use engine::deliver::Start;
 use engine::entry::Head;
 use engine::ports::{Documents, Metrics, Queue, Starts, Uncounted};
@@ -164,6 +165,7 @@ impl Installation {
                 clock: clock.clone(),
                 asked: self.asked.clone(),
             }),
+            activities: Arc::new(ActivityTasks::new(clock.clone())),
             clock: clock.clone(),
             metrics: self.metrics.clone(),
         }
@@ -225,6 +227,7 @@ fn settings(deployment: Deployment, room: Room) -> Settings {
         deployment,
         calls: room.calls,
         max_active_executions: room.max_active_executions,
+        activity_poll: Settings::ACTIVITY_POLL,
         commit_bytes: room.commit_bytes,
         events: Limits::STANDARD.events,
         wait_millionths: Limits::STANDARD.wait_millionths,

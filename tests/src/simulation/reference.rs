@@ -20,8 +20,8 @@ use asl::StateMachine;
 use engine::entry::{self, Entry};
 use engine::ports::Record;
 use interpreter::{
-    Answer, Attempt, Call, Closing, Detail, Event, Execution, Failure, Frame, Moment, Payload, Phase, Snapshot, Step,
-    Stimulus, TaskResource, ThreadPath, Timestamp, Wait, step,
+    ActivityTarget, Answer, Attempt, Call, Closing, Detail, Event, Execution, Failure, Frame, Moment, Payload, Phase,
+    Snapshot, Step, Stimulus, TaskResource, ThreadPath, Timestamp, Wait, step,
 };
 
 use super::disk::Decided;
@@ -89,7 +89,7 @@ impl Reference {
 fn stepped(machine: &StateMachine, before: Snapshot, stimulus: Stimulus, now: Timestamp) -> Step {
     let execution = before.execution.clone();
     let token = |wait: &Wait| token_like(&execution.arn, wait);
-    step(machine, before, stimulus, &Moment { now, seed: [0; 32], token: &token })
+    step(machine, before, stimulus, &Moment { now, seed: [0; 32], token: &token, activity: &ActivityTarget::none })
 }
 
 fn execution(head: &entry::Head, input: &Payload) -> Execution {
@@ -384,7 +384,7 @@ impl<'m> Replay<'m> {
                     (false, _) => Stimulus::TaskReturned { wait, answer },
                     (true, Call::Returned) => Stimulus::TaskAnswered { wait, answer },
                     // Answered before the call returned, which then was lost or failed: the answer counts.
-                    (true, Call::Claimed { .. } | Call::Unclaimed) => {
+                    (true, Call::Claimed { .. } | Call::Unclaimed | Call::Queued | Call::Leased) => {
                         let path = wait.path.clone();
                         self.change(&path, wait.attempt_id, |attempt| _ = attempt.parked.get_or_insert(answer));
                         Stimulus::TaskLost { wait }
@@ -452,7 +452,10 @@ impl<'m> Replay<'m> {
         let stimulus = match call {
             Call::Unclaimed => Stimulus::TaskClaimed { wait, owner: String::new(), begins: event.at, lease: event.at },
             Call::Claimed { .. } => Stimulus::TaskLost { wait },
-            Call::Returned => Stimulus::TaskAnswered { wait, answer: Answer::Failed(Failure::default()) },
+            Call::Queued => Stimulus::TaskLeased { wait, worker: None },
+            Call::Returned | Call::Leased => {
+                Stimulus::TaskAnswered { wait, answer: Answer::Failed(Failure::default()) }
+            }
         };
         self.step(stimulus, event.at);
     }

@@ -4,14 +4,15 @@
 //! and `history.json`, the events one per line with their time in milliseconds since the start. With `UPDATE_GOLDEN=1`
 //! the histories are written instead of compared; what comes out has to be read before it is believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use asl::{MachineType, StateId, StateMachine};
 use interpreter::{
-    Answer, Event, Execution, Failure, Limits, Moment, Payload, Snapshot, Stimulus, Timestamp, Wait, step,
+    ActivityTarget, Answer, Event, Execution, Failure, Limits, Moment, Payload, Snapshot, Stimulus, Timestamp, Wait,
+    step,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -31,6 +32,8 @@ const TAIL: usize = 8;
 struct Script {
     /// By the name of the state: its attempts, in the order in which they start.
     tasks: BTreeMap<String, Vec<Attempt>>,
+    /// The ARNs of the activities there are, each with what performs its tasks: `workers` or `mock`.
+    activities: BTreeMap<String, String>,
     stop: Option<Stop>,
     /// How long after each end the execution is redriven; a stop comes once.
     redriven_after_ms: Vec<i64>,
@@ -58,12 +61,23 @@ struct Stop {
 struct Attempt {
     #[serde(default)]
     after_ms: i64,
+    /// When a worker of its activity takes it; absent: none does.
+    #[serde(default)]
+    lease: Option<Lease>,
     /// How its call ends; absent: it never does.
     #[serde(default)]
     call: Option<Said>,
     /// The calls with its task token meanwhile.
     #[serde(default)]
     token: Vec<Telling>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lease {
+    after_ms: i64,
+    #[serde(default)]
+    worker: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -97,6 +111,8 @@ struct Run<'m> {
     coming: BTreeMap<(i64, usize), Stimulus>,
     announced: usize,
     attempts: BTreeMap<String, usize>,
+    /// The attempts in the queues of activities whose fate is announced.
+    queued: BTreeSet<Wait>,
 }
 
 fn history(folder: &Path) -> Result<Vec<Event<Payload>>> {
@@ -133,6 +149,7 @@ fn history(folder: &Path) -> Result<Vec<Event<Payload>>> {
         coming: BTreeMap::new(),
         announced: 0,
         attempts: BTreeMap::new(),
+        queued: BTreeSet::new(),
     };
     run.finish()?;
     Ok(run.events)
@@ -180,7 +197,12 @@ impl Run<'_> {
 
     fn step(&mut self, stimulus: Stimulus) {
         let token = |wait: &Wait| format!("token-{:?}-{}", wait.path.0, wait.attempt_id);
-        let moment = Moment { now: Timestamp(self.now), seed: [9; 32], token: &token };
+        let activity = |arn: &str, _: &str| match self.script.activities.get(arn).map(String::as_str) {
+            None => ActivityTarget::Absent,
+            Some("mock") => ActivityTarget::Mock,
+            Some(_) => ActivityTarget::Workers,
+        };
+        let moment = Moment { now: Timestamp(self.now), seed: [9; 32], token: &token, activity: &activity };
         let step = step(self.machine, self.snapshot.clone(), stimulus, &moment);
         self.snapshot = step.snapshot;
         self.events.extend(step.events);
@@ -195,12 +217,7 @@ impl Run<'_> {
     fn claim(&mut self) -> Result<()> {
         let open: Vec<Wait> = self.snapshot.unclaimed().collect();
         for wait in open {
-            let state = self.snapshot.frame(&wait.path).and_then(|frame| self.machine.state(StateId(frame.state)));
-            let name = state.context("an attempt has a state")?.name.to_string();
-            let number = self.attempts.entry(name.clone()).or_default();
-            let scripted = self.script.tasks.get(&name).and_then(|attempts| attempts.get(*number).or(attempts.last()));
-            *number += 1;
-            let attempt = scripted.cloned().with_context(|| format!("nothing is scripted for {name}"))?;
+            let attempt = self.scripted(&wait)?;
             let lease = Timestamp(self.now + LEASE_MS);
             self.step(Stimulus::TaskClaimed {
                 wait: wait.clone(),
@@ -211,9 +228,33 @@ impl Run<'_> {
             if let Some(call) = attempt.call {
                 self.announce(attempt.after_ms, ended(&wait, call)?);
             }
-            for telling in attempt.token {
-                self.announce(telling.after_ms, told(&wait, telling.says, Timestamp(self.now + telling.after_ms))?);
+            self.tell(&wait, attempt.token)?;
+        }
+        let queued: Vec<Wait> = self.snapshot.queued().filter(|wait| !self.queued.contains(wait)).collect();
+        for wait in queued {
+            let attempt = self.scripted(&wait)?;
+            if let Some(Lease { after_ms, worker }) = attempt.lease {
+                self.announce(after_ms, Stimulus::TaskLeased { wait: wait.clone(), worker });
             }
+            self.tell(&wait, attempt.token)?;
+            self.queued.insert(wait);
+        }
+        Ok(())
+    }
+
+    /// What the script says of an attempt that starts.
+    fn scripted(&mut self, wait: &Wait) -> Result<Attempt> {
+        let state = self.snapshot.frame(&wait.path).and_then(|frame| self.machine.state(StateId(frame.state)));
+        let name = state.context("an attempt has a state")?.name.to_string();
+        let number = self.attempts.entry(name.clone()).or_default();
+        let scripted = self.script.tasks.get(&name).and_then(|attempts| attempts.get(*number).or(attempts.last()));
+        *number += 1;
+        scripted.cloned().with_context(|| format!("nothing is scripted for {name}"))
+    }
+
+    fn tell(&mut self, wait: &Wait, tellings: Vec<Telling>) -> Result<()> {
+        for telling in tellings {
+            self.announce(telling.after_ms, told(wait, telling.says, Timestamp(self.now + telling.after_ms))?);
         }
         Ok(())
     }

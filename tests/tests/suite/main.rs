@@ -3,6 +3,8 @@
 //! The modules say `cfg(test)` so that the lints know them as tests.
 
 #[cfg(test)]
+mod activities;
+#[cfg(test)]
 mod any_bytes;
 #[cfg(test)]
 mod cost_sheet;

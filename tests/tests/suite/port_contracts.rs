@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use aws::{Table, clients, create};
-use embedded::{Directory, Options};
+use embedded::{ActivityTasks, Directory, Options};
 use engine::SystemClock;
 use stepwell_tests::dynamo::Dynamo;
 use stepwell_tests::promises;
@@ -31,4 +31,13 @@ async fn table() -> anyhow::Result<Option<(Dynamo, Table)>> {
 mod dynamodb_table {
     super::promises! { Journal, Documents: super::table }
     super::promises! { Cells: super::table }
+    super::promises! { ActivityQueue: super::table }
+}
+
+async fn activities_in_memory() -> anyhow::Result<Option<((), ActivityTasks)>> {
+    Ok(Some(((), ActivityTasks::new(Arc::new(SystemClock::new()?)))))
+}
+
+mod embedded_activities {
+    super::promises! { ActivityQueue: super::activities_in_memory }
 }

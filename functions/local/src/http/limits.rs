@@ -2,7 +2,8 @@
 //! wait and retry, so that accepted requests stay prompt and memory bounded.
 //!
 //! Connections, bytes of request bodies, bytes of responses, and requests have a bound each. Starts, and synchronous
-//! executions, which last as long as they last, have bounds of their own, so that they never block other requests.
+//! executions, which last as long as they last, and workers that wait for tasks have bounds of their own, so that they
+//! never block other requests.
 //! The engine bounds active executions.
 
 use std::sync::Arc;
@@ -21,6 +22,8 @@ const STARTS: usize = 256;
 const REQUESTS: usize = 512;
 /// Synchronous executions that run at a time.
 const SYNCHRONOUS: usize = 1_000;
+/// Workers of activities that wait for tasks at a time: more than may wait for those of one activity.
+const WORKERS: usize = 1_100;
 /// Bodies of all requests together, in KiB.
 const BODIES: usize = 64 << 10;
 /// Responses that are not written yet, all together, in KiB.
@@ -36,6 +39,7 @@ pub struct Limits {
     starts: Arc<Semaphore>,
     requests: Arc<Semaphore>,
     synchronous: Arc<Semaphore>,
+    workers: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     answers: Arc<Semaphore>,
 }
@@ -67,6 +71,7 @@ impl Limits {
             starts: of(STARTS),
             requests: of(REQUESTS),
             synchronous: of(SYNCHRONOUS),
+            workers: of(WORKERS),
             bodies: of(BODIES),
             answers: of(ANSWERS),
         }
@@ -84,6 +89,7 @@ impl Limits {
         let among = match action {
             "StartExecution" => &self.starts,
             "StartSyncExecution" => &self.synchronous,
+            "GetActivityTask" => &self.workers,
             _ => &self.requests,
         };
         among.clone().try_acquire_owned().ok()
@@ -164,10 +170,11 @@ mod tests {
     }
 
     #[test]
-    fn starts_of_either_kind_leave_room_for_other_requests() {
+    fn starts_and_workers_that_wait_leave_room_for_other_requests() {
         let limits = Limits::new();
         let mut running = Vec::new();
-        for (action, count) in [("StartSyncExecution", SYNCHRONOUS), ("StartExecution", STARTS)] {
+        let bounds = [("StartSyncExecution", SYNCHRONOUS), ("StartExecution", STARTS), ("GetActivityTask", WORKERS)];
+        for (action, count) in bounds {
             running.extend((0..count).map(|_| limits.request(action)));
             assert!(running.iter().all(Option::is_some) && limits.request(action).is_none(), "{action}");
         }

@@ -91,7 +91,8 @@ impl Routes {
             return (ApiError::Throttled.into(), None);
         }
         let Some(_place) = self.limits.request(&call.action) else { return (ApiError::Throttled.into(), None) };
-        let repeatable = !call.action.starts_with("Start");
+        // A task that was leased is given to one worker, once.
+        let repeatable = !call.action.starts_with("Start") && call.action != "GetActivityTask";
         let answer = self.service.answer(call).await;
         match self.limits.answer(answer.body.len(), repeatable).await {
             Some(room) => (answer, Some(room)),

@@ -10,6 +10,7 @@
 //! | `m/SHARD/c` | `k/NONCE/INDEX` | a piece of a machine's body | once, before the machine |
 //! | `d/HASH` | `d` | a revision of a definition | once |
 //! | `d/HASH` | `k/NONCE/INDEX` | a piece of a revision | once, before the revision |
+//! | `a/SHARD/ARN` of an activity | time queued, attempt and execution | a task that waits for a worker; `until` then it is hidden from callers | before its commit, over when it is received, deleted when it is leased |
 //! | `clock` | a shard's number | the scheduler's cursor in a shard of `wake`: due times up to then, and a page behind that | by the scheduler |
 //! | `clock` | `sweep` | the day of the last whole sweep, and the current one's page | by the scheduler |
 //! | `key` | `k` | the installation's keys, which sign tokens | once, and when the operator replaces one |
@@ -76,6 +77,8 @@ pub const SHOWN: &str = "shown";
 /// The key of `wake`: shard, with [`WAKE_AT`]: when it is due.
 pub const WAKE: &str = "wake";
 pub const WAKE_AT: &str = "wake_at";
+/// On a task of an activity: callers that come earlier do not see it, in milliseconds since 1970.
+pub const HIDDEN: &str = "until";
 /// How many writes a machine's item has seen.
 pub const WRITES: &str = "version";
 
@@ -204,6 +207,33 @@ pub fn wake_partition(shard: u64) -> String {
     shard.to_string()
 }
 
+/// Two shards take 2,000 writes a second, which are 660 tasks of one activity: more than AWS lets an account take out of
+/// its queues. Each look at a queue costs as many small reads.
+pub const ACTIVITY_SHARDS: u64 = 2;
+/// Digits of a time in the sort key of a task.
+pub const ACTIVITY_SORT_DIGITS: usize = 15;
+
+pub fn activity_partition(shard: u64, activity: &str) -> String {
+    format!("a/{shard}/{activity}")
+}
+
+/// The shard of an execution's tasks.
+pub fn activity_shard(execution: &str) -> u64 {
+    shard(execution) % ACTIVITY_SHARDS
+}
+
+/// Where a task stands in its queue; `None` when the time is none.
+pub fn activity_sort(queued: Timestamp, attempt_id: u64, execution: &str) -> Option<String> {
+    (0..=LATEST_START).contains(&queued.0).then(|| format!("{:015} {attempt_id:010} {execution}", queued.0))
+}
+
+/// Time, attempt and execution of a task.
+pub fn queued(sort: &str) -> Option<(Timestamp, u64, &str)> {
+    let (time, rest) = sort.split_once(' ')?;
+    let (attempt_id, execution) = rest.split_once(' ')?;
+    Some((Timestamp(time.parse().ok()?), attempt_id.parse().ok()?, execution))
+}
+
 pub fn machine_partition(shard: u64) -> String {
     format!("m/{shard}")
 }
@@ -253,6 +283,8 @@ mod tests {
         assert_eq!(super::place(Timestamp(-1), "a", 0), None);
         assert_eq!(listed_machine(&list_partition("arn:aws:m", 3)), Some("arn:aws:m"));
         assert!(record_key(u64::MAX).as_str() < AFTER_RECORDS);
+        let queued = activity_sort(Timestamp(5), 7, "arn:aws:x").expect("a time");
+        assert_eq!(super::queued(&queued), Some((Timestamp(5), 7, "arn:aws:x")));
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl World {
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
             retention_days: 90,
+            activity_poll: Duration::from_secs(20),
         };
         let both = (client, clients::sqs(&sqs.config()));
         let metrics = Arc::new(MetricLines::to(std::io::sink()));

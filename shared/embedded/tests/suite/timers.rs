@@ -13,7 +13,7 @@ use stepwell_tests::hand_clock::HandClock;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Tokio's time as milliseconds since the test began.
-struct PausedClock(Instant);
+pub struct PausedClock(pub Instant);
 
 #[async_trait]
 impl Clock for PausedClock {

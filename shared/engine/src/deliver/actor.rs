@@ -129,6 +129,7 @@ impl Actor {
 
     /// Goes round until the execution needs no actor.
     async fn run(mut self) {
+        self.enqueue_again().await;
         let mut fate = self.give_up_dead_claims().await;
         while fate.is_continue() {
             self.collect_completions();
@@ -335,7 +336,10 @@ impl Actor {
     fn reply(&mut self, requests: Vec<Request>, counted: Vec<Option<bool>>) {
         for (request, counted) in requests.into_iter().zip(counted) {
             match counted {
-                Some(counted) => request.answer(Ok(self.delivered(counted))),
+                Some(counted) => {
+                    let reply = self.delivered_to(&request.command, counted);
+                    request.answer(Ok(reply));
+                }
                 None => self.inbox.postpone(request),
             }
         }
@@ -343,7 +347,16 @@ impl Actor {
 
     pub(super) fn delivered(&self, counted: bool) -> Delivered {
         let (closed, redriven) = (self.loaded.closed_at(), self.loaded.redriven_at());
-        Delivered { counted, closed, redriven, sequence: self.loaded.sequence.unwrap_or(0) }
+        Delivered { counted, closed, redriven, sequence: self.loaded.sequence.unwrap_or(0), lease: None }
+    }
+
+    fn delivered_to(&self, command: &Command, counted: bool) -> Delivered {
+        let lease = match command {
+            Command::Lease(of, _) => Some(self.lease(&of.wait, counted)),
+            Command::Wake | Command::Stop(_) | Command::Redrive(_) => None,
+            Command::Answer(..) | Command::Heartbeat(_) | Command::JobEnded(_) => None,
+        };
+        Delivered { lease, ..self.delivered(counted) }
     }
 
     /// Rounds until one is committed; after a lost race the others' entries are read first. Answers which requests counted,

@@ -38,9 +38,8 @@ impl Actor {
     pub(super) fn has_settled_cells(&self, requests: &[Request]) -> bool {
         let settled = |request: &Request| match &request.command {
             Command::Answer(of, _) => self.loaded.cells.is_settled(&of.wait),
-            Command::Wake | Command::Stop(_) | Command::Redrive(_) | Command::Heartbeat(_) | Command::JobEnded(_) => {
-                false
-            }
+            Command::Wake | Command::Stop(_) | Command::Redrive(_) => false,
+            Command::Heartbeat(_) | Command::JobEnded(_) | Command::Lease(..) => false,
         };
         requests.iter().any(settled)
     }
@@ -137,9 +136,13 @@ fn ended_with(answer: &Answer<Payload>, mut last_event: u64, events: &[Event<Pay
             continue;
         }
         match &event.detail {
-            Detail::TaskSucceeded { output, .. } => return *answer == Answer::Succeeded { output: output.clone() },
-            Detail::TaskFailed { failure, .. } => return *answer == Answer::Failed(failure.clone()),
-            Detail::TaskTimedOut { .. } => return false,
+            Detail::TaskSucceeded { output, .. } | Detail::ActivitySucceeded { output } => {
+                return *answer == Answer::Succeeded { output: output.clone() };
+            }
+            Detail::TaskFailed { failure, .. } | Detail::ActivityFailed(failure) => {
+                return *answer == Answer::Failed(failure.clone());
+            }
+            Detail::TaskTimedOut { .. } | Detail::ActivityTimedOut(_) => return false,
             _ => last_event = event.id,
         }
     }

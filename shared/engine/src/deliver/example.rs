@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use interpreter::{Answer, Execution, Limits, Moment, Payload, Snapshot, Stimulus, Timestamp, Wait, step};
+use interpreter::{
+    ActivityTarget, Answer, Execution, Limits, Moment, Payload, Snapshot, Stimulus, Timestamp, Wait, step,
+};
 
 use super::live::Live;
 use super::test_case_run::TestCaseRun;
@@ -39,7 +41,7 @@ pub(super) fn timer(seconds: u64) -> Live {
 fn started(definition: &str) -> Live {
     let machine = asl::load(definition).expect("is a definition");
     let snapshot = Snapshot::begin(&machine, execution());
-    let mut live = Live { machine: Arc::new(machine), snapshot, test_case: None };
+    let mut live = Live::new(Arc::new(machine), snapshot, None);
     apply(&mut live, Stimulus::Started, NOW);
     live
 }
@@ -71,7 +73,7 @@ fn execution() -> Execution {
 
 pub(super) fn apply(live: &mut Live, stimulus: Stimulus, now: Timestamp) {
     let token = |wait: &Wait| format!("token {}", wait.attempt_id);
-    let moment = Moment { now, seed: [7; 32], token: &token };
+    let moment = Moment { now, seed: [7; 32], token: &token, activity: &ActivityTarget::none };
     let before = std::mem::replace(&mut live.snapshot, Snapshot::bare(Arc::new(execution()), 0));
     live.snapshot = step(&live.machine, before, stimulus, &moment).snapshot;
 }

@@ -35,7 +35,7 @@ impl Deliver {
     async fn run_to_end(self: &Arc<Self>, start: Start) -> ExpressEnd {
         let Start { machine, execution, head } = start;
         let (snapshot, test_case) = (Snapshot::begin(&machine, execution), TestCaseRun::of(&head, BTreeMap::new()));
-        let mut live = Live { machine, snapshot, test_case };
+        let mut live = Live::new(machine, snapshot, test_case);
         let (mut steps, mut calls, mut budget) = (Steps::default(), Calls::default(), TimeBudget::new(None));
         let mut arrived = vec![TimedStimulus { at: head.started, stimulus: Stimulus::Started }];
         let (mut permit, mut turn) = (None, None);

@@ -51,7 +51,8 @@ impl Deliver {
             && !last.open
         {
             let closed = last.listing.and_then(|listing| listing.stopped);
-            return Ok(Delivered { counted: false, closed, redriven: None, sequence: last.sequence });
+            let sequence = last.sequence;
+            return Ok(Delivered { counted: false, closed, redriven: None, sequence, lease: None });
         }
         if !matches!(error, DeliverError::NoSuchExecution) {
             tracing::error!(execution = arn, ?error, "execution not loaded, its requests fail");

@@ -5,15 +5,22 @@ use std::sync::Arc;
 use asl::{Kind, Resource, StateId, StateMachine};
 use interpreter::{Call, Frame, Payload, Snapshot, Timestamp, Wait};
 
+use super::activities::Activities;
 use super::test_case_run::TestCaseRun;
 
 pub(super) struct Live {
     pub machine: Arc<StateMachine>,
     pub snapshot: Snapshot,
     pub test_case: Option<TestCaseRun>,
+    pub activities: Activities,
 }
 
 impl Live {
+    pub fn new(machine: Arc<StateMachine>, snapshot: Snapshot, test_case: Option<TestCaseRun>) -> Live {
+        let activities = Activities::of(&machine);
+        Live { machine, snapshot, test_case, activities }
+    }
+
     /// True when something is due by then.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.snapshot.due().is_some_and(|due| due <= now)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asl::StateMachine;
-use interpreter::{Closing, Snapshot, Stimulus, Timestamp};
+use interpreter::{Call, Closing, Snapshot, Stimulus, Timestamp};
 
 use super::cells::Cells;
 use super::inbox::Arrival;
@@ -14,6 +14,7 @@ use super::mailbox::{Command, Redrive};
 use super::steps::Steps;
 use super::test_case_run::TestCaseRun;
 use super::{Deliver, DeliverError};
+use crate::Deployment;
 use crate::entry::{self, Assembly, ClientToken, Draft, Entry, Head};
 use crate::ports::{Appended, Direction, ExecutionStatus, Happening, Listing, Record, StoreError};
 use crate::shown::Shown;
@@ -80,7 +81,7 @@ impl LoadedExecution {
     /// An execution that has not been written yet.
     pub fn new(machine: Arc<StateMachine>, snapshot: Snapshot, head: Head) -> LoadedExecution {
         let (at, test_case) = (head.started, TestCaseRun::of(&head, BTreeMap::new()));
-        let live = Live { machine, snapshot, test_case };
+        let live = Live::new(machine, snapshot, test_case);
         LoadedExecution {
             live,
             head,
@@ -118,7 +119,7 @@ impl LoadedExecution {
         let cells = Cells::decode(&head, &cells)?;
         let machine = deliver.definitions.get(&head.revision).await?;
         let test_case = TestCaseRun::of(&head, calls);
-        let live = Live { machine, snapshot, test_case };
+        let live = Live::new(machine, snapshot, test_case);
         let end = if live.snapshot.is_open() { End::Ahead } else { End::Known };
         let (sequence, redrives) = (Some(sequence), redrives_of(&live.snapshot));
         Ok(LoadedExecution { live, head, cells, sequence, at, full_sets, client_tokens, kept_unread, redrives, end })
@@ -151,6 +152,10 @@ impl LoadedExecution {
             Command::JobEnded(of) => {
                 let attempt = self.live.snapshot.attempt(&of.wait);
                 command.is_for(self.head.started) && attempt.is_some_and(|(_, attempt)| attempt.job.is_some())
+            }
+            Command::Lease(of, _) => {
+                let attempt = self.live.snapshot.attempt(&of.wait);
+                self.live.snapshot.is_open() && attempt.is_some_and(|(_, attempt)| attempt.call == Call::Queued)
             }
         }
     }
@@ -221,7 +226,7 @@ impl LoadedExecution {
             sequence,
             nonce: deliver.world.clock.nonce(),
             full: if full { sequence } else { self.full_sets.last },
-            due: self.next_visit(now),
+            due: self.next_visit(deliver.deployment, now),
             open: open || !self.live.snapshot.cancels.is_empty(),
             listing: (sequence == 0 || !open || reopened).then(|| self.listing()),
             body: std::mem::take(&mut encoded.body),
@@ -245,12 +250,14 @@ impl LoadedExecution {
     }
 
     /// When a process that knows nothing of this actor has to visit the execution.
-    fn next_visit(&self, now: Timestamp) -> Option<Timestamp> {
+    fn next_visit(&self, deployment: Deployment, now: Timestamp) -> Option<Timestamp> {
         let snapshot = &self.live.snapshot;
         if !snapshot.is_open() && snapshot.cancels.is_empty() {
             return None;
         }
-        if self.live.is_idle() { snapshot.due() } else { Some(now) }
+        // A process that is alone on its store has the queues of activities in memory: the next one fills them again.
+        let in_memory = deployment == Deployment::SingleProcess && snapshot.queued().next().is_some();
+        if self.live.is_idle() && !in_memory { snapshot.due() } else { Some(now) }
     }
 
     /// Counts what the commit that was just written did; `sequence` is still that of the one before.
@@ -445,13 +452,17 @@ mod tests {
     fn a_record_says_when_a_process_that_knows_nothing_of_its_writer_has_to_visit() {
         let now = NOW.plus_seconds(1);
         let mut live = example::plain_task();
-        assert_eq!(loaded(example::plain_task()).next_visit(now), Some(now), "at once: a call can be claimed");
+        assert_eq!(
+            loaded(example::plain_task()).next_visit(Deployment::SharedWorker, now),
+            Some(now),
+            "at once: a call can be claimed"
+        );
         let wait = example::claim(&mut live, "worker", NOW, 10);
         let mut claimed = loaded(live);
-        assert_eq!(claimed.next_visit(now), Some(now), "at once: its worker may be gone");
-        assert_eq!(loaded(example::timer(60)).next_visit(now), Some(NOW.plus_seconds(60)));
+        assert_eq!(claimed.next_visit(Deployment::SharedWorker, now), Some(now), "at once: its worker may be gone");
+        assert_eq!(loaded(example::timer(60)).next_visit(Deployment::SharedWorker, now), Some(NOW.plus_seconds(60)));
         example::apply(&mut claimed.live, example::returned(&wait), NOW);
-        assert_eq!(claimed.next_visit(now), None, "never: it is closed");
+        assert_eq!(claimed.next_visit(Deployment::SharedWorker, now), None, "never: it is closed");
     }
 
     #[test]

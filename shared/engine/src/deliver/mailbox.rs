@@ -25,6 +25,8 @@ pub(super) enum Command {
     Heartbeat(TokenWait),
     /// The job of this wait has ended.
     JobEnded(TokenWait),
+    /// A worker of an activity, with its name if it has one, asks for a task.
+    Lease(TokenWait, Option<String>),
 }
 
 /// The demand to go on after an unsuccessful end.
@@ -53,6 +55,7 @@ impl Command {
             Command::Answer(of, answer) => Stimulus::TaskAnswered { wait: of.wait, answer },
             Command::Heartbeat(of) => Stimulus::TaskHeartbeat { wait: of.wait, at },
             Command::JobEnded(of) => Stimulus::JobSignalled { wait: of.wait },
+            Command::Lease(of, worker) => Stimulus::TaskLeased { wait: of.wait, worker },
         }
     }
 
@@ -60,7 +63,8 @@ impl Command {
     pub fn wait(&self) -> Option<&Wait> {
         match self {
             Command::Wake | Command::Stop(_) | Command::Redrive(_) => None,
-            Command::Answer(of, _) | Command::Heartbeat(of) | Command::JobEnded(of) => Some(&of.wait),
+            Command::Answer(of, _) | Command::Heartbeat(of) => Some(&of.wait),
+            Command::JobEnded(of) | Command::Lease(of, _) => Some(&of.wait),
         }
     }
 
@@ -68,7 +72,7 @@ impl Command {
     pub fn is_for(&self, started: Timestamp) -> bool {
         match self {
             Command::Wake | Command::Stop(_) | Command::Redrive(_) => true,
-            Command::Answer(of, _) | Command::Heartbeat(of) | Command::JobEnded(of) => {
+            Command::Answer(of, _) | Command::Heartbeat(of) | Command::JobEnded(of) | Command::Lease(of, _) => {
                 of.started.is_none_or(|of| of == started)
             }
         }

@@ -35,6 +35,7 @@ impl Actor {
     pub(super) async fn round(&mut self, requests: &[Request]) -> Result<Rounded, StoreError> {
         let now = self.now();
         self.collect_completions();
+        let queued = self.queued_before(now);
         let Folded { steps, at, completions, counted, claims } = self.fold(requests, now).await?;
         if steps.changed_nothing() && self.loaded.sequence.is_some() {
             self.calls.cut_stale(&self.loaded.live.snapshot);
@@ -42,11 +43,14 @@ impl Actor {
             self.inbox.completions_written(completions);
         } else {
             self.arm_before_commit(now).await?;
+            let scheduled = self.scheduled(&steps, now);
+            self.deliver.enqueue(scheduled).await?;
             self.unstarted.add(claims.iter().map(|claim| &claim.wait), now);
             match self.loaded.commit(&self.deliver, &steps, at).await? {
                 Committed::Taken(winner) => return Ok(Rounded::Taken(winner)),
                 Committed::Durable => self.inbox.completions_written(completions),
             }
+            self.withdraw_over(&queued);
             self.dispatch(claims).await;
         }
         self.tidy_cells(now).await;
@@ -57,6 +61,7 @@ impl Actor {
     /// at last claims what can be called.
     async fn fold(&mut self, requests: &[Request], now: Timestamp) -> Result<Folded, StoreError> {
         let mut steps = Steps::default();
+        self.deliver.look_up_activities(&mut self.loaded.live, now).await?;
         let (permit, allowance) = (self.permit.take(), self.unstarted.allowance(now));
         for released in self.unstarted.release(&mut self.loaded.live, &self.deliver.owner) {
             let at = self.loaded.before_due(now);

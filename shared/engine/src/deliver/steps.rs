@@ -59,8 +59,9 @@ impl Deliver {
         let execution = live.snapshot.execution.clone();
         let token = |wait: &Wait| self.signer.task_token((&execution.arn, execution.started), wait);
         steps.at = steps.at.max(now);
-        let moment = Moment { now: steps.at, seed: self.world.clock.seed(), token: &token };
         let before = std::mem::replace(&mut live.snapshot, Snapshot::bare(execution.clone(), 0));
+        let activity = |arn: &str, state: &str| self.activity_target(live, arn, state);
+        let moment = Moment { now: steps.at, seed: self.world.clock.seed(), token: &token, activity: &activity };
         let work = || step(&live.machine, before, stimulus, &moment);
         let step = if live.machine.evaluates_jsonata { beside_others(work) } else { work() };
         live.snapshot = step.snapshot;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::entry::Head;
-use crate::ports::TestCall;
+use crate::ports::{Tasks, TestCall};
 
 /// A running test case.
 pub(super) struct TestCaseRun {
@@ -20,6 +20,11 @@ impl TestCaseRun {
     pub fn of(head: &Head, calls: BTreeMap<String, u32>) -> Option<TestCaseRun> {
         let case = head.test_case.clone()?;
         Some(TestCaseRun { machine: head.machine_name.clone(), case, calls })
+    }
+
+    /// True when a call of `state` is answered without its target.
+    pub fn mocks(&self, tasks: &dyn Tasks, state: &str) -> bool {
+        tasks.mocks(&self.machine, &self.case, state)
     }
 
     /// Counts a call of `state`.

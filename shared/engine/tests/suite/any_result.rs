@@ -4,7 +4,8 @@
 use asl::{MachineType, StateMachine};
 use expressions::json;
 use interpreter::{
-    Answer, Closing, Event, Limits, Moment, Payload, Phase, Snapshot, Step, Stimulus, Timestamp, Wait, step,
+    ActivityTarget, Answer, Closing, Event, Limits, Moment, Payload, Phase, Snapshot, Step, Stimulus, Timestamp, Wait,
+    step,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -104,7 +105,7 @@ struct Run<'m> {
 impl Run<'_> {
     fn tell(&mut self, stimulus: Stimulus) {
         let now = Timestamp(1_000);
-        let moment = Moment { now, seed: [1; 32], token: &|_| "token".into() };
+        let moment = Moment { now, seed: [1; 32], token: &|_| "token".into(), activity: &ActivityTarget::none };
         let Step { snapshot, events, changed, .. } = step(self.machine, self.snapshot.clone(), stimulus, &moment);
         self.events.extend(events.iter().cloned());
         self.journal.events.extend(events);

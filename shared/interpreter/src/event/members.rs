@@ -73,6 +73,10 @@ impl<'e, P> Wire<'e, P> {
         self.with([Member::Text(name, text)])
     }
 
+    pub(super) fn optional_text(self, name: &'static str, text: &'e Option<String>) -> Wire<'e, P> {
+        self.with(text.as_deref().map(|text| Member::Text(name, text)))
+    }
+
     /// Stands before the fields declared above it.
     pub(super) fn leading_text(self, name: &'static str, text: &'e Option<String>) -> Wire<'e, P> {
         self.before(text.as_deref().map(|text| Member::Text(name, text)))

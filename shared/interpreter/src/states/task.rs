@@ -1,4 +1,7 @@
 //! Task: one attempt at a time, made outside; here is what is recorded of it and what an answer leads to.
+//!
+//! A task of an activity is queued where others are called: a worker of the activity leases it, and its time runs from
+//! then on. What follows is as with any task token.
 
 use asl::{Integration, MOST_SECONDS, Pattern, Resource, State, Task, ValueSource};
 use expressions::json::DEEPEST;
@@ -11,7 +14,8 @@ use crate::evaluation::{Evaluation, EvaluationInputs, TypeMismatch};
 use crate::failure::{DATA_LIMIT_EXCEEDED, EvaluationFailure, Handling, Raised, TIMEOUT, too_deep, too_large};
 use crate::run::{Outcome, Run};
 use crate::{
-    Answer, Attempt, Call, Detail, Failure, Payload, Phase, TaskResource, ThreadPath, Timestamp, Wait, numbers,
+    ActivityTarget, Answer, Attempt, Call, Detail, Failure, Payload, Phase, TaskResource, ThreadPath, Timestamp, Wait,
+    numbers,
 };
 
 /// The cause recorded for an attempt whose worker is gone.
@@ -19,14 +23,13 @@ const LOST: &str = "The worker performing this attempt was lost; whether the tas
 
 /// Schedules an attempt: the first, or another by a Retrier.
 pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, task: &Task) -> Outcome {
-    if let Resource::Activity { arn } = &task.resource {
-        return Outcome::Raise(or_raise!(no_such_activity(run, path, arn)));
-    }
+    let performed = or_raise!(performed(run, path, state, &task.resource));
     let wait = run.new_wait(path);
-    let token = task.resource.takes_token().then(|| (run.moment.token)(&wait));
+    let token = gets_token(&task.resource).then(|| (run.moment.token)(&wait));
     let input = or_raise!(run.effective_input(path, state));
     let inputs = EvaluationInputs { token: token.as_deref(), ..EvaluationInputs::of(input.value()) };
     let attempt = or_raise!(run.evaluate(path, inputs, |look| attempt(look, state, task, &input)));
+    let attempt = Attempt { call: performed, ..attempt };
     or_raise!(check_size(run, state, &attempt.arguments));
     run.emit_on(path, scheduled(run, &task.resource, &attempt));
     Outcome::Wait(Phase::Task(attempt))
@@ -54,6 +57,18 @@ pub(crate) fn claimed(
         // AWS: a heartbeat is expected of tasks whose client has a task token to send one with.
         let beats = attempt.heartbeat.filter(|_| task.resource.takes_token());
         attempt.beat = beats.map(|seconds| begins.plus_seconds(seconds));
+    });
+}
+
+/// A worker of the activity takes the task.
+///
+/// AWS: both clocks start now, not when the task was scheduled (captured in 2026).
+pub(crate) fn leased(run: &mut Run<'_>, wait: &Wait, attempt: &Attempt<Payload>, worker: Option<String>) {
+    run.emit_on(&wait.path, Detail::ActivityStarted { worker });
+    let after = |seconds: Option<u64>| seconds.map(|seconds| run.moment.now.plus_seconds(seconds));
+    let (deadline, beat) = (after(attempt.timeout), after(attempt.heartbeat));
+    change_attempt(run, wait, |attempt| {
+        (attempt.call, attempt.deadline, attempt.beat) = (Call::Leased, deadline, beat);
     });
 }
 
@@ -118,7 +133,9 @@ pub(crate) fn answered(
     }
     let answer = readable(&task.resource, answer);
     match attempt.call {
-        Call::Returned => settle(run, &wait.path, task, answer),
+        Call::Returned | Call::Leased => settle(run, &wait.path, task, answer),
+        // No worker has its token.
+        Call::Queued => Outcome::Done,
         // A poll is under way, or could be.
         Call::Unclaimed | Call::Claimed { .. } if attempt.job.is_some() => settle(run, &wait.path, task, answer),
         Call::Unclaimed | Call::Claimed { .. } => {
@@ -185,7 +202,8 @@ fn timed_out(run: &mut Run<'_>, path: &ThreadPath, task: &Task, handling: Handli
     give_up_job(run, path, task);
     let detail = match &task.resource {
         Resource::Integration(on) => Detail::TaskTimedOut { on: events_of(on), failure: failure.clone() },
-        Resource::Lambda { .. } | Resource::Activity { .. } => Detail::LambdaFunctionTimedOut(failure.clone()),
+        Resource::Activity { .. } => Detail::ActivityTimedOut(failure.clone()),
+        Resource::Lambda { .. } => Detail::LambdaFunctionTimedOut(failure.clone()),
     };
     run.emit_on(path, detail);
     Outcome::Raise(Raised::new(failure, handling))
@@ -215,7 +233,8 @@ pub(super) fn settle(run: &mut Run<'_>, path: &ThreadPath, task: &Task, answer: 
     };
     let detail = match &task.resource {
         Resource::Integration(on) => Detail::TaskFailed { on: events_of(on), failure: failure.clone() },
-        Resource::Lambda { .. } | Resource::Activity { .. } => Detail::LambdaFunctionFailed(failure.clone()),
+        Resource::Activity { .. } => Detail::ActivityFailed(failure.clone()),
+        Resource::Lambda { .. } => Detail::LambdaFunctionFailed(failure.clone()),
     };
     run.emit_on(path, detail);
     Outcome::Raise(Raised::by_name(failure))
@@ -323,10 +342,25 @@ fn check_size(run: &Run<'_>, state: &State, arguments: &Payload) -> Result<(), R
     Err(Raised::by_name(Failure::new(DATA_LIMIT_EXCEEDED, cause)))
 }
 
-fn no_such_activity(run: &Run<'_>, path: &ThreadPath, arn: &str) -> Result<Raised, Raised> {
-    run.evaluate(path, EvaluationInputs::of(&Value::Null), |_| {
-        Err(EvaluationFailure::runtime(format!("The activity {arn} does not exist.")))
-    })
+/// How the attempt begins: called, or queued for the workers of its activity. An activity that does not exist fails the
+/// state before anything else is looked at.
+fn performed(run: &Run<'_>, path: &ThreadPath, state: &State, resource: &Resource) -> Result<Call, Raised> {
+    let Resource::Activity { arn } = resource else { return Ok(Call::Unclaimed) };
+    match (run.moment.activity)(arn, &state.name) {
+        ActivityTarget::Workers => Ok(Call::Queued),
+        ActivityTarget::Mock => Ok(Call::Unclaimed),
+        ActivityTarget::Absent => run.evaluate(path, EvaluationInputs::of(&Value::Null), |_| {
+            Err(EvaluationFailure::runtime(format!("The activity {arn} does not exist.")))
+        }),
+    }
+}
+
+/// True when the arguments may have the task token in them: a worker of an activity gets it with the task.
+fn gets_token(resource: &Resource) -> bool {
+    match resource {
+        Resource::Integration(_) => resource.takes_token(),
+        Resource::Lambda { .. } | Resource::Activity { .. } => false,
+    }
 }
 
 /// How AWS names a task's result that is too large.
@@ -345,7 +379,8 @@ fn client_failure(resource: &Resource, cause: impl Into<String>) -> Failure {
 /// The first part of a service's own error names.
 fn service_name(resource: &Resource) -> String {
     match resource {
-        Resource::Lambda { .. } | Resource::Activity { .. } => "Lambda".to_owned(),
+        Resource::Lambda { .. } => "Lambda".to_owned(),
+        Resource::Activity { .. } => "Activity".to_owned(),
         Resource::Integration(on) => asl::error_prefix(&on.service),
     }
 }
@@ -358,7 +393,13 @@ pub(super) fn events_of(on: &Integration) -> TaskResource {
 
 fn scheduled(run: &Run<'_>, resource: &Resource, attempt: &Attempt<Payload>) -> Detail<Payload> {
     match resource {
-        Resource::Lambda { arn } | Resource::Activity { arn } => Detail::LambdaFunctionScheduled {
+        Resource::Activity { arn } => Detail::ActivityScheduled {
+            resource: arn.clone(),
+            input: attempt.arguments.clone(),
+            timeout: attempt.timeout,
+            heartbeat: attempt.heartbeat,
+        },
+        Resource::Lambda { arn } => Detail::LambdaFunctionScheduled {
             resource: arn.clone(),
             input: attempt.arguments.clone(),
             timeout: attempt.timeout,
@@ -377,14 +418,16 @@ fn scheduled(run: &Run<'_>, resource: &Resource, attempt: &Attempt<Payload>) -> 
 
 fn started(resource: &Resource) -> Detail<Payload> {
     match resource {
-        Resource::Lambda { .. } | Resource::Activity { .. } => Detail::LambdaFunctionStarted,
+        Resource::Activity { .. } => Detail::ActivityStarted { worker: None },
+        Resource::Lambda { .. } => Detail::LambdaFunctionStarted,
         Resource::Integration(on) => Detail::TaskStarted(events_of(on)),
     }
 }
 
 fn succeeded(resource: &Resource, output: Payload) -> Detail<Payload> {
     match resource {
-        Resource::Lambda { .. } | Resource::Activity { .. } => Detail::LambdaFunctionSucceeded { output },
+        Resource::Activity { .. } => Detail::ActivitySucceeded { output },
+        Resource::Lambda { .. } => Detail::LambdaFunctionSucceeded { output },
         Resource::Integration(on) => Detail::TaskSucceeded { on: events_of(on), output },
     }
 }

@@ -3,7 +3,8 @@
 use asl::{MachineType, StateMachine};
 use expressions::json::DEEPEST;
 use interpreter::{
-    Answer, Detail, Event, Failure, Limits, Moment, Payload, Snapshot, Step, Stimulus, Timestamp, Wait, step,
+    ActivityTarget, Answer, Detail, Event, Failure, Limits, Moment, Payload, Snapshot, Step, Stimulus, Timestamp, Wait,
+    step,
 };
 
 fn begin(machine: &StateMachine, input: String, limits: Limits) -> Snapshot {
@@ -12,7 +13,12 @@ fn begin(machine: &StateMachine, input: String, limits: Limits) -> Snapshot {
 
 fn tell(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus) -> Step {
     let token = |_: &Wait| String::new();
-    step(machine, snapshot, stimulus, &Moment { now: Timestamp(0), seed: [0; 32], token: &token })
+    step(
+        machine,
+        snapshot,
+        stimulus,
+        &Moment { now: Timestamp(0), seed: [0; 32], token: &token, activity: &ActivityTarget::none },
+    )
 }
 
 const ONE_TASK: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Task","End":true,

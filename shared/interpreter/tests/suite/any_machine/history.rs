@@ -184,7 +184,12 @@ impl<'m> History<'m> {
             match &before.detail {
                 Detail::StateEntered { name: entered, .. } if entered == name => return id,
                 Detail::EvaluationFailed { state, .. } if state == name => id = before.previous,
-                Detail::LambdaFunctionScheduled { .. }
+                Detail::ActivityScheduled { .. }
+                | Detail::ActivityStarted { .. }
+                | Detail::ActivitySucceeded { .. }
+                | Detail::ActivityFailed(_)
+                | Detail::ActivityTimedOut(_)
+                | Detail::LambdaFunctionScheduled { .. }
                 | Detail::LambdaFunctionStarted
                 | Detail::LambdaFunctionSucceeded { .. }
                 | Detail::LambdaFunctionFailed(_)

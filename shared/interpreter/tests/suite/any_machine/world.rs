@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use asl::{MachineType, StateMachine};
 use interpreter::{
-    Answer, Call, Execution, Failure, Limits, Moment, Payload, Phase, Snapshot, Step, Stimulus, ThreadPath, Timestamp,
-    Wait, step,
+    ActivityTarget, Answer, Call, Execution, Failure, Limits, Moment, Payload, Phase, Snapshot, Step, Stimulus,
+    ThreadPath, Timestamp, Wait, step,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -34,6 +34,7 @@ enum What {
     Start,
     Look,
     Claim,
+    Lease,
     Return,
     Fail,
     Answer,
@@ -52,6 +53,7 @@ enum What {
 pub fn actions() -> impl Strategy<Value = Vec<Action>> {
     let what = prop_oneof![
         8 => Just(What::Claim),
+        4 => Just(What::Lease),
         6 => Just(What::Return),
         3 => Just(What::Fail),
         4 => Just(What::Answer),
@@ -71,12 +73,20 @@ pub fn actions() -> impl Strategy<Value = Vec<Action>> {
     prop::collection::vec(action, 0..60)
 }
 
-/// A valid machine.
+/// A valid machine; in every second one, activities take the place of functions.
 pub fn machine() -> impl Strategy<Value = StateMachine> {
-    super::machines::definition().prop_map(|definition| {
-        let parsed = asl::parse(&definition.to_string(), MachineType::Standard);
+    (super::machines::definition(), any::<bool>()).prop_map(|(definition, activities)| {
+        let mut text = definition.to_string();
+        if activities {
+            text = text.replace(":lambda:us-east-1:123456789012:function:", ":states:us-east-1:123456789012:activity:");
+        }
+        let parsed = asl::parse(&text, MachineType::Standard);
         parsed.machine.unwrap_or_else(|| panic!("{definition:#}\n{:#?}", parsed.diagnostics))
     })
+}
+
+fn workers(_arn: &str, _state: &str) -> ActivityTarget {
+    ActivityTarget::Workers
 }
 
 /// The first snapshot of an execution of `machine`.
@@ -98,7 +108,7 @@ pub fn begin(machine: &StateMachine, input: Value, events: u64) -> Snapshot {
 /// One step at a time that depends on nothing but its arguments.
 pub fn stepped(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, now: Timestamp) -> Step {
     let token = |wait: &Wait| format!("{:?}/{}", wait.path.0, wait.attempt_id);
-    step(machine, snapshot, stimulus, &Moment { now, seed: [3; 32], token: &token })
+    step(machine, snapshot, stimulus, &Moment { now, seed: [3; 32], token: &token, activity: &workers })
 }
 
 /// Plays the actions, then answers sensibly until the execution ends. `observe` sees every step: what was there before,
@@ -117,7 +127,7 @@ pub fn play(
     };
     act(&mut snapshot, Stimulus::Started, now);
     for action in actions {
-        seen.extend(snapshot.unclaimed());
+        seen.extend(snapshot.unclaimed().chain(snapshot.queued()));
         now = now.plus_millis(i64::from(action.after));
         act(&mut snapshot, action.stimulus(&seen, now), now);
     }
@@ -147,6 +157,7 @@ impl Action {
             What::Start => Stimulus::Started,
             What::Look => Stimulus::Tick,
             What::Claim => claim(wait, now),
+            What::Lease => Stimulus::TaskLeased { wait, worker: Some(OWNER.into()) },
             What::Return => Stimulus::TaskReturned { wait, answer: succeeded() },
             What::Fail => Stimulus::TaskReturned { wait, answer: failing() },
             What::Answer => Stimulus::TaskAnswered { wait, answer: succeeded() },
@@ -186,7 +197,8 @@ fn sensible(snapshot: &Snapshot, now: Timestamp) -> Option<Stimulus> {
         Some(match attempt.call {
             Call::Unclaimed => claim(wait, now),
             Call::Claimed { .. } => Stimulus::TaskReturned { wait, answer: succeeded() },
-            Call::Returned => Stimulus::TaskAnswered { wait, answer: succeeded() },
+            Call::Queued => Stimulus::TaskLeased { wait, worker: None },
+            Call::Returned | Call::Leased => Stimulus::TaskAnswered { wait, answer: succeeded() },
         })
     })
 }
