@@ -327,7 +327,7 @@ async fn nobody_answers_for_a_task_that_gives_no_token() -> Result<()> {
     let machine = create_machine(&world.api.service, "plain", "STANDARD", &definition).await?;
     let execution = start(&world.api.service, &machine, "one", &json!({})).await?;
     // Of a wait for no token: of an earlier version, and an earlier execution of the name.
-    let token = TaskToken { execution, path: ThreadPath::root(), attempt_id: 1, started: None };
+    let token = TaskToken { execution, path: ThreadPath::root(), attempt_id: 1, started: None, activity: None };
     let answer = Answer::Succeeded { output: Payload::from_json_text("7") };
     let deliver = world.api.engine.deliver();
     let said = deliver.answer(&token, answer).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
