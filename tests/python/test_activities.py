@@ -6,6 +6,7 @@ import unittest
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
 from stepfunctions import PREFIX, Case, machine
 
 
@@ -25,7 +26,7 @@ class Activities(Case):
                 return found
         self.fail("no task of %s" % arn)
 
-    def refused(self, name, text, call, **members):
+    def refused(self, name, text, call, /, **members):
         with self.assertRaises(getattr(self.client.exceptions, name)) as raised:
             call(**members)
         error = raised.exception.response["Error"]
@@ -166,9 +167,9 @@ class Activities(Case):
         stopped = self.start(made)
         self.client.stop_execution(executionArn=stopped)
         impatient = boto3.client("stepfunctions", config=Config(read_timeout=2, retries={"max_attempts": 0}))
-        with self.assertRaises(Exception):
-            # The task of the stopped execution is not given out.
-            self.fail(impatient.get_activity_task(activityArn=arn))
+        # The task of the stopped execution is not given out.
+        with self.assertRaises(ReadTimeoutError):
+            impatient.get_activity_task(activityArn=arn)
 
 
 if __name__ == "__main__":
