@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use interpreter::{
-    Address, Attempt, Call, Cancel, Closing, Detail, Event, Execution, Failure, Frame, Limits, Payload, Phase, Snapshot,
-    ThreadPath, Timestamp,
+    Address, Attempt, Call, Cancel, Closing, Detail, Event, Execution, Failure, Frame, Limits, Payload, Phase,
+    Snapshot, ThreadPath, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;

@@ -60,7 +60,7 @@ pub(crate) fn signalled(run: &mut Run<'_>, wait: &Wait) {
         match attempt.call {
             Call::Returned => attempt.call = Call::Unclaimed,
             Call::Claimed { .. } => job.signalled = true,
-            Call::Unclaimed => {}
+            Call::Unclaimed | Call::Queued | Call::Leased => {}
         }
     });
 }
