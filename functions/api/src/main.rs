@@ -29,7 +29,7 @@ fn targets(own: &Environment) -> Result<Targets, InvalidEndpoint> {
     let Environment { partition, region, account, .. } = own.clone();
     let home = Home { partition, region, account };
     let targets = Targets::new(Endpoints::from_environment()?, &home, credentials::environment());
-    Ok(targets.withholding(&own.own_names()))
+    Ok(targets.withholding(&own.own_names()).denying_roles(&own.own_arns()).in_machine_roles(own.in_machine_roles()))
 }
 
 async fn answer(

@@ -28,7 +28,12 @@ fn targets(own: &Environment) -> Result<Targets, InvalidEndpoint> {
     let Environment { partition, region, account, .. } = own.clone();
     let home = Home { partition, region, account };
     let targets = Targets::new(Endpoints::from_environment()?, &home, credentials::environment());
-    Ok(targets.withholding(&own.own_names()).allowing_aws(AwsCalls::from_environment()).asking_timeouts())
+    Ok(targets
+        .withholding(&own.own_names())
+        .denying_roles(&own.own_arns())
+        .in_machine_roles(own.in_machine_roles())
+        .allowing_aws(AwsCalls::from_environment())
+        .asking_timeouts())
 }
 async fn work(installation: Arc<Installation>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
     let until = aws::work_until(event.context.deadline, SHUTDOWN_MARGIN, installation.clock.now());

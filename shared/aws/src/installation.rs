@@ -117,6 +117,23 @@ impl Environment {
         queues.chain([self.table.as_str()]).filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
+    /// The same as ARNs, with the installation's functions: what the roles of tasks must not touch.
+    pub fn own_arns(&self) -> Vec<String> {
+        let Self { partition, region, account, table, .. } = self;
+        let arn = |service: &str, rest: String| format!("arn:{partition}:{service}:{region}:{account}:{rest}");
+        let queues = self.own_names().into_iter().filter(|name| name != table).map(|name| arn("sqs", name));
+        let tables = ["", "/*"].map(|end| arn("dynamodb", format!("table/{table}{end}")));
+        let functions = present("STEPWELL_STACK").map(|stack| {
+            ["Api", "Worker", "Clock"].map(|function| arn("lambda", format!("function:{stack}-{function}-*")))
+        });
+        queues.chain(tables).chain(functions.into_iter().flatten()).collect()
+    }
+
+    /// True if tasks act in the roles of their state machines (`STEPWELL_MACHINE_ROLES`).
+    pub fn in_machine_roles(&self) -> bool {
+        present("STEPWELL_MACHINE_ROLES").is_some_and(|value| value == "true")
+    }
+
     /// The start of every function: begins to log, reads the environment and joins the parts; `targets` makes the task
     /// targets.
     pub async fn start<T, E>(

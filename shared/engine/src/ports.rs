@@ -341,6 +341,8 @@ pub struct TaskCall {
     pub execution: String,
     pub state: String,
     pub role: Option<TaskRole>,
+    /// The role of the state machine, for targets that act in it where the state names none.
+    pub machine_role: TaskRole,
     /// Present when the execution was started with a test case: then mocks may answer.
     pub test: Option<TestCall>,
     /// The attempt, which no other attempt of any execution equals: targets that recognise repeated requests are told it.

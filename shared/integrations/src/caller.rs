@@ -23,7 +23,7 @@ use crate::credentials::CredentialSource;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, CallError, Request};
 use crate::partition::{Home, dns_suffix};
-use crate::roles::{self, Roles};
+use crate::roles::{self, Roles, SessionPolicy};
 
 /// Where a request goes at AWS, and how it is signed there and at own endpoints.
 #[derive(Debug, Clone, Copy)]
@@ -90,8 +90,8 @@ impl Caller {
     }
 
     /// Sends everything to `endpoint`, where STS is, too; that is asked in `region`.
-    pub fn at_endpoint_with_roles(endpoint: Endpoint, region: &str) -> Self {
-        Self::at_own(endpoint, Some(Roles::in_region(region)))
+    pub(crate) fn at_endpoint_with_roles(endpoint: Endpoint, region: &str, policy: SessionPolicy) -> Self {
+        Self::at_own(endpoint, Some(Roles::in_region(region, policy)))
     }
 
     fn at_own(endpoint: Endpoint, roles: Option<Roles>) -> Self {
@@ -103,9 +103,12 @@ impl Caller {
     }
 
     /// Sends to AWS. Credentials and certificates are loaded at the first call, so that this costs nothing.
-    pub fn at_aws(home: &Home, credentials: SharedCredentialsProvider) -> Self {
+    pub(crate) fn at_aws(home: &Home, credentials: SharedCredentialsProvider, policy: SessionPolicy) -> Self {
         Self {
-            place: Place::Aws { dns_suffix: dns_suffix(&home.partition), roles: Roles::in_region(&home.region) },
+            place: Place::Aws {
+                dns_suffix: dns_suffix(&home.partition),
+                roles: Roles::in_region(&home.region, policy),
+            },
             credentials: CredentialSource::for_aws(credentials),
             connection: OnceCell::new(),
         }
@@ -141,16 +144,16 @@ impl Caller {
             Place::Aws { roles, .. } => Some(roles),
         };
         let Some((role, roles)) = role.zip(roles) else { return self.own_credentials().await };
-        roles.kept(role).or(|| Box::pin(self.assume(role, roles.region(), timeout))).await
+        roles.kept(role).or(|| Box::pin(self.assume(role, roles, timeout))).await
     }
 
     async fn own_credentials(&self) -> Result<Credentials, CallError> {
         self.credentials.credentials().await.map_err(|error| not_sent("No AWS credentials", &error))
     }
 
-    async fn assume(&self, role: &TaskRole, region: &str, timeout: Duration) -> Result<Credentials, CallError> {
-        let (request, own) = (roles::request(role, timeout), self.own_credentials().await?);
-        let answer = self.sign_and_send(&Destination::usual(roles::SERVICE, region), request, Some(own)).await;
+    async fn assume(&self, role: &TaskRole, roles: &Roles, timeout: Duration) -> Result<Credentials, CallError> {
+        let (request, own) = (roles::request(role, roles, timeout), self.own_credentials().await?);
+        let answer = self.sign_and_send(&Destination::usual(roles::SERVICE, roles.region()), request, Some(own)).await;
         // STS alone was called: the task's own call was not made.
         let answer = answer.map_err(|error| CallError::NotSent { reason: error.to_string() })?;
         roles::read(role, &answer)

@@ -9,7 +9,7 @@ use crate::caller::Caller;
 use crate::endpoint::{Endpoint, Endpoints};
 use crate::optimised::Service;
 use crate::partition::Home;
-use crate::roles;
+use crate::roles::{self, SessionPolicy};
 
 /// The services that tasks may call through the SDK at AWS in the name of the program that performs them. Calls in a role
 /// of the task's own (`Credentials`) need no permission here.
@@ -57,20 +57,23 @@ pub(crate) struct Callers {
     aws: Arc<Caller>,
     own: BTreeMap<Endpoint, Arc<Caller>>,
     endpoints: Endpoints,
+    /// What the roles of tasks may not do.
+    pub policy: SessionPolicy,
 }
 
 impl Callers {
     pub(crate) fn new(endpoints: Endpoints, home: &Home, credentials: SharedCredentialsProvider) -> Self {
+        let policy = SessionPolicy::default();
         let caller = |place: &Endpoint| {
             // A role of one place means nothing at another.
             if endpoints.get(roles::SERVICE) == Some(place) {
-                Caller::at_endpoint_with_roles(place.clone(), &home.region)
+                Caller::at_endpoint_with_roles(place.clone(), &home.region, policy.clone())
             } else {
                 Caller::at_endpoint(place.clone())
             }
         };
         let own = endpoints.all().map(|place| (place.clone(), Arc::new(caller(place)))).collect();
-        Self { aws: Arc::new(Caller::at_aws(home, credentials)), own, endpoints }
+        Self { aws: Arc::new(Caller::at_aws(home, credentials, policy.clone())), own, endpoints, policy }
     }
 
     /// The caller of a service, by its name in resources, without `aws-sdk:`.

@@ -236,8 +236,8 @@ impl Service {
         let no_model = || self.names.client_failed(format!("The table of services has no {}:{operation}", self.model));
         let model = Table::get().service(self.model).ok_or_else(no_model)?;
         let operation = model.operation(operation).ok_or_else(no_model)?;
-        let token = sdk::uuid();
-        let outline = request::request(&model, operation, arguments, token.as_deref(), Version::One);
+        let token = call.attempt.uuid();
+        let outline = request::request(&model, operation, arguments, Some(&token), Version::One);
         let outline = outline.map_err(|refused| match refused {
             Refused::Unsuitable(why) => sdk::unsuitable(&call.arguments, &why),
             Refused::Unwritable(why) => self.names.client_failed(why),

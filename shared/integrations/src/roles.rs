@@ -1,4 +1,5 @@
-//! The roles that tasks act in where their states say so (`Credentials.RoleArn`): assumed at STS in the program's own name,
+//! The roles that tasks act in where their states say so (`Credentials.RoleArn`), or their state machines' where the
+//! installation says so: assumed at STS in the program's own name,
 //! and kept until shortly before they end.
 //!
 //! AWS: STS is told the state machine's ARN as external id, so a role may trust a single state machine. The caller
@@ -6,7 +7,7 @@
 //! its identity, which needs `sts:AssumeRole` on the role. AWS: unverified what else than a refusal STS answers for, and the session's name.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -28,13 +29,14 @@ const LONGEST_NAME: usize = 64;
 /// The roles that were assumed, by role and state machine.
 pub(crate) struct Roles {
     region: String,
+    policy: SessionPolicy,
     assumed: Mutex<BTreeMap<(String, String), Arc<Kept>>>,
 }
 
 impl Roles {
     /// Those of STS in a region.
-    pub(crate) fn in_region(region: &str) -> Self {
-        Self { region: region.to_owned(), assumed: Mutex::default() }
+    pub(crate) fn in_region(region: &str, policy: SessionPolicy) -> Self {
+        Self { region: region.to_owned(), policy, assumed: Mutex::default() }
     }
 
     pub(crate) fn region(&self) -> &str {
@@ -52,12 +54,35 @@ impl Roles {
     }
 }
 
+/// What roles may not do while tasks act in them: touch the installation's own resources, whatever the roles allow.
+#[derive(Clone, Default)]
+pub(crate) struct SessionPolicy(Arc<OnceLock<String>>);
+
+impl SessionPolicy {
+    /// Denies everything on these, ARNs or patterns of such. What is denied first stays.
+    pub(crate) fn deny(&self, resources: &[String]) {
+        if !resources.is_empty() {
+            let policy = serde_json::json!({
+                "Version": "2012-10-17",
+                "Statement": [
+                    { "Effect": "Allow", "Action": "*", "Resource": "*" },
+                    { "Effect": "Deny", "Action": "*", "Resource": resources },
+                ],
+            });
+            self.0.get_or_init(|| policy.to_string());
+        }
+    }
+}
+
 /// The request to STS.
-pub(crate) fn request(role: &TaskRole, timeout: Duration) -> Request {
+pub(crate) fn request(role: &TaskRole, roles: &Roles, timeout: Duration) -> Request {
     let mut form = Form::new("AssumeRole", "2011-06-15");
     form.add("RoleArn", &role.arn);
     form.add("RoleSessionName", &session(&role.machine));
     form.add("ExternalId", &role.machine);
+    if let Some(policy) = roles.policy.0.get() {
+        form.add("Policy", policy);
+    }
     form.request(timeout, ANSWER_LIMIT)
 }
 

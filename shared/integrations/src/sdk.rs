@@ -65,11 +65,12 @@ impl Call {
         if !services.may_call(service, call) {
             return failed("States.Runtime", not_allowed(service));
         }
-        let outline = match request::request(model, operation, &call.arguments, uuid().as_deref(), Version::Two) {
-            Ok(outline) => outline,
-            Err(Refused::Unsuitable(why)) => return unsuitable(&call.arguments, &why),
-            Err(Refused::Unwritable(why)) => return client_failed(model, &why),
-        };
+        let outline =
+            match request::request(model, operation, &call.arguments, Some(&call.attempt.uuid()), Version::Two) {
+                Ok(outline) => outline,
+                Err(Refused::Unsuitable(why)) => return unsuitable(&call.arguments, &why),
+                Err(Refused::Unwritable(why)) => return client_failed(model, &why),
+            };
         match services.send((service, model, operation), None, outline, call).await {
             Ok(answer) if answer.status.is_success() && !is_error_within(model, &answer) => {
                 match answer::result(model, operation, &answer) {
@@ -95,16 +96,6 @@ pub(crate) fn is_error_within(model: &Model, answer: &Answer) -> bool {
                 start.split_once("?>").is_some_and(|(_, rest)| rest.trim_start().starts_with("<Error>"))
             }
     }
-}
-
-/// A random UUID, for members by which a service recognises repeated requests: the SDK fills them where they are absent.
-pub(crate) fn uuid() -> Option<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    let number = u128::from_be_bytes(bytes) & !(0xf000 << 64 | 0xc000 << 48) | 0x4000 << 64 | 0x8000 << 48;
-    let digits = format!("{number:032x}");
-    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| digits.get(part).unwrap_or_default());
-    Some(parts.join("-"))
 }
 
 /// The name of errors that the service has no exception for.
@@ -175,19 +166,5 @@ fn call_failed(model: &Model, error: &CallError, service: &str) -> TaskAnswer {
         ),
         CallError::RoleRefused { role } => crate::sdk_v1::role_refused(role),
         CallError::TooLarge { limit: _ } => crate::sdk_v1::too_large(&format!("{PREFIX}{service}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_are_random_uuids() {
-        let (one, other) = (uuid().unwrap(), uuid().unwrap());
-        assert_ne!(one, other);
-        let lengths: Vec<usize> = one.split('-').map(str::len).collect();
-        assert_eq!(lengths, [8, 4, 4, 4, 12]);
-        assert_eq!(&one[14..15], "4");
     }
 }

@@ -176,6 +176,11 @@ pub(crate) fn failed(error: &str, cause: String) -> TaskAnswer {
 /// The failure of a task whose role cannot be assumed.
 pub(crate) fn role_refused(role: &TaskRole) -> TaskAnswer {
     let TaskRole { arn, machine_role, machine: _ } = role;
+    if arn == machine_role {
+        // AWS: captured.
+        let who = "The principal states.amazonaws.com is not authorized to assume the provided role.";
+        return failed("States.TaskFailed", format!("{who} (role: {arn})"));
+    }
     failed(
         "States.TaskFailed",
         format!("The role {machine_role} is not authorized to assume the task state's role, {arn}."),

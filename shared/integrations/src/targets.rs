@@ -25,6 +25,7 @@ pub struct Targets {
     lambda: LambdaTarget,
     services: AwsServices,
     connections: Connections,
+    acts_in_machine_roles: bool,
 }
 
 impl Targets {
@@ -36,6 +37,7 @@ impl Targets {
             lambda: LambdaTarget::new(callers.of(lambda::SERVICE).clone(), home.clone()),
             services: AwsServices::new(callers, home.clone()),
             connections: Connections::new(ConnectionFile::default()),
+            acts_in_machine_roles: false,
         }
     }
 
@@ -44,6 +46,17 @@ impl Targets {
     pub fn withholding(mut self, names: &[String]) -> Self {
         self.services.withhold(names);
         self
+    }
+
+    /// Denies the roles that tasks act in everything on these resources, by their ARNs or patterns of such.
+    pub fn denying_roles(self, resources: &[String]) -> Self {
+        self.services.callers.policy.deny(resources);
+        self
+    }
+
+    /// Lets tasks whose states name no role act in that of their state machine, as on AWS, where roles are checked.
+    pub fn in_machine_roles(self, acts: bool) -> Self {
+        Self { acts_in_machine_roles: acts, ..self }
     }
 
     /// Lets tasks call these services at AWS in the program's own name. Lambda, DynamoDB, SNS and SQS need it for resources
@@ -100,7 +113,10 @@ enum Target<'a> {
 
 #[async_trait]
 impl Tasks for Targets {
-    async fn call(&self, call: TaskCall) -> TaskAnswer {
+    async fn call(&self, mut call: TaskCall) -> TaskAnswer {
+        if self.acts_in_machine_roles && call.role.is_none() {
+            call.role = Some(call.machine_role.clone());
+        }
         let Some(target) = Self::find(&call.resource) else { return not_callable(&call.resource) };
         match target {
             Target::Function(arn) => self.lambda.call_function(arn, &call).await,

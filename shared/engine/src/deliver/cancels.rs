@@ -90,6 +90,7 @@ fn call(live: &Live, wait: &Wait, cancel: &Cancel) -> Option<TaskCall> {
         execution: execution.arn.clone(),
         state: state.name.to_string(),
         role: cancel.role.clone().map(|arn| TaskRole::of(execution, arn)),
+        machine_role: TaskRole::of(execution, execution.role_arn.clone()),
         test: None,
         attempt: TaskToken::of((&execution.arn, execution.started), wait),
         stage: Stage::Cancel { ids: cancel.ids.clone() },

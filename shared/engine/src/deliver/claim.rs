@@ -49,6 +49,7 @@ impl Claim {
             execution: execution.arn.clone(),
             state: state.name.to_string(),
             role,
+            machine_role: TaskRole::of(execution, execution.role_arn.clone()),
             test: None,
             attempt: TaskToken::of((&execution.arn, execution.started), &wait),
             stage,

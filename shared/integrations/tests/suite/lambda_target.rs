@@ -41,6 +41,7 @@ fn call(resource: Resource, arguments: &str) -> TaskCall {
         execution: "arn:aws:states:us-east-1:123456789012:execution:m:e".to_owned(),
         state: "S".to_owned(),
         role: None,
+        machine_role: crate::machine_role(),
         test: None,
         attempt: crate::attempt(),
         stage: Stage::Begin,

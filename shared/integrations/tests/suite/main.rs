@@ -18,3 +18,11 @@ mod wire;
 fn attempt() -> engine::tokens::TaskToken {
     serde_json::from_str(r#"{"e":"arn:aws:states:eu-west-1:123456789012:execution:m:e","p":[],"t":1}"#).unwrap()
 }
+
+/// The role of the state machine whose tasks these are.
+#[cfg(test)]
+fn machine_role() -> engine::ports::TaskRole {
+    let arn = "arn:aws:iam::123456789012:role/machine".to_owned();
+    let machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:m".to_owned();
+    engine::ports::TaskRole { machine_role: arn.clone(), arn, machine }
+}

@@ -136,3 +136,30 @@ async fn what_is_no_argument_of_the_action_is_not_sent() {
     assert_eq!(error, "S3.SdkClientException");
     assert!(server.heard().is_empty());
 }
+
+#[tokio::test]
+async fn an_attempt_is_recognised_by_its_token_and_no_other_has_it() {
+    let server = server(200, json!({}), "{}").await;
+    let targets = targets(&server.url);
+    let arguments = r#"{"Name":"n","SecretString":"s"}"#;
+    let another = r#"{"e":"arn:aws:states:eu-west-1:123456789012:execution:m:e","p":[],"t":2}"#;
+    let retried = || TaskCall {
+        attempt: serde_json::from_str(another).unwrap(),
+        ..call("secretsmanager:createSecret", arguments)
+    };
+    for call in
+        [call("secretsmanager:createSecret", arguments), call("secretsmanager:createSecret", arguments), retried()]
+    {
+        assert!(matches!(targets.call(call).await, TaskAnswer::Succeeded { .. }));
+    }
+    let heard = server.heard();
+    let [(_, first), (_, again), (_, other)] = heard.as_slice() else { panic!("{heard:?}") };
+    assert!(first.contains(r#""ClientRequestToken":""#), "{first}");
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+    // The optimised integrations do likewise.
+    targets.call(wire::call("ecs:runTask", r#"{"TaskDefinition":"d"}"#)).await;
+    let token = first.split("ClientRequestToken\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let (_, run) = server.heard().pop().unwrap();
+    assert!(run.contains(&format!(r#""clientToken":"{token}""#)), "{run}");
+}

@@ -182,6 +182,28 @@ async fn a_task_is_called_in_its_role_which_is_assumed_once_for_each_state_machi
 }
 
 #[tokio::test]
+async fn a_task_acts_in_its_machines_role_where_the_installation_says_so() {
+    let (server, targets) = with_roles(assumed("2999-01-01T00:00:00Z")).await;
+    let own = "arn:aws:dynamodb:eu-west-1:123456789012:table/stepwell-Table".to_owned();
+    let targets = targets.in_machine_roles(true).denying_roles(&[own]);
+    let (resource, arguments, _) = ACTIONS[2];
+    assert!(matches!(targets.call(call(resource, arguments)).await, TaskAnswer::Succeeded { .. }));
+    let heard = server.heard();
+    let [(_, asked), (sent, _)] = heard.as_slice() else { panic!("{heard:?}") };
+    assert!(asked.contains("RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fmachine&"), "{asked}");
+    let denied = "%22Effect%22%3A%22Deny%22%2C%22Action%22%3A%22%2A%22%2C%22Resource%22%3A%5B%22arn%3Aaws%3Adynamodb%3Aeu-west-1%3A123456789012%3Atable%2Fstepwell-Table%22%5D";
+    assert!(asked.contains("&Policy=") && asked.contains(denied), "{asked}");
+    assert!(sent.contains("x-amz-security-token: of-the-role"), "{sent}");
+
+    let refused = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
+    let (_server, targets) = with_roles(xml(403, refused)).await;
+    let (error, cause) = failure(targets.in_machine_roles(true).call(call(resource, arguments)).await);
+    assert_eq!(error, "States.TaskFailed");
+    let who = "The principal states.amazonaws.com is not authorized to assume the provided role.";
+    assert_eq!(cause, format!("{who} (role: arn:aws:iam::123456789012:role/machine)"));
+}
+
+#[tokio::test]
 async fn a_role_that_is_about_to_end_is_assumed_again() {
     let (server, targets) = with_roles(assumed("2020-01-01T00:00:00Z")).await;
     for _ in 0..2 {

@@ -122,6 +122,7 @@ pub fn call(resource: &str, arguments: &str) -> TaskCall {
         execution: "arn:aws:states:eu-west-1:123456789012:execution:m:e".to_owned(),
         state: "S".to_owned(),
         role: None,
+        machine_role: crate::machine_role(),
         test: None,
         attempt: crate::attempt(),
         stage: Stage::Begin,
