@@ -39,12 +39,14 @@ macro_rules! walk {
             aws_cli: task_failed_events_of_an_invoke_are_found_by_query
             aws_cli: express_executions_answer_synchronously
             aws_cli: definitions_are_validated
+            aws_cli: states_are_tested_on_their_own
             boto3: state_machines_are_managed_as_at_aws
             boto3: versions_and_aliases_are_managed_as_at_aws
             boto3: executions_are_driven_as_at_aws
             boto3: executions_are_redriven_as_at_aws
             boto3: tasks_are_answered_by_token_as_at_aws
             boto3: activities_are_worked_on_as_at_aws
+            boto3: single_states_are_tested_as_at_aws
         }
     };
     ($open:path => $($client:ident: $step:ident)*) => {
@@ -106,6 +108,10 @@ pub mod boto3 {
 
     pub async fn executions_are_redriven_as_at_aws(walk: &Walk) -> Result<()> {
         walk.unittest("test_redrive.py").await
+    }
+
+    pub async fn single_states_are_tested_as_at_aws(walk: &Walk) -> Result<()> {
+        walk.unittest("test_states.py").await
     }
 
     pub async fn tasks_are_answered_by_token_as_at_aws(walk: &Walk) -> Result<()> {

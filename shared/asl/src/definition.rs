@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use expressions::json;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::about::About;
 use crate::cursor::{Between, MOST_SECONDS, Node, Object};
@@ -47,6 +47,27 @@ pub fn parse_with(text: &str, machine_type: MachineType, sdk: &'static dyn SdkSe
         Err(diagnostic) => Parsed { machine: None, diagnostics: vec![*diagnostic] },
     }
 }
+
+/// As [`parse_with`], for a test of one of the machine's states: distributed Maps are read, too.
+pub fn parse_for_test(text: &str, sdk: &'static dyn SdkServices) -> Parsed {
+    match read_document(text) {
+        Ok(document) => read_machine_for(&document, MachineType::Standard, sdk, Purpose::Test),
+        Err(diagnostic) => Parsed { machine: None, diagnostics: vec![*diagnostic] },
+    }
+}
+
+/// Reads the definition of a single state for a test of it: a machine that starts with this state, called [`LONE_STATE`].
+/// The states that it hands on to are not there; each gets a number and its name.
+pub fn parse_state(text: &str, sdk: &'static dyn SdkServices) -> Parsed {
+    match read_document(text) {
+        Ok(state) => read_lone_state(state, sdk),
+        Err(diagnostic) => Parsed { machine: None, diagnostics: vec![*diagnostic] },
+    }
+}
+
+/// The name of a state that is tested on its own, and of every tested state in its texts.
+// AWS: observed in the texts, places and context object of TestState.
+pub const LONE_STATE: &str = "StateName";
 
 /// Reads a definition that was accepted once, perhaps by an earlier version that refused less. Only its structure has to be
 /// right: a state with a part that cannot be read is [`State::unusable`](crate::State::unusable). Rules that only refuse, such
@@ -133,7 +154,16 @@ fn jackson_location(text: &str, line: usize, column: usize) -> String {
 const MOST_SHOWN: usize = 500;
 
 fn read_machine(document: &Value, machine_type: MachineType, sdk: &'static dyn SdkServices) -> Parsed {
-    let mut context = ParseContext::new(machine_type, machine_language(document), Purpose::Creation);
+    read_machine_for(document, machine_type, sdk, Purpose::Creation)
+}
+
+fn read_machine_for(
+    document: &Value,
+    machine_type: MachineType,
+    sdk: &'static dyn SdkServices,
+    purpose: Purpose,
+) -> Parsed {
+    let mut context = ParseContext::new(machine_type, machine_language(document), purpose);
     context.sdk = sdk;
     let root = Node { value: document, at: Place::ROOT, language: context.language };
     let repeated = flow::number_states(root, &mut context);
@@ -146,6 +176,29 @@ fn read_machine(document: &Value, machine_type: MachineType, sdk: &'static dyn S
     if !context.findings.has_errors() {
         defined::check(root, &mut context);
     }
+    parsed(header, context)
+}
+
+fn read_lone_state(state: Value, sdk: &'static dyn SdkServices) -> Parsed {
+    let states = Map::from_iter([(LONE_STATE.to_owned(), state)]);
+    let document = Map::from_iter([("StartAt".to_owned(), LONE_STATE.into()), ("States".to_owned(), states.into())]);
+    let document = Value::Object(document);
+    let mut context = ParseContext::new(MachineType::Standard, QueryLanguage::JsonPath, Purpose::Test);
+    context.sdk = sdk;
+    let root = Node { value: &document, at: Place::ROOT, language: context.language };
+    let repeated = flow::number_states(root, &mut context);
+    for target in reach::targets(root) {
+        context.name_target(target);
+    }
+    let header = root.object(&mut context.findings).and_then(|object| read_top_level(&object, &mut context));
+    flow::check_names(&repeated, root, &mut context.findings);
+    reach::check_inside(root, &mut context.findings);
+    flow::check_labels(root, &mut context.findings);
+    variables::check_scopes(root, &mut context.findings);
+    parsed(header, context)
+}
+
+fn parsed(header: Option<StateMachine>, mut context: ParseContext<'_>) -> Parsed {
     let states = context.take_states();
     let diagnostics = context.findings.finish();
     let wrong = diagnostics.iter().any(|one| one.severity == Severity::Error);

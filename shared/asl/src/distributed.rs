@@ -1,6 +1,7 @@
 //! The fields of a distributed Map: where its items come from, how they are batched, where results go.
 //!
-//! They are checked as AWS checks them; then the Map is refused, because Stepwell cannot run it yet.
+//! They are checked as AWS checks them; then the Map is refused, because Stepwell cannot run it yet. A test of the state
+//! alone reads its items and batches, and answers it with a mock.
 
 use expressions::jsonata::Sees;
 
@@ -8,8 +9,8 @@ use crate::about::About;
 use crate::cursor::Object;
 use crate::diagnostics::Findings;
 use crate::fields::{self, Field, In};
-use crate::reading::{ParseContext, limit};
-use crate::{MachineType, QueryLanguage, resource};
+use crate::reading::{ParseContext, Purpose, limit};
+use crate::{Distribution, ItemBatcher, ItemFormat, ItemReader, MachineType, QueryLanguage, Template, resource};
 
 const READER: &[Field] = &[
     ("Resource", In::Both),
@@ -56,31 +57,35 @@ pub(crate) fn has_fields(map: &Object<'_, '_>) -> bool {
     ["ItemReader", "ItemBatcher", "ResultWriter"].iter().any(|key| map.has(key))
 }
 
-/// Checks the processor's mode and the fields of a distributed Map.
+/// Reads the processor's mode and the fields of a distributed Map.
 // AWS: an inline Map may have them, and fails when it runs (from public reports).
-pub(crate) fn check(map: &Object<'_, '_>, context: &mut ParseContext<'_>) {
-    check_processor_config(map, context);
+pub(crate) fn read(map: &Object<'_, '_>, context: &mut ParseContext<'_>) -> Distribution {
+    let is_distributed = read_mode(map, context);
     let findings = &mut context.findings;
-    check_reader(map, findings);
-    check_batcher(map, findings);
+    let (reader, batcher) = (read_reader(map, findings), read_batcher(map, findings));
     check_writer(map, findings);
+    Distribution { is_distributed, reader, batcher, has_writer: map.has("ResultWriter") }
 }
 
-fn check_processor_config(map: &Object<'_, '_>, context: &mut ParseContext<'_>) {
+/// True for a Map in DISTRIBUTED mode.
+fn read_mode(map: &Object<'_, '_>, context: &mut ParseContext<'_>) -> bool {
     let findings = &mut context.findings;
-    let Some(processor) = map.get("ItemProcessor").or_else(|| map.get("Iterator")) else { return };
-    let Some(fields) = processor.value.as_object() else { return };
+    let Some(processor) = map.get("ItemProcessor").or_else(|| map.get("Iterator")) else { return false };
+    let Some(fields) = processor.value.as_object() else { return false };
     let processor = Object { map: fields, at: processor.at, language: map.language };
-    let Some(node) = processor.get("ProcessorConfig") else { return };
-    let Some(config) = node.object(findings) else { return };
+    let Some(node) = processor.get("ProcessorConfig") else { return false };
+    let Some(config) = node.object(findings) else { return false };
     fields::check(&config, &[PROCESSOR_CONFIG], findings);
     let mode = config.get("Mode").and_then(|mode| mode.word(&["INLINE", "DISTRIBUTED"], findings));
     if mode == Some("DISTRIBUTED") {
         check_distributed(map, &config, context);
-    } else if config.has("ExecutionType") {
+        return true;
+    }
+    if config.has("ExecutionType") {
         let help = "an INLINE Map runs its states in the execution itself".to_owned();
         findings.schema_with_help(config.at, About::unsupported("ExecutionType", None), Some(help));
     }
+    false
 }
 
 fn check_distributed(map: &Object<'_, '_>, config: &Object<'_, '_>, context: &mut ParseContext<'_>) {
@@ -97,30 +102,51 @@ fn check_distributed(map: &Object<'_, '_>, config: &Object<'_, '_>, context: &mu
         let message = "Distributed Map is not available in this version of Stepwell yet";
         // An INLINE Map fails when it runs if it has a field of a distributed one.
         let help = (!has_fields(map)).then_some("use an INLINE Map");
-        findings.unavailable(mode.at, message, help);
+        match context.purpose {
+            Purpose::Creation | Purpose::Execution => findings.unavailable(mode.at, message, help),
+            Purpose::Test => {}
+        }
     }
 }
 
-fn check_reader(map: &Object<'_, '_>, findings: &mut Findings) {
-    let Some(node) = map.get("ItemReader") else { return };
-    let Some(reader) = node.object(findings) else { return };
+fn read_reader(map: &Object<'_, '_>, findings: &mut Findings) -> Option<ItemReader> {
+    let reader = map.get("ItemReader")?.object(findings)?;
     reader.require(&["Resource"], findings);
     fields::check(&reader, &[READER], findings);
     check_resource(&reader, &["s3:getObject", "s3:listObjectsV2"], findings);
-    payload(&reader, findings);
-    let Some(node) = reader.get("ReaderConfig") else { return };
-    let Some(config) = node.object(findings) else { return };
+    let mut read = ItemReader { arguments: payload(&reader, findings), ..ItemReader::default() };
+    let Some(node) = reader.get("ReaderConfig") else { return Some(read) };
+    let config = node.object(findings)?;
     fields::check(&config, &[READER_CONFIG], findings);
     let input = word(&config, "InputType", &["CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"], findings);
     word(&config, "ManifestType", &["ATHENA_DATA", "S3_INVENTORY"], findings);
     word(&config, "Transformation", &["NONE", "LOAD_AND_FLATTEN"], findings);
-    word(&config, "CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"], findings);
-    config.text("ItemsPointer", findings);
-    check_csv(&config, input, findings);
-    limit(&config, "MaxItems", "MaxItemsPath", Some(MOST_ITEMS), findings);
+    let delimiter = word(&config, "CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"], findings);
+    read.items_pointer = config.text("ItemsPointer", findings).map(str::to_owned);
+    let headers = read_csv_headers(&config, input, findings);
+    read.max_items = limit(&config, "MaxItems", "MaxItemsPath", Some(MOST_ITEMS), findings);
+    read.format = match input {
+        Some("CSV") => ItemFormat::Csv { delimiter: separator(delimiter), headers },
+        Some("JSONL") => ItemFormat::JsonLines,
+        Some("PARQUET") => ItemFormat::Parquet,
+        Some("MANIFEST") => ItemFormat::Manifest,
+        Some(_) | None => ItemFormat::Json,
+    };
+    Some(read)
 }
 
-fn check_csv(config: &Object<'_, '_>, input: Option<&str>, findings: &mut Findings) {
+fn separator(delimiter: Option<&str>) -> char {
+    match delimiter {
+        Some("PIPE") => '|',
+        Some("SEMICOLON") => ';',
+        Some("SPACE") => ' ',
+        Some("TAB") => '\t',
+        Some(_) | None => ',',
+    }
+}
+
+/// The headers that the definition gives; `None` where the first row has them.
+fn read_csv_headers(config: &Object<'_, '_>, input: Option<&str>, findings: &mut Findings) -> Option<Vec<String>> {
     let headers = word(config, "CSVHeaderLocation", &["FIRST_ROW", "GIVEN"], findings);
     match input {
         Some("CSV") if !config.has("CSVHeaderLocation") => {
@@ -134,22 +160,28 @@ fn check_csv(config: &Object<'_, '_>, input: Option<&str>, findings: &mut Findin
     if headers == Some("GIVEN") {
         config.require(&["CSVHeaders"], findings);
     }
-    if let Some(node) = config.get("CSVHeaders") {
-        for (index, value) in node.list(findings).unwrap_or_default().iter().enumerate() {
-            node.item(index, value).text(findings);
-        }
+    let node = config.get("CSVHeaders")?;
+    let mut names = Vec::new();
+    for (index, value) in node.list(findings).unwrap_or_default().iter().enumerate() {
+        names.extend(node.item(index, value).text(findings).map(str::to_owned));
     }
+    (headers == Some("GIVEN")).then_some(names)
 }
 
-fn check_batcher(map: &Object<'_, '_>, findings: &mut Findings) {
-    let Some(node) = map.get("ItemBatcher") else { return };
-    let Some(batcher) = node.object(findings) else { return };
+fn read_batcher(map: &Object<'_, '_>, findings: &mut Findings) -> Option<ItemBatcher> {
+    let batcher = map.get("ItemBatcher")?.object(findings)?;
     fields::check(&batcher, &[BATCHER], findings);
-    limit(&batcher, "MaxItemsPerBatch", "MaxItemsPerBatchPath", None, findings);
-    limit(&batcher, "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", Some(MOST_BATCH_BYTES), findings);
-    if let Some(input) = batcher.get("BatchInput") {
-        input.template(Sees::Input, findings);
-    }
+    Some(ItemBatcher {
+        max_items: limit(&batcher, "MaxItemsPerBatch", "MaxItemsPerBatchPath", None, findings),
+        max_bytes: limit(
+            &batcher,
+            "MaxInputBytesPerBatch",
+            "MaxInputBytesPerBatchPath",
+            Some(MOST_BATCH_BYTES),
+            findings,
+        ),
+        input: batcher.get("BatchInput").and_then(|input| input.template(Sees::Input, findings)),
+    })
 }
 
 fn check_writer(map: &Object<'_, '_>, findings: &mut Findings) {
@@ -180,14 +212,12 @@ fn check_resource(object: &Object<'_, '_>, calls: &[&str], findings: &mut Findin
 }
 
 /// `Parameters` or `Arguments`.
-fn payload(object: &Object<'_, '_>, findings: &mut Findings) {
+fn payload(object: &Object<'_, '_>, findings: &mut Findings) -> Option<Template> {
     let key = match object.language {
         QueryLanguage::JsonPath => "Parameters",
         QueryLanguage::Jsonata => "Arguments",
     };
-    if let Some(node) = object.get(key) {
-        node.template(Sees::Input, findings);
-    }
+    object.get(key).and_then(|node| node.template(Sees::Input, findings))
 }
 
 /// A word of an enumeration, which in JSONata may be an expression.

@@ -160,6 +160,23 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The states that the type's own fields hand on to; Catchers are the state's.
+    pub fn targets(&self) -> Vec<StateId> {
+        let transition = match self {
+            Kind::Task(Task { transition, .. }) | Kind::Parallel(Parallel { transition, .. }) => transition,
+            Kind::Map(Map { transition, .. }) | Kind::Pass(Pass { transition, .. }) => transition,
+            Kind::Wait(Wait { transition, .. }) => transition,
+            Kind::Choice(choice) => return choice.rules.iter().map(|rule| rule.next).chain(choice.default).collect(),
+            Kind::Succeed | Kind::Fail(_) => return Vec::new(),
+        };
+        match transition {
+            Transition::Next(next) => vec![*next],
+            Transition::End => Vec::new(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
     pub resource: Resource,
@@ -177,7 +194,7 @@ pub struct Parallel {
     pub transition: Transition,
 }
 
-/// An inline Map. Distributed maps are validated and refused by [`crate::parse`] for now.
+/// A Map. Distributed ones are validated and refused by [`crate::parse`] for now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Map {
     pub items: Items,
@@ -187,11 +204,60 @@ pub struct Map {
     // AWS: an inline Map that has fails when it runs, with `States.Runtime`: "The ItemReader, ItemBatcher and ResultWriter
     // fields are not supported for INLINE maps" (public reports).
     pub has_distributed_fields: bool,
+    pub distribution: Box<Distribution>,
     /// 0 is no limit of the definition's own.
     pub max_concurrency: ValueSource<u64>,
     pub tolerated_failure_count: Option<ValueSource<u64>>,
     pub tolerated_failure_percentage: Option<ValueSource<f64>>,
     pub transition: Transition,
+}
+
+/// The parts of a Map that a distributed one can do with.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Distribution {
+    /// Whether the mode is DISTRIBUTED.
+    pub is_distributed: bool,
+    pub reader: Option<ItemReader>,
+    pub batcher: Option<ItemBatcher>,
+    /// Whether there is a `ResultWriter`: then the state's result is an object that says where the results are.
+    pub has_writer: bool,
+}
+
+/// `ItemReader`: the items come from an object of S3.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ItemReader {
+    /// `Parameters` or `Arguments`.
+    pub arguments: Option<Template>,
+    pub format: ItemFormat,
+    /// `ItemsPointer`: a JSON pointer to the items.
+    pub items_pointer: Option<String>,
+    /// 0 is all.
+    pub max_items: Option<ValueSource<u64>>,
+}
+
+/// How the object of an [`ItemReader`] is read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum ItemFormat {
+    /// Also where the definition says nothing, or says it with an expression.
+    #[default]
+    Json,
+    JsonLines,
+    Csv {
+        delimiter: char,
+        /// `None`: they are the first row.
+        headers: Option<Vec<String>>,
+    },
+    Parquet,
+    Manifest,
+}
+
+/// `ItemBatcher`: several items become the input of one iteration.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ItemBatcher {
+    pub max_items: Option<ValueSource<u64>>,
+    pub max_bytes: Option<ValueSource<u64>>,
+    /// `BatchInput`
+    pub input: Option<Template>,
 }
 
 /// The items that a Map iterates.

@@ -29,6 +29,29 @@ pub(crate) fn check(root: Node<'_, '_>, findings: &mut Findings) {
     levels::each_level(root, &mut |level| check_reachable(level, &dangling.next().unwrap_or_default(), findings));
 }
 
+/// The same for the levels inside the states of the outermost one, which is a single state whose targets are not there.
+pub(crate) fn check_inside(root: Node<'_, '_>, findings: &mut Findings) {
+    let at = root.at.key("States");
+    for (name, state) in levels::states_of(root.value).into_iter().flatten() {
+        let state = Node { value: state, at: at.key(name), language: root.language };
+        levels::each_level_within(state, &mut |inner| {
+            levels::each_level(inner, &mut |level| {
+                let dangling = check_targets(level, findings);
+                check_reachable(level, &dangling, findings);
+            });
+        });
+    }
+}
+
+/// The names that the states of a level may hand on to.
+pub(crate) fn targets<'v>(level: Node<'v, '_>) -> Vec<&'v str> {
+    let mut targets = Vec::new();
+    for state in levels::states_of(level.value).into_iter().flatten().map(|(_, state)| state) {
+        each_target(state, Place::ROOT, &mut |_, target| targets.push(target));
+    }
+    targets
+}
+
 /// The targets of a level that do not exist, each with the state that was meant, if one has a similar name.
 type Dangling<'v> = BTreeMap<&'v str, Option<&'v str>>;
 

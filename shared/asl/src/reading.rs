@@ -1,7 +1,7 @@
 //! Shared by the readers of all state types: the context of the whole definition, the state at hand, and the fields that
 //! several types have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use crate::about::About;
 use crate::cursor::{Between, Object, Roots};
 use crate::diagnostics::Findings;
-use crate::{AnyService, MachineType, QueryLanguage, SdkServices, State, StateId, Transition, ValueSource};
+use crate::{
+    AnyService, DataFlow, Kind, MachineType, QueryLanguage, SdkServices, State, StateId, Transition, ValueSource,
+};
 
 /// Shared among all states of a definition.
 pub(crate) struct ParseContext<'v> {
@@ -22,6 +24,8 @@ pub(crate) struct ParseContext<'v> {
     pub sdk: &'static dyn SdkServices,
     ids: BTreeMap<&'v str, StateId>,
     states: Vec<Option<Arc<State>>>,
+    /// Names that a single state hands on to, which no state of the definition has.
+    targets: BTreeSet<&'v str>,
 }
 
 /// The use of a definition that is being read.
@@ -31,6 +35,8 @@ pub(crate) enum Purpose {
     Creation,
     /// It is to be run, and was accepted once, perhaps by an earlier version: a state with a part that cannot be read fails when it is run.
     Execution,
+    /// One of its states is to be tested: any error refuses it.
+    Test,
 }
 
 /// A state that is being read: its fields and the states it may hand on to.
@@ -51,20 +57,40 @@ impl<'v> ParseContext<'v> {
             sdk: &AnyService,
             ids: BTreeMap::new(),
             states: Vec::new(),
+            targets: BTreeSet::new(),
         }
     }
 
     /// In the place of a part with an error, in a state that fails before it would use the part.
     pub fn or_stand_in<T>(&self, part: Option<T>, stand_in: impl FnOnce() -> T) -> Option<T> {
         match self.purpose {
-            Purpose::Creation => part,
+            Purpose::Creation | Purpose::Test => part,
             Purpose::Execution => Some(part.unwrap_or_else(stand_in)),
         }
     }
 
     /// The state of that name among its siblings. A name that no state has is reported by [`crate::reach`].
     pub fn sibling(&self, siblings: &Map<String, Value>, name: &str) -> Option<StateId> {
-        siblings.contains_key(name).then(|| self.id(name)).flatten()
+        (siblings.contains_key(name) || self.targets.contains(name)).then(|| self.id(name)).flatten()
+    }
+
+    /// Gives the target of a single state's transition a number, and a state that does nothing behind it.
+    pub fn name_target(&mut self, name: &'v str) {
+        self.targets.insert(name);
+        let id = StateId(u32::try_from(self.ids.len()).unwrap_or(u32::MAX));
+        if self.number(name) {
+            self.keep(State {
+                id,
+                name: Arc::from(name),
+                comment: None,
+                query_language: QueryLanguage::JsonPath,
+                unusable: None,
+                data: DataFlow::default(),
+                retry: Vec::new(),
+                catch: Vec::new(),
+                kind: Kind::Succeed,
+            });
+        }
     }
 
     pub fn id(&self, name: &str) -> Option<StateId> {

@@ -28,6 +28,18 @@ pub trait SdkServices: Send + Sync {
         given: &Map<String, Value>,
         language: QueryLanguage,
     ) -> Vec<String>;
+    /// The objection to a mocked result of an integration, in the words of AWS; `None` where there is none, or what the
+    /// integration answers is not known.
+    fn check_mock(&self, on: &Integration, result: &Value, required: Required) -> Option<String>;
+}
+
+/// Whether a mock has to have what the service's model requires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Required {
+    /// `fieldValidationMode: STRICT`
+    Asked,
+    /// `fieldValidationMode: PRESENT`
+    NotAsked,
 }
 
 /// A part of a resource that there is not.
@@ -52,5 +64,9 @@ impl SdkServices for AnyService {
 
     fn check_optimised(&self, _: &Integration, _: &Map<String, Value>, _: QueryLanguage) -> Vec<String> {
         Vec::new()
+    }
+
+    fn check_mock(&self, _: &Integration, _: &Value, _: Required) -> Option<String> {
+        None
     }
 }

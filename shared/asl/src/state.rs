@@ -35,7 +35,7 @@ pub(crate) fn read<'v>(
     context: &mut ParseContext<'v>,
 ) {
     match context.purpose {
-        Purpose::Creation => read_parts(name, node, siblings, context),
+        Purpose::Creation | Purpose::Test => read_parts(name, node, siblings, context),
         Purpose::Execution => {
             // A loss makes its own state unusable and no other: neither those around it nor its siblings.
             let others = std::mem::take(&mut context.findings);
@@ -64,7 +64,7 @@ fn read_parts<'v>(name: &str, node: Node<'v, '_>, siblings: &'v Map<String, Valu
     if let (Some(kind), Some(id)) = (kind, id) {
         let name = Arc::from(name);
         let unusable = match context.purpose {
-            Purpose::Creation => None,
+            Purpose::Creation | Purpose::Test => None,
             Purpose::Execution => context.findings.first_loss().map(Arc::from),
         };
         context.keep(State { id, name, comment, query_language: language, unusable, data, retry, catch, kind });

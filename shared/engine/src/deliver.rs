@@ -52,9 +52,11 @@ use parked::Parked;
 use permits::{Permit, Permits};
 
 pub use activities::{Lease, LeasedTask};
+pub(crate) use calls::completion;
 pub use express::ExpressEnd;
 pub use loaded::status_of;
 pub(crate) use loaded::{LONGEST_APPEND_MS, LONGEST_ATTEMPT_MS};
+pub(crate) use steps::beside_others;
 pub(crate) use wakeups::EARLY_MS;
 
 /// Delivers stimuli to executions, and makes the calls that they wait for.

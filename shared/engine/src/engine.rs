@@ -6,6 +6,7 @@ use interpreter::Timestamp;
 
 use crate::deliver::Deliver;
 use crate::express::Express;
+use crate::state_tests::StateTests;
 use crate::{Settings, World};
 
 /// Drives the executions of one installation in this process.
@@ -14,13 +15,15 @@ pub struct Engine {
     settings: Settings,
     deliver: Arc<Deliver>,
     express: Express,
+    state_tests: StateTests,
 }
 
 impl Engine {
     pub fn new(world: World, settings: Settings) -> Arc<Engine> {
         let deliver = Deliver::new(world.clone(), &settings);
         let express = Express::new(deliver.clone(), &world, settings.deployment);
-        Arc::new(Engine { world, settings, deliver, express })
+        let state_tests = StateTests::new(world.clone());
+        Arc::new(Engine { world, settings, deliver, express, state_tests })
     }
 
     /// Standard executions.
@@ -31,6 +34,11 @@ impl Engine {
     /// Express executions.
     pub fn express(&self) -> &Express {
         &self.express
+    }
+
+    /// Tests of single states.
+    pub fn state_tests(&self) -> &StateTests {
+        &self.state_tests
     }
 
     pub fn world(&self) -> &World {

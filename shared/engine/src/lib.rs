@@ -16,6 +16,7 @@ mod payload_format;
 pub mod ports;
 mod shares;
 pub mod shown;
+pub mod state_tests;
 mod steady_time;
 mod system_clock;
 pub mod tokens;

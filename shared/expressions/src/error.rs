@@ -15,24 +15,26 @@ pub struct EvaluationError {
     pub cause: String,
     /// The field to blame, where history names one: `Output/v[0]`.
     pub location: Option<String>,
+    /// The error name and cause with which TestState says the same, where it is known to use other words than an execution.
+    pub in_test: Option<Box<(&'static str, String)>>,
 }
 
 impl EvaluationError {
     pub(crate) fn runtime(cause: impl Into<String>) -> Self {
-        EvaluationError { error: "States.Runtime", cause: cause.into(), location: None }
+        EvaluationError { error: "States.Runtime", cause: cause.into(), location: None, in_test: None }
     }
 
     // AWS: unverified wording; the name is that of a payload over its limit, which this is many times over.
     pub(crate) fn too_large() -> Self {
         let cause = "The rendered value is too large".to_owned();
-        EvaluationError { error: "States.DataLimitExceeded", cause, location: None }
+        EvaluationError { error: "States.DataLimitExceeded", cause, location: None, in_test: None }
     }
 
     /// A value that nests deeper than any document may. It can be caught, as a value that is too large.
     // AWS: unverified name; the words are those of its JSON reader.
     pub(crate) fn too_deep(depth: usize) -> Self {
         let cause = json::too_deep(depth, json::DEEPEST);
-        EvaluationError { error: "States.DataLimitExceeded", cause, location: None }
+        EvaluationError { error: "States.DataLimitExceeded", cause, location: None, in_test: None }
     }
 
     /// A path into an input that is null, with `$` too.
@@ -43,11 +45,16 @@ impl EvaluationError {
 
     /// A JSONata expression went wrong at `field`.
     pub fn query(field: &str, cause: impl Into<String>) -> Self {
-        EvaluationError { error: "States.QueryEvaluationError", cause: cause.into(), location: Some(field.to_owned()) }
+        EvaluationError {
+            error: "States.QueryEvaluationError",
+            cause: cause.into(),
+            location: Some(field.to_owned()),
+            in_test: None,
+        }
     }
 
     pub(crate) fn intrinsic(cause: impl Into<String>) -> Self {
-        EvaluationError { error: "States.IntrinsicFailure", cause: cause.into(), location: None }
+        EvaluationError { error: "States.IntrinsicFailure", cause: cause.into(), location: None, in_test: None }
     }
 }
 

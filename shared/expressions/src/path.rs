@@ -163,7 +163,12 @@ impl Path {
             Ok(Hit::Made(_) | Hit::PastTheEnd) => last,
             Err(obstacle) => obstacle.at(),
         };
-        Err(EvaluationError { error: CONFLICT, cause: unable_to_apply(steps, stopped_at, document), location: None })
+        Err(EvaluationError {
+            error: CONFLICT,
+            cause: unable_to_apply(steps, stopped_at, document),
+            location: None,
+            in_test: None,
+        })
     }
 
     /// Whether there is something to read; an index past the end is nothing.

@@ -46,6 +46,11 @@ impl ReferencePath {
                 error: CONFLICT,
                 cause: unable_to_apply(steps, at, &document),
                 location: None,
+                // AWS: recorded of TestState for a document that is a number.
+                in_test: Some(Box::new((
+                    CONFLICT,
+                    format!("Unable to apply ReferencePath {} to input {}", self.text(), json::to_text(&document)),
+                ))),
             });
         }
         if steps.len() + json::depth(&result) > json::DEEPEST {

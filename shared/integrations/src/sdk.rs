@@ -13,6 +13,7 @@ mod hostile;
 pub(crate) mod model;
 mod place;
 pub(crate) mod request;
+mod results;
 mod services;
 pub(crate) mod table;
 #[cfg(test)]

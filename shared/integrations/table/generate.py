@@ -1,6 +1,6 @@
 """Derives `services.bin`, the table that Tasks of `aws-sdk:SERVICE:action` are called by, from botocore's models.
 
-    generate.py            writes services.bin beside this file, and the clients' names for `asl`
+    generate.py            writes services.bin and results.bin beside this file, and the clients' names for `asl`
     generate.py --check    fails where they are not what it would write
 
 Runs in the environment that `environment.py` makes. The format is read by
@@ -12,7 +12,8 @@ Runs in the environment that `environment.py` makes. The format is read by
     block      LZ4; head, strings, shapes, operations, errors, endpoints
 
 Left out: services that speak CBOR alone or take other signatures than Signature Version 4, operations with event streams
-(they are listed, as refused), patterns, limits, HTTP statuses of errors, documentation.
+(they are listed, as refused), patterns, limits (those of results are in results.bin), HTTP statuses of errors,
+documentation.
 """
 
 import gzip
@@ -30,9 +31,11 @@ import lz4.block
 
 import endpoints
 import names
+import results
 
 HERE = pathlib.Path(__file__).resolve().parent
 TABLE = HERE / "services.bin"
+RESULTS = HERE / "results.bin"
 # The names that begin errors, which the interpreter has to know, too: those that a single capital does not make.
 CLIENTS = HERE.parents[1] / "asl" / "src" / "sdk_clients.txt"
 
@@ -251,12 +254,15 @@ def clients():
     return "".join(name + "\n" for name in sorted(found, key=str.lower) if name != name.capitalize()).encode()
 
 
-def table():
+def tables():
+    """The content of services.bin and of results.bin."""
     partitions = stored(DATA / "partitions.json")
-    index, blocks, offset = {}, [], 0
+    index, blocks, offset, services = {}, [], 0, []
     for name, model in models():
         rules = latest(name) / "endpoint-rule-set-1.json"
-        block = Service(name, model).block(endpoints.exceptions(stored(rules), partitions, model["metadata"]))
+        service = Service(name, model)
+        block = service.block(endpoints.exceptions(stored(rules), partitions, model["metadata"]))
+        services.append((model, service))
         packed = lz4.block.compress(block, mode="high_compression", compression=12, store_size=False)
         client = names.service(model["metadata"]["serviceId"])
         assert client.lower() not in index, client
@@ -277,11 +283,11 @@ def table():
         out.text(client)
         for number in numbers:
             out.number(number)
-    return bytes(out.data) + b"".join(blocks)
+    return bytes(out.data) + b"".join(blocks), results.table(services, Bytes)
 
 
 if __name__ == "__main__":
-    made = {TABLE: table(), CLIENTS: clients()}
+    made = {**dict(zip((TABLE, RESULTS), tables())), CLIENTS: clients()}
     if "--check" in sys.argv:
         other = [path.name for path, data in made.items() if path.read_bytes() != data]
         sys.exit("not what generate.py writes: %s" % ", ".join(other) if other else None)

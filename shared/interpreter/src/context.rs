@@ -3,7 +3,7 @@
 use asl::State;
 use serde_json::{Map, Value, json};
 
-use crate::evaluation::EvaluationInputs;
+use crate::evaluation::{EvaluationInputs, Item};
 use crate::run::type_of;
 use crate::{Execution, Frame, Payload, Redriven};
 
@@ -37,12 +37,17 @@ pub(crate) fn context_object(
     if let Some(token) = inputs.token {
         members.insert("Task".into(), json!({ "Token": token }));
     }
-    if let Some((index, value)) = inputs.item {
-        members.insert("Map".into(), Value::Object(Map::from_iter([("Item".into(), item(index, value))])));
+    if let Some(item) = inputs.item {
+        members.insert("Map".into(), map_member(item));
     }
     object
 }
 
-fn item(index: u32, value: &Value) -> Value {
-    json!({ "Index": index, "Value": value })
+/// The member `Map`, while a Map shapes the input of an iteration.
+pub(crate) fn map_member(item: Item<'_>) -> Value {
+    let Item { index, value, key, source } = item;
+    let mut shown = Map::from_iter([("Index".into(), index.into()), ("Value".into(), value.clone())]);
+    shown.extend(key.map(|key| ("Key".to_owned(), key.into())));
+    shown.extend(source.map(|source| ("Source".to_owned(), source.into())));
+    Value::Object(Map::from_iter([("Item".to_owned(), Value::Object(shown))]))
 }

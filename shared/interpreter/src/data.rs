@@ -60,6 +60,14 @@ impl<'s> Exit<'s> {
         }
     }
 
+    /// True for the fields that stand in the state itself.
+    fn is_own(&self) -> bool {
+        match self.by {
+            By::Itself => true,
+            By::Rule(_) | By::Catcher(_) => false,
+        }
+    }
+
     /// By a rule of a Choice. AWS: what the state itself assigns and outputs is for its Default.
     pub fn by_rule(state: &'s State, index: usize, rule: &'s Rule) -> Exit<'s> {
         Exit { assign: rule.assign.as_ref(), output: rule.output.as_ref(), by: By::Rule(index), ..Exit::of(state) }
@@ -92,7 +100,9 @@ impl Run<'_> {
 
     /// The state's input after InputPath.
     pub fn effective_input(&self, path: &ThreadPath, state: &State) -> Result<Payload, Raised> {
-        self.select(path, &state.data.input_path, self.raw_input(path))
+        let selected = self.select(path, &state.data.input_path, self.raw_input(path))?;
+        self.note(path, |seen| seen.after_input_path(state, &selected));
+        Ok(selected)
     }
 
     /// The part of `from` that a path of the state selects.
@@ -109,12 +119,14 @@ impl Run<'_> {
     /// The input as `Parameters` or `Arguments` shape it, for states that need nothing else evaluated.
     pub fn arguments(&self, path: &ThreadPath, state: &State) -> Result<Payload, Raised> {
         let input = self.effective_input(path, state)?;
-        match &state.data.arguments {
-            None => Ok(input),
+        let arguments = match &state.data.arguments {
+            None => input,
             Some(template) => self.evaluate(path, EvaluationInputs::of(input.value()), |look| {
                 look.render(template, arguments_field(template))
-            }),
-        }
+            })?,
+        };
+        self.note(path, |seen| seen.arguments(state, &arguments));
+        Ok(arguments)
     }
 
     /// Leaves the state with the result of its work.
@@ -140,7 +152,7 @@ impl Run<'_> {
             } else {
                 inputs
             };
-            self.shape(path, exit, inputs, &result)
+            self.shape(path, state, exit, inputs, &result)
         };
         if let Err(raised) = shaped.and_then(|handed_on| self.hand_on(path, state, handed_on, then)) {
             self.raise(path, raised);
@@ -151,6 +163,7 @@ impl Run<'_> {
     pub fn shape(
         &self,
         path: &ThreadPath,
+        state: &State,
         exit: &Exit<'_>,
         inputs: EvaluationInputs<'_>,
         result: &Payload,
@@ -162,6 +175,9 @@ impl Run<'_> {
             }
             None => result.clone(),
         };
+        if exit.is_own() {
+            self.note(path, |seen| seen.after_result_selector(state, &selected));
+        }
         let (mut assigned, mut output) = (None, None);
         if exit.assign.is_some() || exit.output.is_some() {
             let inputs = EvaluationInputs { document: selected.value(), ..inputs };
@@ -175,7 +191,13 @@ impl Run<'_> {
         }
         let output = match output {
             Some(output) => output,
-            None => self.select(path, exit.output_path, self.place(path, exit.result_path, selected)?)?,
+            None => {
+                let placed = self.place(path, exit.result_path, selected)?;
+                if exit.is_own() {
+                    self.note(path, |seen| seen.after_result_path(state, &placed));
+                }
+                self.select(path, exit.output_path, placed)?
+            }
         };
         // AWS: an Assign without variables is none in the event (recorded).
         let assigned = assigned.filter(|assigned| assigned.value().as_object().is_none_or(|new| !new.is_empty()));

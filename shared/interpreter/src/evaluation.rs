@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use asl::{QueryLanguage, StateId, Template, ValueSource};
+use asl::{QueryLanguage, State, StateId, Template, ValueSource};
 use expressions::jsonata::{self, Jsonata};
 use expressions::{ContextObject, EvaluationError, Path, Scope, Variables};
 use serde_json::Value;
@@ -27,7 +27,25 @@ pub(crate) struct EvaluationInputs<'a> {
     /// `Task.Token` of the context object, in a task that waits for one.
     pub token: Option<&'a str>,
     /// `Map.Item` of the context object, while a Map shapes the input of an iteration.
-    pub item: Option<(u32, &'a Value)>,
+    pub item: Option<Item<'a>>,
+}
+
+/// An item of a Map, as its ItemSelector sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Item<'a> {
+    pub index: u32,
+    pub value: &'a Value,
+    /// Where the items are the members of an object.
+    pub key: Option<&'a str>,
+    /// Where the items of a distributed Map come from.
+    pub source: Option<&'a str>,
+}
+
+impl<'a> Item<'a> {
+    /// An element of an array.
+    pub fn at(index: u32, value: &'a Value) -> Item<'a> {
+        Item { index, value, key: None, source: None }
+    }
 }
 
 impl<'a> EvaluationInputs<'a> {
@@ -65,7 +83,10 @@ impl Run<'_> {
             return Err(EvaluationFailure::runtime("The thread is gone.").in_state("", 0));
         };
         let execution = (&*self.snapshot.execution, self.snapshot.redriven);
-        let context = ContextObject::new(|| context_object(execution, state, frame, inputs));
+        let context = ContextObject::new(|| match &self.probe {
+            None => context_object(execution, state, frame, inputs),
+            Some(probe) => probe.context_object(inputs),
+        });
         let nothing = Variables::new();
         let variables = variables_of(frame).unwrap_or(&nothing);
         let evaluation = Evaluation {
@@ -83,7 +104,15 @@ impl Run<'_> {
             },
             evaluations: &self.evaluations,
         };
-        work(&evaluation).map_err(|failure| failure.in_state(&state.name, frame.entered))
+        work(&evaluation).map_err(|failure| self.located(failure, state, frame.entered))
+    }
+
+    /// A failure that is known to be of this state.
+    pub fn located(&self, failure: EvaluationFailure, state: &State, entered: u64) -> Raised {
+        match &self.probe {
+            None => failure.in_state(&state.name, entered),
+            Some(_) => failure.in_test(),
+        }
     }
 }
 

@@ -133,11 +133,13 @@ pub struct EvaluationFailure {
     bare: bool,
     /// A JSONata evaluation failed, which history records as such, with its field where there is one.
     evaluation: Option<Option<String>>,
+    /// Error name and cause in a test, where they are others.
+    in_test: Option<Box<(&'static str, String)>>,
 }
 
 impl EvaluationFailure {
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> EvaluationFailure {
-        EvaluationFailure { error: error.into(), cause: cause.into(), bare: false, evaluation: None }
+        EvaluationFailure { error: error.into(), cause: cause.into(), bare: false, evaluation: None, in_test: None }
     }
 
     pub fn runtime(cause: impl Into<String>) -> EvaluationFailure {
@@ -167,11 +169,19 @@ impl EvaluationFailure {
         let unrecorded = self.evaluation.map(|field| Unrecorded { state: name.to_owned(), field });
         Raised { unrecorded, ..Raised::by_name(Failure::new(self.error, cause)) }
     }
+
+    /// The same where one state is tested. AWS: no cause says where.
+    pub fn in_test(self) -> Raised {
+        Raised::by_name(match self.in_test.map(|words| *words) {
+            Some((error, cause)) => Failure::new(error, cause),
+            None => Failure::new(self.error, self.cause),
+        })
+    }
 }
 
 impl From<EvaluationError> for EvaluationFailure {
     fn from(error: EvaluationError) -> EvaluationFailure {
         let evaluation = (error.error == QUERY_EVALUATION).then_some(error.location);
-        EvaluationFailure { evaluation, ..EvaluationFailure::new(error.error, error.cause) }
+        EvaluationFailure { evaluation, in_test: error.in_test, ..EvaluationFailure::new(error.error, error.cause) }
     }
 }

@@ -70,12 +70,21 @@ impl Run<'_> {
             return false;
         };
         let Some(retrier) = state.retry.get(at) else { return false };
-        let used = self.snapshot.frame(path).and_then(|frame| frame.retries.get(at)).copied().unwrap_or(0);
+        let used = match &self.probe {
+            None => self.snapshot.frame(path).and_then(|frame| frame.retries.get(at)).copied().unwrap_or(0),
+            Some(probe) => probe.retries(),
+        };
+        self.note_retrier(at);
         if used >= retrier.max_attempts {
             return false;
         }
         self.drop_set_aside();
-        let until = self.moment.now.plus_millis(self.delay(retrier, used));
+        let delay = self.delay(retrier, used);
+        if self.probe.is_some() {
+            self.end_test_with_retry(delay, &raised.failure);
+            return true;
+        }
+        let until = self.moment.now.plus_millis(delay);
         let retriers = state.retry.len();
         self.new_wait(path);
         self.change(path, |frame| {
@@ -111,7 +120,8 @@ impl Run<'_> {
             return true;
         }
         self.drop_set_aside();
-        let caught = self.caught(path, index, catcher, raised);
+        self.note_catcher(index, &raised.failure);
+        let caught = self.caught(path, state, index, catcher, raised);
         let next = Transition::Next(catcher.next);
         if let Err(mut worse) = caught.and_then(|handed_on| self.hand_on(path, state, handed_on, next)) {
             // AWS: unverified that no other Catcher is asked.
@@ -122,11 +132,18 @@ impl Run<'_> {
         true
     }
 
-    fn caught(&self, path: &ThreadPath, index: usize, catcher: &Catcher, raised: &Raised) -> Result<HandedOn, Raised> {
+    fn caught(
+        &self,
+        path: &ThreadPath,
+        state: &State,
+        index: usize,
+        catcher: &Catcher,
+        raised: &Raised,
+    ) -> Result<HandedOn, Raised> {
         let error_output = Payload::from_value(raised.failure.error_output());
         let inputs =
             EvaluationInputs { error_output: Some(error_output.value()), ..EvaluationInputs::of(error_output.value()) };
-        self.shape(path, &Exit::by_catcher(index, catcher), inputs, &error_output)
+        self.shape(path, state, &Exit::by_catcher(index, catcher), inputs, &error_output)
     }
 }
 

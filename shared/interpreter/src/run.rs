@@ -4,13 +4,14 @@
 //! `recovery` and `threads`.
 
 use std::cell::Cell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use asl::{Kind, State, StateId, StateMachine, Transition};
 use expressions::Chance;
 
 use crate::failure::{EvaluationFailure, RUNTIME, Raised, TIMEOUT};
+use crate::probe::Probe;
 use crate::redrive::AllSetAside;
 use crate::{
     Closing, Detail, Event, Failure, Frame, Moment, Payload, Phase, Snapshot, StateType, ThreadPath, Timestamp, Wait,
@@ -53,6 +54,8 @@ pub(crate) struct Run<'a> {
     full: bool,
     /// The stored execution does not fit its definition.
     damaged: bool,
+    /// One state is tested, and nothing runs behind it.
+    pub probe: Option<Probe>,
 }
 
 impl<'a> Run<'a> {
@@ -73,6 +76,7 @@ impl<'a> Run<'a> {
             bytes: 0,
             full: false,
             damaged: false,
+            probe: None,
         }
     }
 
@@ -141,7 +145,7 @@ impl<'a> Run<'a> {
         let Some(frame) = self.snapshot.frame(path) else { return Ok(()) };
         match self.machine.state(StateId(frame.state)).map(|state| (state, &state.unusable)) {
             Some((state, Some(reason))) => {
-                Err(EvaluationFailure::runtime(&**reason).in_state(&state.name, frame.entered))
+                Err(self.located(EvaluationFailure::runtime(&**reason), state, frame.entered))
             }
             Some((_, None)) | None => Ok(()),
         }
@@ -158,7 +162,7 @@ impl<'a> Run<'a> {
             Kind::Wait(wait) => states::wait::enter(self, path, state, wait),
             Kind::Choice(choice) => states::choice::enter(self, path, state, choice),
             Kind::Succeed => states::succeed::enter(self, path, state),
-            Kind::Fail(fail) => states::fail::enter(self, path, fail),
+            Kind::Fail(fail) => states::fail::enter(self, path, state, fail),
         }
     }
 
@@ -173,6 +177,9 @@ impl<'a> Run<'a> {
 
     /// Hands the thread on to its next state, or ends it.
     pub fn go(&mut self, path: &ThreadPath, output: Payload, then: Transition) {
+        if self.probe.is_some() {
+            return self.end_test(path, output, then);
+        }
         match then {
             Transition::Next(StateId(next)) => {
                 self.change(path, |frame| {
@@ -323,6 +330,12 @@ impl<'a> Run<'a> {
         let failure = Failure::named(TIMEOUT);
         let at = self.snapshot.deadline;
         self.close(0, at, Detail::ExecutionTimedOut(failure.clone()), Closing::TimedOut(failure));
+    }
+
+    /// Ends a test: nothing of the execution goes on.
+    pub fn close_test(&mut self, closing: Closing<Payload>) {
+        self.snapshot.close((closing, self.moment.now), BTreeMap::new());
+        self.ready.clear();
     }
 
     fn close(&mut self, previous: u64, at: Timestamp, detail: Detail<Payload>, closing: Closing<Payload>) {

@@ -40,7 +40,7 @@ pub fn step(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, mome
     Step { snapshot: run.snapshot, events: run.events, changed, bytes: run.bytes }
 }
 
-fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
+pub(crate) fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
     match stimulus {
         Stimulus::Started => start(run),
         Stimulus::Tick | Stimulus::RedriveRequested | Stimulus::JobCancelled { .. } => {}

@@ -14,7 +14,9 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::service::Service;
 use crate::shapes::Member;
-use crate::{activities, callbacks, executions, express, history, machines, map_runs, start, tags, validation};
+use crate::{
+    activities, callbacks, executions, express, history, machines, map_runs, start, state_tests, tags, validation,
+};
 
 /// An action of the API.
 pub(crate) struct Action {
@@ -85,6 +87,7 @@ const ACTIONS: &[Action] = &[
     map_runs::LIST_MAP_RUNS,
     map_runs::UPDATE_MAP_RUN,
     start::START_EXECUTION,
+    state_tests::TEST_STATE,
     tags::LIST_TAGS_FOR_RESOURCE,
     tags::TAG_RESOURCE,
     tags::UNTAG_RESOURCE,

@@ -175,6 +175,12 @@ impl Home {
     pub fn express(&self, machine: &str, name: &str, id: &str) -> String {
         format!("{}express:{machine}:{name}:{id}", self.prefix)
     }
+
+    /// The execution that a test of a state shows in its context object.
+    // AWS: observed: an Express ARN without the last part.
+    pub fn tested(&self, machine: &str, name: &str) -> String {
+        format!("{}express:{machine}:{name}", self.prefix)
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! [`Service::answer`] finds the row of an action ([`action`]), parses a body once, checks it against the action's shape
 //! ([`shapes`]), runs the action and words the answer. Actions live in one file per family, each with its row and the
 //! structures it answers with; [`events`] is the one place that knows how events look on the wire, [`error`] the one that
-//! knows errors. Absent: distributed Maps, redrive and TestState; and authentication, which belongs to the
+//! knows errors. Absent: distributed Maps and redrive; and authentication, which belongs to the
 //! HTTP server.
 
 mod action;
@@ -28,6 +28,7 @@ mod request;
 mod service;
 mod shapes;
 mod start;
+mod state_tests;
 mod tags;
 mod validation;
 pub mod wire;

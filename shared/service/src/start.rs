@@ -271,7 +271,7 @@ impl Order {
 }
 
 /// An input as it was sent, once it is known to be JSON.
-fn checked_input(input: Option<String>) -> Result<Payload, ApiError> {
+pub(crate) fn checked_input(input: Option<String>) -> Result<Payload, ApiError> {
     let Some(text) = input else { return Ok(Payload::from_json_text("{}")) };
     if text.trim().is_empty() {
         return Err(ApiError::InvalidExecutionInput("Invalid execution input.".to_owned()));

@@ -258,3 +258,26 @@ pub async fn definitions_are_validated(terminal: &Walk) -> Result<()> {
     assert!(bad["diagnostics"][0]["code"].is_string(), "{bad}");
     Ok(())
 }
+
+pub async fn states_are_tested_on_their_own(terminal: &Walk) -> Result<()> {
+    let choice = json!({"Type": "Choice", "Default": "No Match", "Choices": [
+        {"Variable": "$.number", "NumericEquals": 2, "Next": "Equals 2"}]});
+    let choice = choice.to_string();
+    let tested =
+        terminal.aws(&["test-state", "--definition", &choice, "--role-arn", ROLE, "--input", "{\"number\": 2}"])?;
+    assert_eq!(tested, json!({"output": "{\"number\": 2}", "nextState": "Equals 2", "status": "SUCCEEDED"}));
+
+    let resource = "arn:aws:states:::lambda:invoke";
+    let retry = json!([{"ErrorEquals": ["Lambda.ServiceException"], "IntervalSeconds": 2, "BackoffRate": 2}]);
+    let task =
+        json!({"Type": "Task", "Resource": resource, "Parameters": {"FunctionName": "f"}, "Retry": retry, "End": true});
+    let mock = r#"{"errorOutput": {"error": "Lambda.ServiceException", "cause": "Service error"}}"#;
+    let counted = r#"{"retrierRetryCount": 1}"#;
+    let (task, level) = (task.to_string(), ["--inspection-level", "DEBUG"]);
+    let arguments = ["test-state", "--definition", &task, "--mock", mock, "--state-configuration", counted];
+    let tested = terminal.aws(&[&arguments[..], &level[..]].concat())?;
+    assert_eq!(tested["status"], "RETRIABLE");
+    let details = json!({"retryIndex": 0, "retryBackoffIntervalSeconds": 4});
+    assert_eq!(tested["inspectionData"]["errorDetails"], details);
+    Ok(())
+}

@@ -35,6 +35,8 @@ mod simulation;
 #[cfg(test)]
 mod simulation_fleet;
 #[cfg(test)]
+mod state_tests;
+#[cfg(test)]
 mod step_functions_local;
 #[cfg(test)]
 mod stock_clients;

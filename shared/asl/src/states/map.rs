@@ -40,7 +40,7 @@ pub(crate) fn read<'v>(state: &StateNode<'v, '_>, context: &mut ParseContext<'v>
     let tolerated_failure_count = limit(object, "ToleratedFailureCount", "ToleratedFailureCountPath", None, findings);
     let tolerated_failure_percentage = percentage(object, findings);
     object.text("Label", findings);
-    distributed::check(object, context);
+    let distribution = distributed::read(object, context);
     let transition = transition(state, context);
     let processor = object.get("ItemProcessor").or_else(|| object.get("Iterator"))?;
     let processor = read_processor(processor, context);
@@ -50,6 +50,7 @@ pub(crate) fn read<'v>(state: &StateNode<'v, '_>, context: &mut ParseContext<'v>
         item_selector,
         processor: processor?,
         has_distributed_fields: distributed::has_fields(object),
+        distribution: Box::new(distribution),
         max_concurrency: max_concurrency.unwrap_or(ValueSource::Literal(0)),
         tolerated_failure_count,
         tolerated_failure_percentage,

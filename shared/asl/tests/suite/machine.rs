@@ -1,9 +1,9 @@
 //! Definitions as machines: numbers in document order, defaults, and fields in their types.
 
 use asl::{
-    Catcher, Choice, DataFlow, Fail, Integration, Items, Jitter, Kind, MachineType, Parallel, Pass, Pattern,
-    QueryLanguage, Resource, ResultPath, Retrier, Rule, Selection, State, StateId, StateMachine, Task, Template, Test,
-    Text, Transition, ValueSource, Wait, WaitUntil, parse,
+    Catcher, Choice, DataFlow, Distribution, Fail, Integration, ItemBatcher, ItemFormat, ItemReader, Items, Jitter,
+    Kind, MachineType, Parallel, Pass, Pattern, QueryLanguage, Resource, ResultPath, Retrier, Rule, Selection, State,
+    StateId, StateMachine, Task, Template, Test, Text, Transition, ValueSource, Wait, WaitUntil, parse,
 };
 use serde_json::{Value, json};
 
@@ -211,17 +211,22 @@ fn every_field_of_a_task_and_its_state_arrives() {
 #[test]
 fn every_field_of_the_other_types_arrives() {
     let level = json!({"Comment": "c", "StartAt": "I", "States": {"I": {"Type": "Succeed"}}});
-    let map =
-        state(&json!({"Type": "Map", "ItemsPath": "$.i", "ItemSelector": {"a": 1}, "MaxConcurrency": 2, "Label": "l",
+    let map = state(
+        &json!({"Type": "Map", "ItemsPath": "$.i", "ItemSelector": {"a": 1}, "MaxConcurrency": 2, "Label": "l",
         "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "I", "States": {"I": {"Type": "Succeed"}}},
-        "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {}}, "ToleratedFailureCount": 3,
-        "ToleratedFailurePercentage": 4.5, "End": true}));
+        "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {}, "ReaderConfig": {"InputType": "CSV",
+            "CSVHeaderLocation": "GIVEN", "CSVHeaders": ["h"], "CSVDelimiter": "TAB", "MaxItems": 7}},
+        "ItemBatcher": {"MaxItemsPerBatch": 5, "MaxInputBytesPerBatchPath": "$.b", "BatchInput": {"c": 1}},
+        "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {}}, "ToleratedFailureCount": 3,
+        "ToleratedFailurePercentage": 4.5, "End": true}),
+    );
     let Kind::Map(map) = map.kind else { panic!() };
     let asl::Map {
         items,
         item_selector,
         processor,
         has_distributed_fields,
+        distribution,
         max_concurrency,
         tolerated_failure_count,
         tolerated_failure_percentage,
@@ -233,6 +238,14 @@ fn every_field_of_the_other_types_arrives() {
         (StateId(1), Transition::End, ValueSource::Literal(2))
     );
     assert!(tolerated_failure_count.is_some() && tolerated_failure_percentage.is_some());
+    let Distribution { is_distributed, reader, batcher, has_writer } = *distribution;
+    let ItemReader { arguments, format, items_pointer, max_items } = reader.unwrap();
+    assert!(!is_distributed && has_writer && arguments.is_some() && items_pointer.is_none());
+    assert_eq!(format, ItemFormat::Csv { delimiter: '\t', headers: Some(vec!["h".to_owned()]) });
+    assert_eq!(max_items, Some(ValueSource::Literal(7)));
+    let ItemBatcher { max_items, max_bytes, input } = batcher.unwrap();
+    assert!(matches!(max_bytes, Some(ValueSource::Path(_))) && input.is_some());
+    assert_eq!(max_items, Some(ValueSource::Literal(5)));
 
     let parallel = state(&json!({"Type": "Parallel", "Branches": [level], "End": true}));
     let Kind::Parallel(Parallel { branches, transition }) = parallel.kind else { panic!() };

@@ -9,6 +9,8 @@ mod hostile;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod lone_state;
+#[cfg(test)]
 mod machine;
 #[cfg(test)]
 mod placeholders;

@@ -143,7 +143,7 @@ impl Calls {
 }
 
 /// The stimuli that the end of a call leads to. A call without an answer panicked or was cut: its attempt is lost.
-fn completion(wait: Wait, answer: Option<TaskAnswer>) -> Vec<Stimulus> {
+pub(crate) fn completion(wait: Wait, answer: Option<TaskAnswer>) -> Vec<Stimulus> {
     let succeeded = |output| Answer::Succeeded { output: Payload::from_json_text(output) };
     match answer {
         None => vec![Stimulus::TaskLost { wait }],

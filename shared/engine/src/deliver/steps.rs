@@ -109,7 +109,7 @@ impl Deliver {
 }
 
 /// Does work that may take seconds without holding up the other tasks of this thread.
-fn beside_others<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn beside_others<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
         // A runtime of one thread has no other to hand its tasks to.

@@ -73,7 +73,19 @@ impl Call {
                 .ok_or_else(|| EvaluationError::intrinsic(self.framed("The arguments are too long")))?;
             values.push(value);
         }
-        self.apply(&values, scope).map_err(|failure| EvaluationError::intrinsic(self.framed(&failure)))
+        self.apply(&values, scope).map_err(|failure| EvaluationError {
+            in_test: Some(Box::new(("States.Runtime", self.framed_in_test()))),
+            ..EvaluationError::intrinsic(self.framed(&failure))
+        })
+    }
+
+    // AWS: observed in TestState for the length of a number; unverified for other functions and failures.
+    fn framed_in_test(&self) -> String {
+        let name = self.text.split('(').next().unwrap_or_default().trim();
+        format!(
+            "There was an error while evaluating the intrinsic function: {}. Invalid arguments in {name}",
+            self.text
+        )
     }
 
     pub(super) fn collect_variables<'c>(&'c self, names: &mut Vec<&'c str>) {

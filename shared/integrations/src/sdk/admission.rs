@@ -1,11 +1,12 @@
 //! The check of calls of services when a machine is created: which services and actions there are, and whether the
 //! arguments, as far as a definition says them, are such as the action takes.
 
-use asl::{Integration, QueryLanguage, SdkServices, UnknownCall};
+use asl::{Integration, QueryLanguage, Required, SdkServices, UnknownCall};
 use serde_json::{Map, Value};
 
 use super::data::{self, Unsuitable};
 use super::model::{Kind, Member, Model, Operation, ShapeId, Version};
+use super::results;
 use super::table::Table;
 use crate::optimised::{Alias, Service};
 
@@ -49,6 +50,10 @@ impl SdkServices for Catalogue {
             ..Checking::new(&model, language, Version::One)
         };
         checking.arguments(operation, given)
+    }
+
+    fn check_mock(&self, on: &Integration, result: &Value, required: Required) -> Option<String> {
+        results::check(on, result, required)
     }
 }
 

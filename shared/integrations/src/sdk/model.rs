@@ -44,6 +44,12 @@ pub(crate) struct Text(u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ShapeId(u32);
 
+impl ShapeId {
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Operation {
     /// The API's name of it, with a capital.

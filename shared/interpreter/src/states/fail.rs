@@ -1,6 +1,6 @@
 //! Fail: ends its thread with an error of the author's.
 
-use asl::{Fail, Text};
+use asl::{Fail, State, Text};
 use expressions::json;
 
 use super::or_raise;
@@ -9,8 +9,9 @@ use crate::failure::{EvaluationFailure, Raised};
 use crate::run::{Outcome, Run};
 use crate::{Failure, ThreadPath, numbers};
 
-pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, fail: &Fail) -> Outcome {
+pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, fail: &Fail) -> Outcome {
     let input = run.raw_input(path);
+    run.note(path, |seen| seen.after_input_path(state, &input));
     let failure = or_raise!(run.evaluate(path, EvaluationInputs::of(input.value()), |look| {
         let error = text(look, fail.error.as_ref(), "Error")?;
         let cause = text(look, fail.cause.as_ref(), "Cause")?;

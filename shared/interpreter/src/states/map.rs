@@ -1,21 +1,28 @@
 //! Map, inline: one thread per item, some at a time; its result is the list of theirs, in the order of the items.
 
+mod reader_data;
+mod tested;
+
 use asl::{Items, Map, QueryLanguage, Selection, State, ValueSource};
 use expressions::{Path, Scope};
 use serde_json::Value;
 
+use self::tested::Shape;
 use super::or_raise;
 use crate::data::read;
-use crate::evaluation::{Evaluation, EvaluationInputs, TypeMismatch};
+use crate::evaluation::{Evaluation, EvaluationInputs, Item, TypeMismatch};
 use crate::failure::{EvaluationFailure, Raised};
 use crate::run::{Outcome, Run};
 use crate::{Detail, Iteration, Iterations, Payload, Phase, ThreadPath, numbers};
 
 pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, map: &Map) -> Outcome {
+    if run.probe.is_some() {
+        return tested::enter(run, path, state, map);
+    }
     let input = or_raise!(run.effective_input(path, state));
     let (items, limit) = or_raise!(run.evaluate(path, EvaluationInputs::of(input.value()), |look| {
         check_fields(map)?;
-        let items = items(look, state, map, &input)?;
+        let items = items(look, state, map, &input, Shape::Array)?;
         Ok((items, limit(look, &map.max_concurrency, "MaxConcurrency")?))
     }));
     let total = items.value().as_array().map_or(0, |items| u32::try_from(items.len()).unwrap_or(u32::MAX));
@@ -110,27 +117,35 @@ fn at_once(run: &Run<'_>, asked: u64) -> u32 {
 /// AWS: the definition is accepted, the execution fails (from public reports).
 fn check_fields(map: &Map) -> Result<(), EvaluationFailure> {
     const CAUSE: &str = "The ItemReader, ItemBatcher and ResultWriter fields are not supported for INLINE maps";
-    if map.has_distributed_fields { Err(EvaluationFailure::runtime(CAUSE)) } else { Ok(()) }
+    let is_inline = !map.distribution.is_distributed;
+    if is_inline && map.has_distributed_fields { Err(EvaluationFailure::runtime(CAUSE)) } else { Ok(()) }
 }
 
-fn items(look: &Evaluation<'_>, state: &State, map: &Map, input: &Payload) -> Result<Payload, EvaluationFailure> {
+fn items(
+    look: &Evaluation<'_>,
+    state: &State,
+    map: &Map,
+    input: &Payload,
+    shape: Shape,
+) -> Result<Payload, EvaluationFailure> {
+    let fits = |found: &Value| found.is_array() || (found.is_object() && shape == Shape::ArrayOrObject);
     match &map.items {
         Items::Path(_) if state.query_language == QueryLanguage::Jsonata => {
-            if input.value().is_array() {
+            if fits(input.value()) {
                 Ok(input.clone())
             } else {
                 Err(not_iterable(input))
             }
         }
-        Items::Path(selection) => items_at(look, selection, input),
+        Items::Path(selection) => items_at(look, selection, input, fits),
         Items::Jsonata(template) => {
             let items = look.payload(template, "Items")?;
-            match (items.value(), template.expression()) {
-                (Value::Array(_), _) => Ok(items),
-                (other, Some(expression)) => {
-                    Err(expressions::jsonata::unexpected_type(expression, "Items", "array", other).into())
+            match template.expression() {
+                _ if fits(items.value()) => Ok(items),
+                Some(expression) => {
+                    Err(expressions::jsonata::unexpected_type(expression, "Items", "array", items.value()).into())
                 }
-                (_, None) => Err(not_iterable(&items)),
+                None => Err(not_iterable(&items)),
             }
         }
     }
@@ -144,13 +159,18 @@ fn not_iterable(items: &Payload) -> EvaluationFailure {
     ))
 }
 
-fn items_at(look: &Evaluation<'_>, selection: &Selection, input: &Payload) -> Result<Payload, EvaluationFailure> {
+fn items_at(
+    look: &Evaluation<'_>,
+    selection: &Selection,
+    input: &Payload,
+    fits: impl Fn(&Value) -> bool,
+) -> Result<Payload, EvaluationFailure> {
     let (items, text) = match selection {
         Selection::At(at) => (Payload::from_value(at.follow(look.paths())?.into_owned()), at.text()),
         Selection::Nothing => (Payload::from_value(Value::Object(serde_json::Map::new())), "$"),
         Selection::Everything => (input.clone(), "$"),
     };
-    if items.value().is_array() {
+    if fits(items.value()) {
         return Ok(items);
     }
     // AWS: no state is named (captured in 2026).
@@ -169,22 +189,30 @@ fn item_input(
     match &map.item_selector {
         None => Ok(Payload::from_value(item.clone())),
         Some(selector) => {
-            let inputs =
-                EvaluationInputs { item: Some((index, item)), ..EvaluationInputs::of(iterations.input.value()) };
+            let inputs = EvaluationInputs {
+                item: Some(Item::at(index, item)),
+                ..EvaluationInputs::of(iterations.input.value())
+            };
             run.evaluate(path, inputs, |look| look.render(selector, "ItemSelector"))
         }
     }
 }
 
 /// AWS reads the tolerances after MapStateStarted. An inline Map tolerates nothing, but refuses what makes no sense.
-fn check_tolerance(look: &Evaluation<'_>, map: &Map) -> Result<(), EvaluationFailure> {
-    if let Some(count) = &map.tolerated_failure_count {
-        limit(look, count, "ToleratedFailureCount")?;
-    }
-    match &map.tolerated_failure_percentage {
-        None => Ok(()),
-        Some(share) => percentage(look, share),
-    }
+fn check_tolerance(look: &Evaluation<'_>, map: &Map) -> Result<Tolerance, EvaluationFailure> {
+    let count = map.tolerated_failure_count.as_ref();
+    Ok(Tolerance {
+        count: count.map(|count| limit(look, count, "ToleratedFailureCount")).transpose()?,
+        percentage: map.tolerated_failure_percentage.as_ref().map(|share| percentage(look, share)).transpose()?,
+    })
+}
+
+/// How many failed iterations a distributed Map tolerates, where its definition says so.
+#[derive(Debug, Clone, Copy)]
+struct Tolerance {
+    count: Option<u64>,
+    /// Of 100.
+    percentage: Option<f64>,
 }
 
 fn limit(look: &Evaluation<'_>, source: &ValueSource<u64>, field: &str) -> Result<u64, EvaluationFailure> {
@@ -200,7 +228,7 @@ fn limit(look: &Evaluation<'_>, source: &ValueSource<u64>, field: &str) -> Resul
     look.resolve(source, field, read, take)
 }
 
-fn percentage(look: &Evaluation<'_>, source: &ValueSource<f64>) -> Result<(), EvaluationFailure> {
+fn percentage(look: &Evaluation<'_>, source: &ValueSource<f64>) -> Result<f64, EvaluationFailure> {
     const FIELD: &str = "ToleratedFailurePercentage";
     const BOUNDS: &str = "ToleratedFailurePercentage must be between 0 and 100.";
     let sensible = |share: &f64| (0.0..=100.0).contains(share);
@@ -213,7 +241,7 @@ fn percentage(look: &Evaluation<'_>, source: &ValueSource<f64>) -> Result<(), Ev
     let take = |value: &Value| {
         Some(numbers::decimal(value)?).filter(sensible).ok_or_else(|| TypeMismatch::Value(BOUNDS.to_owned()))
     };
-    look.resolve(source, FIELD, read, take).map(|_| ())
+    look.resolve(source, FIELD, read, take)
 }
 
 fn refers_to(field: &str, value: &Value, kind: &str, path: &str) -> EvaluationFailure {

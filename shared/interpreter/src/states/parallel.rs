@@ -8,6 +8,9 @@ use crate::{Detail, Phase, ThreadPath};
 
 pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, parallel: &Parallel) -> Outcome {
     let input = or_raise!(run.arguments(path, state));
+    if let Some(mocked) = run.mocked_branches(parallel.transition) {
+        return mocked;
+    }
     let started = run.emit_on(path, Detail::ParallelStateStarted);
     for (index, branch) in (0u32..).zip(&parallel.branches) {
         let thread = run.new_thread(path, branch.start_at, input.clone(), started);

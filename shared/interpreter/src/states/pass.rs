@@ -10,6 +10,8 @@ pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, pass: &
     let shaped = or_raise!(run.arguments(path, state));
     // AWS: a Result of null is none (TestState).
     let result = pass.result.as_ref().filter(|result| !result.is_null());
-    let result = result.map_or(shaped, |result| Payload::from_value(result.clone()));
+    let Some(result) = result else { return Outcome::Leave { result: shaped, then: pass.transition } };
+    let result = Payload::from_value(result.clone());
+    run.note(path, |seen| seen.fixed_result(&result));
     Outcome::Leave { result, then: pass.transition }
 }

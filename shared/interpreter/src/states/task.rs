@@ -30,8 +30,12 @@ pub(crate) fn enter(run: &mut Run<'_>, path: &ThreadPath, state: &State, task: &
     let inputs = EvaluationInputs { token: token.as_deref(), ..EvaluationInputs::of(input.value()) };
     let attempt = or_raise!(run.evaluate(path, inputs, |look| attempt(look, state, task, &input)));
     let attempt = Attempt { call: performed, ..attempt };
+    run.note(path, |seen| seen.arguments(state, &attempt.arguments));
     or_raise!(check_size(run, state, &attempt.arguments));
     run.emit_on(path, scheduled(run, &task.resource, &attempt));
+    if let Some(answer) = run.mock_answer() {
+        return settle(run, path, task, answer);
+    }
     Outcome::Wait(Phase::Task(attempt))
 }
 
@@ -226,6 +230,7 @@ pub(super) fn settle(run: &mut Run<'_>, path: &ThreadPath, task: &Task, answer: 
     let failure = match answer {
         Answer::Succeeded { output } if output.bytes() <= run.snapshot.execution.limits.payload_bytes => {
             run.emit_on(path, succeeded(&task.resource, output.clone()));
+            run.note(path, |seen| seen.result(&output));
             return Outcome::Leave { result: output, then: task.transition };
         }
         Answer::Succeeded { .. } => Failure::new(DATA_LIMIT_EXCEEDED, too_large(size_name(&task.resource))),

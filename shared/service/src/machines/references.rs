@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use asl::{
-    Catcher, Choice, DataFlow, Fail, Items, Kind, Map, Parallel, Pass, Rule, Selection, State, StateMachine, Task,
-    Template, Test, Text, ValueSource, Wait, WaitUntil,
+    Catcher, Choice, DataFlow, Distribution, Fail, ItemBatcher, ItemReader, Items, Kind, Map, Parallel, Pass, Rule,
+    Selection, State, StateMachine, Task, Template, Test, Text, ValueSource, Wait, WaitUntil,
 };
 use expressions::jsonata;
 
@@ -80,6 +80,7 @@ impl<'m> Read<'m> {
             item_selector,
             processor: _,
             has_distributed_fields: _,
+            distribution,
             max_concurrency,
             tolerated_failure_count,
             tolerated_failure_percentage,
@@ -93,6 +94,16 @@ impl<'m> Read<'m> {
         self.source(Some(max_concurrency));
         self.source(tolerated_failure_count.as_ref());
         self.source(tolerated_failure_percentage.as_ref());
+        let Distribution { is_distributed: _, reader, batcher, has_writer: _ } = &**distribution;
+        if let Some(ItemReader { arguments, format: _, items_pointer: _, max_items }) = reader {
+            self.template(arguments.as_ref());
+            self.source(max_items.as_ref());
+        }
+        if let Some(ItemBatcher { max_items, max_bytes, input }) = batcher {
+            self.template(input.as_ref());
+            self.source(max_items.as_ref());
+            self.source(max_bytes.as_ref());
+        }
     }
 
     fn choice(&mut self, choice: &'m Choice) {
