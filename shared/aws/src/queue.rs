@@ -25,6 +25,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, SendMessageBatchRequestEntry};
 use engine::ports::{Clock, Queue, StoreError, WakeUp};
 use engine::worker::Message;
+use futures_util::stream::{self, StreamExt};
 use interpreter::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -35,6 +36,8 @@ use crate::layout;
 const LONGEST_DELAY_SECONDS: i64 = 900;
 /// Messages of one request.
 const BATCH: usize = 10;
+/// Requests on their way at a time.
+const AT_A_TIME: usize = 4;
 /// Rounds in which what SQS refused of a batch, for reasons of its own, is sent again.
 const ROUNDS: u32 = 3;
 
@@ -68,8 +71,10 @@ impl WorkQueue {
         let mut left: Vec<(WakeUp, i32)> = wake_ups.into_iter().filter_map(delayed).collect();
         for _ in 0..ROUNDS {
             let mut refused = Vec::new();
-            for batch in left.chunks(BATCH) {
-                refused.extend(self.send_batch(batch).await?);
+            let batches: Vec<_> = left.chunks(BATCH).map(|batch| self.send_batch(batch)).collect();
+            let sent: Vec<_> = stream::iter(batches).buffered(AT_A_TIME).collect().await;
+            for batch in sent {
+                refused.extend(batch?);
             }
             left = refused;
             if left.is_empty() {

@@ -14,6 +14,7 @@ pub mod layout;
 mod list;
 pub(crate) mod open;
 mod retention;
+mod visits;
 mod wake;
 
 use std::sync::Arc;

@@ -25,6 +25,9 @@ const LATE_MS: u64 = LONGEST_ATTEMPT_MS + LONGEST_APPEND_MS;
 /// Why an execution is force-failed whose journal can be read.
 const DEFECT: &str = "a defect of Stepwell, which its log describes, stopped every attempt";
 
+/// Why an execution is force-failed that ended its readers.
+const FATAL: &str = "every process that tried to continue it ended before it was through";
+
 /// A message of the work queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
@@ -103,8 +106,20 @@ impl Worker {
             Err(DeliverError::Lost) => DEFECT.to_owned(),
             Err(passing) => return Err(passing),
         };
-        let closed = self.engine.deliver().force_fail(&wake_up.execution, &why).await?;
-        tracing::error!(execution = wake_up.execution, why, closed, "execution cannot be driven, force-failed");
+        self.force_fail(&wake_up.execution, &why).await
+    }
+
+    /// Closes an execution as failed, without loading it: each process that drove it ended before it was through.
+    pub async fn give_up_dead_letter(&self, execution: &str) -> Result<DeadLetterOutcome, DeliverError> {
+        match self.force_fail(execution, FATAL).await {
+            Err(DeliverError::NoSuchExecution) => Ok(DeadLetterOutcome::Handled),
+            outcome => outcome,
+        }
+    }
+
+    async fn force_fail(&self, execution: &str, why: &str) -> Result<DeadLetterOutcome, DeliverError> {
+        let closed = self.engine.deliver().force_fail(execution, why).await?;
+        tracing::error!(execution, why, closed, "execution cannot be driven, force-failed");
         Ok(if closed { DeadLetterOutcome::ForceFailed } else { DeadLetterOutcome::Handled })
     }
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | a wake-up | the worker can handle it | deleted |
 //! | a wake-up | the execution's journal is damaged, or driving it panics | the execution is force-failed; deleted |
+//! | a wake-up | two visits began and did not return: driving it ends the process, or outlasts it | the execution is force-failed without being loaded; deleted |
 //! | a wake-up | the store is busy or refuses, or a newer version wrote what it finds | remains, and keeps its alarm on |
 //! | an Express start | this is its first time here | sent back to the work queue, marked |
 //! | an Express start | it is marked: it failed ten times more | remains: nothing else knows of the execution, and the operator decides |
@@ -14,7 +15,8 @@
 use std::collections::HashSet;
 
 use aws_sdk_sqs::types::{Message as DeadLetter, MessageAttributeValue};
-use engine::ports::StoreError;
+use engine::deliver::DeliverError;
+use engine::ports::{StoreError, WakeUp};
 use engine::worker::{DeadLetterOutcome, Message, Worker};
 use interpreter::Timestamp;
 
@@ -25,6 +27,9 @@ use crate::queue::message;
 /// Messages of one request, and requests of a tick.
 const BATCH: i32 = 10;
 const ROUNDS: usize = 20;
+/// The visit at which the execution is given up instead of driven. A single visit may end for reasons of its own, such as a
+/// deployment.
+const VISITS: u64 = 3;
 /// The fairness group of starts that were dead letters.
 const GROUP: &str = "dead-letters";
 /// The attribute of a start that was a dead letter before. SQS keeps it when the message fails again.
@@ -77,7 +82,7 @@ impl Installation {
         let body = letter.body.as_deref().unwrap_or_default();
         let id = letter.message_id.as_deref().unwrap_or_default();
         match message::read(body) {
-            Ok(Message::WakeUp(wake_up)) => match worker.handle_dead_letter(wake_up).await {
+            Ok(Message::WakeUp(wake_up)) => match self.visit(worker, wake_up).await {
                 Ok(DeadLetterOutcome::Handled) => Outcome::Handled,
                 Ok(DeadLetterOutcome::ForceFailed) => Outcome::ForceFailed,
                 Err(error) => {
@@ -101,6 +106,20 @@ impl Installation {
                 Outcome::Remains
             }
         }
+    }
+
+    /// Drives the execution of a dead letter, unless the visits before did not return.
+    async fn visit(&self, worker: &Worker, wake_up: WakeUp) -> Result<DeadLetterOutcome, DeliverError> {
+        let execution = wake_up.execution.clone();
+        let outcome = if self.table.begin_visit(&execution).await? < VISITS {
+            worker.handle_dead_letter(wake_up).await
+        } else {
+            worker.give_up_dead_letter(&execution).await
+        };
+        if let Err(error) = self.table.end_visits(&execution).await {
+            tracing::warn!(execution, %error, "scheduler: count of visits not removed, it expires");
+        }
+        outcome
     }
 
     /// Sends a start back to the work queue, once.

@@ -5,6 +5,7 @@
 //! fails does not keep the others from running; the tick returns the first error at its end.
 
 use engine::ports::{StoreError, WakeUp};
+use futures_util::future::join_all;
 use interpreter::Timestamp;
 use serde::Serialize;
 
@@ -17,6 +18,9 @@ const AHEAD_MS: i64 = 15 * 60 * 1_000;
 const FIRST_LOOK_BACK_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Rows read at a time.
 const PAGE: usize = 500;
+/// The parts of a tick's time, in percent, after which it wakes, and sweeps, no more: the rest gets its turn in each tick.
+const WAKING: i64 = 60;
+const SWEEPING: i64 = 85;
 
 /// Counts of a tick.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -44,10 +48,13 @@ impl Installation {
     /// One tick within its time budget, which ends at `until`.
     pub async fn tick(&self, dead_letters: Option<&str>, until: Timestamp) -> Result<TickReport, StoreError> {
         let (mut report, mut done) = (TickReport::default(), Ok(()));
-        for shard in 0..layout::SHARDS {
-            done = done.and(self.wake(shard, until).await.map(|woken| report.woken += woken));
+        let begun = self.clock.now();
+        // Shards at the same time, so that one with much to do keeps none of the others waiting.
+        let woken = join_all((0..layout::SHARDS).map(|shard| self.wake(shard, part(WAKING, begun, until)))).await;
+        for woken in woken {
+            done = done.and(woken.map(|woken| report.woken += woken));
         }
-        done = done.and(self.sweep(until, &mut report).await);
+        done = done.and(self.sweep(part(SWEEPING, begun, until), &mut report).await);
         // Last: a dead letter may end this process, too.
         if let Some(url) = dead_letters {
             done = done.and(self.handle_dead_letters(url, until, &mut report).await);
@@ -93,5 +100,24 @@ impl Installation {
             self.table.move_cursor(shard, &cursor).await?;
         }
         Ok(woken)
+    }
+}
+
+/// When so many percent of the time from `begun` to `until` are over.
+fn part(percent: i64, begun: Timestamp, until: Timestamp) -> Timestamp {
+    let whole = until.0.saturating_sub(begun.0).max(0);
+    begun.plus_millis(whole / 100 * percent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_of_a_tick_has_its_time() {
+        let (begun, until) = (Timestamp(1_000_000), Timestamp(1_270_000));
+        assert_eq!(part(WAKING, begun, until), Timestamp(1_162_000));
+        assert_eq!(part(SWEEPING, begun, until), Timestamp(1_229_500));
+        assert_eq!(part(WAKING, until, begun), until, "there is none");
     }
 }

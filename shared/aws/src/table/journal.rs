@@ -25,6 +25,8 @@ use crate::table::chunks::ChunksAt;
 use crate::table::item::{Item, Reading, attributes_of, item_of, number, record_of};
 use crate::table::{Condition, Put, Range, Table};
 
+/// Items that a load reads before it asks where the tail begins: all of most executions, and little of a long one.
+const FIRST_ITEMS: usize = 64;
 /// Tries of an append that finds a head whose time is over, and clears it away.
 const CLEARINGS: u32 = 3;
 
@@ -61,7 +63,7 @@ impl Journal for Table {
 
     async fn load(&self, execution: &str) -> Result<(Vec<Record>, Vec<Cell>), StoreError> {
         let whole = with_cells(execution, 0);
-        let first = self.page(&whole, None, None).await?;
+        let first = self.page(&whole, None, Some(FIRST_ITEMS)).await?;
         let Some(head) = first.items.first().cloned() else { return Ok((Vec::new(), Vec::new())) };
         if layout::record_sequence(Reading(&head).text(layout::SORT)?) != Some(0) || self.is_gone(&head)? {
             return Ok((Vec::new(), Vec::new()));
@@ -150,7 +152,7 @@ impl Journal for Table {
     }
 
     async fn open(&self, after: Option<&str>, limit: usize) -> Result<OpenPage, StoreError> {
-        Ok(self.opened(after, limit).await?.page)
+        Ok(self.opened(None, after, limit).await?.page)
     }
 
     async fn forget(&self, seen: &Seen) -> Result<(), StoreError> {

@@ -12,7 +12,9 @@
 //! | `d/HASH` | `k/NONCE/INDEX` | a piece of a revision | once, before the revision |
 //! | `a/SHARD/ARN` of an activity | time queued, attempt and execution | a task that waits for a worker; `until` then it is hidden from callers | before its commit, over when it is received, deleted when it is leased |
 //! | `clock` | a shard's number | the scheduler's cursor in a shard of `wake`: due times up to then, and a page behind that | by the scheduler |
-//! | `clock` | `sweep` | the day of the last whole sweep, and the current one's page | by the scheduler |
+//! | `clock` | `sweep` | the day of the last whole sweep | by the scheduler |
+//! | `clock` | `sweep/SEGMENT` | the same of a segment of the index `list`, and the current sweep's page in it | by the scheduler |
+//! | `clock` | `visits/ARN` | how often the scheduler began to drive the execution of a dead letter and did not return | counted up before it is driven, removed afterwards |
 //! | `key` | `k` | the installation's keys, which sign tokens | once, and when the operator replaces one |
 //!
 //! Names of attributes are stored in every item and count towards its size, and are read by people in consoles: short
@@ -79,6 +81,8 @@ pub const WAKE: &str = "wake";
 pub const WAKE_AT: &str = "wake_at";
 /// On a task of an activity: callers that come earlier do not see it, in milliseconds since 1970.
 pub const HIDDEN: &str = "until";
+/// How many visits did not return.
+pub const VISITS: &str = "visits";
 /// How many writes a machine's item has seen.
 pub const WRITES: &str = "version";
 
@@ -250,6 +254,17 @@ pub fn revision_partition(hash: &str) -> String {
 pub const REVISION_SORT: &str = "d";
 pub const CLOCK_PARTITION: &str = "clock";
 pub const SWEEP_SORT: &str = "sweep";
+
+/// The sort key of the sweep's progress in a segment of the list index.
+pub fn sweep_sort(segment: i32) -> String {
+    format!("{SWEEP_SORT}/{segment}")
+}
+
+/// The sort key of the visits to a dead letter's execution that have not returned.
+pub fn visits_sort(execution: &str) -> String {
+    format!("visits/{execution}")
+}
+
 pub const KEY_PARTITION: &str = "key";
 pub const KEY_SORT: &str = "k";
 

@@ -28,7 +28,14 @@ impl Table {
     ///
     /// The pages read all stored executions, closed or not: half a KB a row, so a sweep over a million executions
     /// costs a few cents. An index of open executions alone would cost every execution two more writes.
-    pub(crate) async fn opened(&self, after: Option<&str>, limit: usize) -> Result<Opened, StoreError> {
+    ///
+    /// `segment`: a segment of the index, and of how many; otherwise the pages go through all of it.
+    pub(crate) async fn opened(
+        &self,
+        segment: Option<(i32, i32)>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Opened, StoreError> {
         let start = after.map(start_of).transpose()?;
         let request = self
             .client
@@ -36,6 +43,8 @@ impl Table {
             .table_name(&self.name)
             .index_name(layout::LIST_INDEX.name)
             .limit(i32::try_from(limit.clamp(1, MOST_ROWS)).unwrap_or(i32::MAX))
+            .set_segment(segment.map(|(segment, _)| segment))
+            .set_total_segments(segment.map(|(_, of)| of))
             .set_exclusive_start_key(start);
         let answer = request.send().await.map_err(|error| store_error("read open executions", error))?;
         let next = answer.last_evaluated_key.map(|key| token_of(&key)).transpose()?;

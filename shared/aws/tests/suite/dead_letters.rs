@@ -29,6 +29,20 @@ impl Tasks for Defective {
     }
 }
 
+/// A function whose limit is never known: a process that asks for it is ended by its time.
+struct Deadly;
+
+#[async_trait]
+impl Tasks for Deadly {
+    async fn call(&self, call: TaskCall) -> TaskAnswer {
+        TaskAnswer::Failed { error: "NotExpected".to_owned(), cause: Some(call.state) }
+    }
+
+    async fn limit(&self, _call: &TaskCall) -> Duration {
+        std::future::pending().await
+    }
+}
+
 struct World {
     cloud: Cloud,
     api: Process,
@@ -39,9 +53,13 @@ struct World {
 impl World {
     /// One execution of these states.
     async fn new(definition: Value) -> Result<World> {
+        World::with(definition, Arc::new(Defective)).await
+    }
+
+    async fn with(definition: Value, tasks: Arc<dyn Tasks>) -> Result<World> {
         let cloud = Cloud::new().await?;
-        let api = cloud.process(Deployment::ApiOnly, Arc::new(Defective)).await?;
-        let clock = cloud.process(Deployment::SharedWorker, Arc::new(Defective)).await?;
+        let api = cloud.process(Deployment::ApiOnly, tasks.clone()).await?;
+        let clock = cloud.process(Deployment::SharedWorker, tasks).await?;
         let machine = create_machine(&api.service, "fragile", "STANDARD", &definition).await?;
         let execution = start(&api.service, &machine, "one", &json!({ "order": 7 })).await?;
         Ok(World { cloud, api, clock, execution })
@@ -174,8 +192,8 @@ async fn an_execution_that_meets_a_defect_of_ours_fails() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn what_may_pass_is_left_alone() -> Result<()> {
     let world = World::waiting().await?;
-    // {"v":3}
-    world.spoil(1, json!("eyJ2IjozfQ=="))?;
+    // {"v":99}
+    world.spoil(1, json!("eyJ2Ijo5OX0="))?;
     let report = world.minute().await?;
     assert_eq!((report.given_up, report.remaining), (0, 1), "a newer version wrote it");
 
@@ -221,5 +239,51 @@ async fn a_start_goes_back_once_and_then_stays() -> Result<()> {
     assert_eq!((sent.len(), &sent[0]["QueueUrl"], &sent[0]["MessageBody"]), (1, &json!(QUEUE), &json!(body)));
     assert_eq!(sent[0]["MessageAttributes"]["again"]["StringValue"], "1");
     assert_eq!(deleted.iter().map(|body| &body["ReceiptHandle"]).collect::<Vec<_>>(), [&json!("fresh")]);
+    Ok(())
+}
+
+/// A minute of a clock that is a process of its own, and ends with its time.
+async fn mortal_minute(world: &mut World) -> Result<Option<TickReport>> {
+    world.clock = world.cloud.process(Deployment::SharedWorker, Arc::new(Deadly)).await?;
+    Ok(tokio::time::timeout(Duration::from_secs(300), world.minute()).await.ok().transpose()?)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_that_outlasts_its_readers_fails_at_the_third_visit_without_being_loaded() -> Result<()> {
+    let work = json!({ "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "End": true });
+    let definition = json!({ "StartAt": "Work", "States": { "Work": work } });
+    let mut world = World::with(definition, Arc::new(Deadly)).await?;
+    for visit in 1..=2 {
+        assert_eq!(mortal_minute(&mut world).await?, None, "visit {visit} ends its process");
+        assert_eq!(world.ask("DescribeExecution").await?["status"], "RUNNING");
+    }
+    world.cloud.dynamo.requests();
+    let report = mortal_minute(&mut world).await?.expect("nothing is driven");
+    assert_eq!((report.handled, report.given_up, report.remaining), (0, 1, 0));
+    let loads = world.cloud.dynamo.requests().into_iter().filter(|request| {
+        let loads = request.operation == "Query" && request.body.get("Limit") != Some(&json!(1));
+        loads && request.body.to_string().contains(":execution:")
+    });
+    assert_eq!(loads.count(), 0, "its last record is read, and no more");
+    let told = world.ask("DescribeExecution").await?;
+    assert_eq!((told["status"].as_str(), told["error"].as_str()), (Some("FAILED"), Some("States.Runtime")));
+    assert!(text(&told, "cause")?.contains("ended before it was through"), "{told}");
+    world.is_over_for_everybody().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn visits_that_return_are_not_counted() -> Result<()> {
+    let world = World::waiting().await?;
+    for _ in 0..5 {
+        let report = world.minute().await?;
+        assert_eq!((report.handled, report.given_up, report.remaining), (1, 0, 0));
+    }
+    // A passing error returns, too.
+    world.spoil(1, json!("eyJ2Ijo5OX0="))?;
+    world.cloud.spoil(&world.execution, "r0000000001", "v", json!({ "N": "2" }))?;
+    for _ in 0..5 {
+        let report = world.minute().await?;
+        assert_eq!((report.handled, report.given_up, report.remaining), (0, 0, 1));
+    }
     Ok(())
 }

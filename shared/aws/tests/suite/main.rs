@@ -27,6 +27,8 @@ mod name_reuse;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod slow_store;
 #[cfg(test)]
 mod table;

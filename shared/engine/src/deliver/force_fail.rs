@@ -87,9 +87,11 @@ impl Deliver {
         last: &Record,
         started: Timestamp,
     ) -> Result<(u64, Timestamp, Option<Reopening>), DeliverError> {
-        let mut from = Some(last.sequence);
+        // The last one is whole, but for damage: large records are not read in vain.
+        let (mut from, mut batch) = (Some(last.sequence), 1);
         while let Some(sequence) = from {
-            let records = self.world.journal.read(&last.execution, sequence, Direction::Descending, BATCH).await?;
+            let records = self.world.journal.read(&last.execution, sequence, Direction::Descending, batch).await?;
+            batch = BATCH;
             from = records.last().and_then(|record| record.sequence.checked_sub(1));
             for record in records {
                 match entry::decode(record.sequence, &record.body) {

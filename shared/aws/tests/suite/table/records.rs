@@ -164,6 +164,9 @@ async fn ten_thousand_records_load_in_a_few_requests() -> Result<()> {
     assert_eq!(tail.len(), 1 + 101);
     assert_eq!((tail[0].sequence, tail[1].sequence, tail[101].sequence), (0, 9_900, RECORDS));
     assert_eq!(stand.operations(), ["Query"; 3], "a page, the last record, the tail");
+    stand.table.tail(&arn).await?;
+    let (_, reads) = stand.units();
+    assert!(reads < 40.0, "{reads} read units: what is before the tail is not read");
     let (first, last) = stand.table.ends(&arn).await?.context("is there")?;
     assert_eq!((first.sequence, last.sequence), (0, RECORDS));
     assert_eq!(stand.operations().len(), 2);
