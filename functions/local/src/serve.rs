@@ -8,7 +8,6 @@ mod duties;
 mod options;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use embedded::{ActivityTasks, Directory, TimerQueue};
 use engine::ports::Uncounted;
 use engine::tokens::Keys;
 use engine::{Deployment, Engine, Settings, SystemClock, World};
-use integrations::{ConnectionFile, Endpoint, Mocked, Mocks, Targets, credentials};
+use integrations::{ConnectionFile, Mocked, Mocks, Targets, credentials};
 use service::Service;
 use tokio::net::TcpListener;
 
@@ -77,7 +76,7 @@ struct Installation {
 
 async fn serve(options: &Options) -> anyhow::Result<()> {
     let (listener, stop) = (listen(options).await?, http::Stop::on_signals()?);
-    let installation = install(options, own_endpoint(listener.local_addr()?)?)?;
+    let installation = install(options)?;
     let drain = Drain::new(installation.engine.clone(), options.drain_time());
     let resumed = installation.resume(options.discard_express).await?;
     installation.begin_duties(&drain);
@@ -88,18 +87,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The endpoint for the tasks of this server that call Step Functions: itself.
-fn own_endpoint(address: SocketAddr) -> anyhow::Result<Endpoint> {
-    let ip = match address.ip() {
-        // Every address, and this machine's own among them.
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    Ok(format!("http://{}", SocketAddr::new(ip, address.port())).parse()?)
-}
-
-fn install(options: &Options, own: Endpoint) -> anyhow::Result<Installation> {
+fn install(options: &Options) -> anyhow::Result<Installation> {
     let mocks = mocks(options)?;
     let directory = Arc::new(Directory::open(&options.data_dir, &options.directory())?);
     let clock = Arc::new(SystemClock::new().map_err(|error| anyhow::anyhow!("no randomness: {error}"))?);
@@ -128,7 +116,7 @@ fn install(options: &Options, own: Endpoint) -> anyhow::Result<Installation> {
         tasks: Arc::new(Mocked::new(
             mocks,
             Arc::new(
-                Targets::new(options.endpoints(own)?, &home, credentials::chain(&home.region))
+                Targets::new(options.endpoints()?, &home, credentials::chain(&home.region))
                     .allowing_aws(options.allow_aws.clone())
                     .with_connections(connections(options)?),
             ),

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use aws::{Delivery, Environment, Installation};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use engine::Deployment;
+use engine::{Deployment, Engine, Settings};
 use integrations::{AwsCalls, Endpoints, Home, InvalidEndpoint, Targets, credentials};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use service::Service;
 
 /// The part of an invocation's time that is kept for the last commit and the response.
 const SHUTDOWN_MARGIN: Duration = Duration::from_secs(5);
@@ -19,6 +20,9 @@ const RECEIVED: &str = "ApproximateReceiveCount";
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let (_, installation) = Environment::start(Deployment::SharedWorker, targets).await?;
+    // Tasks start nested executions by the API as an API process has it: other workers drive them.
+    let settings = Settings { deployment: Deployment::ApiOnly, ..installation.engine.settings().clone() };
+    let _service = Service::new(Engine::new(installation.engine.world().clone(), settings));
     lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<SqsEvent>| work(installation.clone(), event)))
         .await
 }

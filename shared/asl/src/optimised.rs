@@ -211,7 +211,7 @@ const SERVICES: &[Service] = &[
     Service {
         name: "states",
         error_prefix: "StepFunctions",
-        actions: &[Action::new("startExecution", Everything).requiring(&["StateMachineArn"]).unperformed()],
+        actions: &[Action::new("startExecution", Everything).requiring(&["StateMachineArn"])],
     },
 ];
 

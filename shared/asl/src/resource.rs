@@ -111,6 +111,13 @@ impl Integration {
         Ok(Integration { arn: arn.to_owned(), service: service.to_owned(), action: action.to_owned(), pattern })
     }
 
+    /// An argument that every call has beside what the definition says.
+    // AWS: the one of `ecs:runTask.sync` stands last among the parameters of TaskScheduled (captured in 2026).
+    pub fn fixed_argument(&self) -> Option<(&'static str, &'static str)> {
+        let starts_task = self.service == "ecs" && self.action == "runTask";
+        (starts_task && self.pattern == Pattern::Sync).then_some(("StartedBy", "AWS Step Functions"))
+    }
+
     /// The action with its pattern, as events call `resource`: `sendMessage.waitForTaskToken`.
     pub fn resource(&self) -> String {
         format!("{}{}", self.action, self.pattern)

@@ -59,6 +59,16 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
+impl CallError {
+    /// True when the same request may be answered later.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::NotSent { .. } | Self::Lost { .. } | Self::TimedOut => true,
+            Self::TooLarge { .. } | Self::RoleRefused { .. } => false,
+        }
+    }
+}
+
 impl Answer {
     /// The value of a header as text.
     pub(crate) fn header(&self, name: &str) -> Option<String> {

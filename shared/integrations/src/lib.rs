@@ -16,6 +16,7 @@ pub mod credentials;
 mod endpoint;
 mod exchange;
 mod http_task;
+mod jobs;
 mod json;
 mod lambda;
 mod mocks;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use asl::SdkServices;
 use async_trait::async_trait;
-use engine::ports::{TaskAnswer, TaskCall, Tasks, TestCall, TestCases};
+use engine::ports::{OwnApi, TaskAnswer, TaskCall, Tasks, TestCall, TestCases};
 
 pub use file::InvalidMocks;
 
@@ -128,6 +128,10 @@ impl Tasks for Mocked {
 
     fn mocks(&self, machine: &str, case: &str, state: &str) -> bool {
         self.mocks.as_ref().is_none_or(|mocks| mocks.answers(machine, case, state))
+    }
+
+    fn bind(&self, own: Arc<dyn OwnApi>) {
+        self.real.bind(own);
     }
 
     fn sdk_services(&self) -> &'static dyn SdkServices {

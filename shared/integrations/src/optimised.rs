@@ -10,6 +10,7 @@ mod dynamodb;
 mod events;
 mod jobs;
 mod mapreduce;
+mod nested;
 mod sns;
 mod sqs;
 
@@ -30,7 +31,7 @@ use crate::sdk::{self, AwsServices};
 use crate::sdk_v1::{Members, SdkV1, failed};
 
 /// The rows of all services here.
-pub(crate) const SERVICES: [&Service; 18] = [
+pub(crate) const SERVICES: [&Service; 19] = [
     &jobs::ATHENA,
     &jobs::BATCH,
     &bedrock::RUNTIME,
@@ -49,6 +50,7 @@ pub(crate) const SERVICES: [&Service; 18] = [
     &jobs::SAGEMAKER,
     &sns::SERVICE,
     &sqs::SERVICE,
+    &nested::SERVICE,
 ];
 
 /// The longest a call can take.
@@ -128,6 +130,13 @@ pub(crate) struct Failed {
     pub cause: String,
 }
 
+/// The failure of an exchange.
+pub(crate) struct Missed {
+    pub failure: TaskAnswer,
+    /// The same request may succeed later: the connection failed, or the service is busy or in trouble.
+    pub passing: bool,
+}
+
 impl Action {
     /// An action with the name of its operation.
     const fn of(name: &'static str) -> Self {
@@ -200,7 +209,7 @@ impl Service {
             Err(why) => return sdk::unsuitable(&call.arguments, &why),
         };
         match self.exchange(action.operation, services, &arguments, region, call).await {
-            Err(failure) => failure,
+            Err(Missed { failure, .. }) => failure,
             Ok((members, answer)) => match ((self.result)(action.name, members), self.metadata) {
                 (Ok(members), Metadata::Shown) => self.names.result(members, &answer),
                 (Ok(members), Metadata::LeftOut) => self.names.bare_result(&members, &answer),
@@ -232,29 +241,40 @@ impl Service {
         arguments: &str,
         region: Option<String>,
         call: &TaskCall,
-    ) -> Result<(Members, Answer), TaskAnswer> {
-        let no_model = || self.names.client_failed(format!("The table of services has no {}:{operation}", self.model));
+    ) -> Result<(Members, Answer), Missed> {
+        let no_model = || {
+            let why = format!("The table of services has no {}:{operation}", self.model);
+            Missed { failure: self.names.client_failed(why), passing: false }
+        };
         let model = Table::get().service(self.model).ok_or_else(no_model)?;
         let operation = model.operation(operation).ok_or_else(no_model)?;
         let token = call.attempt.uuid();
         let outline = request::request(&model, operation, arguments, Some(&token), Version::One);
-        let outline = outline.map_err(|refused| match refused {
-            Refused::Unsuitable(why) => sdk::unsuitable(&call.arguments, &why),
-            Refused::Unwritable(why) => self.names.client_failed(why),
+        let outline = outline.map_err(|refused| {
+            let failure = match refused {
+                Refused::Unsuitable(why) => sdk::unsuitable(&call.arguments, &why),
+                Refused::Unwritable(why) => self.names.client_failed(why),
+            };
+            Missed { failure, passing: false }
         })?;
         let sent = services.send((self.model, &model, operation), region, outline, call).await;
-        let answer = sent.map_err(|error| self.names.call_failed(&error, self.names.service))?;
+        let answer = sent.map_err(|error| {
+            let passing = error.is_passing();
+            Missed { failure: self.names.call_failed(&error, self.names.service), passing }
+        })?;
         if !answer.status.is_success() {
             let error = sdk::service_error(&model, &answer);
             let exception = sdk::exception(&model, &error, Version::One);
-            return Err(self.names.service_failed(&error, exception.as_deref(), answer.status.as_u16()));
+            let passing = sdk::is_passing(&error, answer.status);
+            let failure = self.names.service_failed(&error, exception.as_deref(), answer.status.as_u16());
+            return Err(Missed { failure, passing });
         }
         let members = answer::first_members(&model, operation, &answer, self.lists);
         let read = |(name, value)| Some((name, RawValue::from_string(value).ok()?));
         let members = members.and_then(|members| members.into_iter().map(read).collect::<Option<Members>>());
         match members {
             Some(members) => Ok((members, answer)),
-            None => Err(self.names.unreadable(&answer)),
+            None => Err(Missed { failure: self.names.unreadable(&answer), passing: false }),
         }
     }
 }

@@ -145,6 +145,14 @@ pub(crate) fn service_error(model: &Model, answer: &Answer) -> ServiceError {
     }
 }
 
+/// True when an error says that the service is busy or in trouble, not what is wrong with the request.
+pub(crate) fn is_passing(error: &ServiceError, status: http::StatusCode) -> bool {
+    const BUSY: [&str; 6] =
+        ["Throttl", "TooManyRequests", "RequestLimitExceeded", "SlowDown", "ServiceUnavailable", "InternalServer"];
+    let named = |code: &Option<String>| code.as_ref().is_some_and(|code| BUSY.iter().any(|busy| code.contains(busy)));
+    status.is_server_error() || status.as_u16() == 429 || named(&error.exception) || named(&error.code)
+}
+
 /// The exception that an error means, without the service; `None` where the service has none for it.
 pub(crate) fn exception(model: &Model, error: &ServiceError, version: Version) -> Option<String> {
     [&error.exception, &error.code].into_iter().flatten().find_map(|code| model.exception(code, version))

@@ -3,16 +3,18 @@
 //! A resource that Stepwell does not call fails its task with States.Runtime, which Retry and Catch do not take for a
 //! passing failure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use asl::{Integration, Pattern, Resource, SdkServices};
 use async_trait::async_trait;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use engine::ports::{TaskAnswer, TaskCall, Tasks};
+use engine::ports::{OwnApi, TaskAnswer, TaskCall, Tasks};
 
 use crate::callers::{AwsCalls, Callers};
 use crate::endpoint::Endpoints;
 use crate::http_task::{self, ConnectionFile, Connections, apigateway};
+use crate::jobs::{self, Job};
 use crate::lambda;
 use crate::lambda::LambdaTarget;
 use crate::optimised::{self, Action, Service};
@@ -85,12 +87,12 @@ impl Targets {
     }
 
     fn integrated(integration: &Integration) -> Option<Target<'_>> {
-        match integration.pattern {
-            Pattern::RequestResponse | Pattern::WaitForTaskToken => {}
-            Pattern::Sync | Pattern::Sync2 => return None,
-        }
         if integration.service.starts_with(sdk::PREFIX) {
             return Call::find(integration).map(Target::Sdk);
+        }
+        let is_job = matches!(integration.pattern, Pattern::Sync | Pattern::Sync2);
+        if is_job && Job::find(integration).is_none() {
+            return None;
         }
         match integration.service.as_str() {
             lambda::SERVICE => Some(Target::Invoke),
@@ -123,9 +125,13 @@ impl Tasks for Targets {
             Target::Invoke => self.lambda.invoke(&call).await,
             Target::Http => http_task::call(&self.connections, &self.services, &call).await,
             Target::ApiGateway => apigateway::call(&self.services, &call).await,
-            Target::Service(service, action) => service.call(action, &self.services, &call).await,
+            Target::Service(service, action) => jobs::call((service, action), &self.services, &call).await,
             Target::Sdk(sdk) => sdk.make(&self.services, &call).await,
         }
+    }
+
+    fn bind(&self, own: Arc<dyn OwnApi>) {
+        self.services.bind(own);
     }
 
     fn sdk_services(&self) -> &'static dyn SdkServices {

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use engine::tokens::TaskToken;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -33,6 +34,8 @@ pub(crate) struct Asked {
     pub request: Request,
     /// `amz-sdk-invocation-id`: the same for every attempt of one call.
     pub invocation: Option<String>,
+    /// The attempt of a task that waits for the end of what the call starts.
+    pub parent: Option<TaskToken>,
     pub client: Client,
 }
 

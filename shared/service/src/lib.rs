@@ -22,6 +22,7 @@ mod history;
 mod machines;
 mod map_runs;
 mod names;
+mod own_api;
 mod paging;
 mod registry;
 mod request;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::Engine;
 use engine::deliver::Deliver;
-use engine::tokens::Signer;
+use engine::tokens::{Signer, TaskToken};
 use interpreter::Timestamp;
 use tokio::sync::oneshot;
 use tracing::Instrument;
@@ -45,7 +45,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 impl Service {
     pub fn new(engine: Arc<Engine>) -> Arc<Service> {
         let settings = engine.settings();
-        Arc::new(Service {
+        let service = Arc::new(Service {
             registry: Registry::new(engine.world(), settings.deployment),
             activities: Activities::new(engine.world().documents.clone()),
             workers: Workers::default(),
@@ -53,7 +53,9 @@ impl Service {
             home: arn::Home::of(settings),
             retention: i64::from(settings.retention_days).saturating_mul(DAY_MS),
             engine,
-        })
+        });
+        service.bind_to_tasks();
+        service
     }
 
     pub fn engine(&self) -> &Arc<Engine> {
@@ -68,9 +70,14 @@ impl Service {
     /// Answers a call. An action that began runs to its end even when the client disconnects, which shows by this future
     /// being dropped, but for GetActivityTask, which waits for no client that is gone; and a panic ends this call only.
     pub async fn answer(self: &Arc<Self>, call: Call) -> Answer {
+        self.answer_to(call, None).await
+    }
+
+    /// The same for a client or for a task: `parent` is the attempt that waits for the end of what the call starts.
+    pub(crate) async fn answer_to(self: &Arc<Self>, call: Call, parent: Option<TaskToken>) -> Answer {
         let service = self.clone();
         let (_here, gone) = oneshot::channel();
-        let running = tokio::spawn(async move { service.run(call, Client(gone)).await }.in_current_span());
+        let running = tokio::spawn(async move { service.run(call, Client(gone), parent).await }.in_current_span());
         match running.await {
             Ok(Ok(body)) => Answer::good(body),
             Ok(Err(error)) => error.into(),
@@ -86,14 +93,14 @@ impl Service {
         self.registry.sweep_deleting().await
     }
 
-    async fn run(self: Arc<Self>, call: Call, client: Client) -> Result<String, ApiError> {
+    async fn run(self: Arc<Self>, call: Call, client: Client, parent: Option<TaskToken>) -> Result<String, ApiError> {
         let Call { action, body, invocation } = call;
         let Some(row) = action::named(&action) else {
             let shown: String = action.chars().take(80).collect();
             return Err(ApiError::UnknownOperation(format!("Stepwell has no operation {shown}.")));
         };
         let request = Request::parse(&body, row.shape)?;
-        (row.run)(Asked { service: self, request, invocation, client }).await
+        (row.run)(Asked { service: self, request, invocation, client, parent }).await
     }
 
     pub(crate) fn now(&self) -> Timestamp {

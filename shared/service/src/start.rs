@@ -10,6 +10,7 @@ use asl::{MachineType, StateMachine};
 use engine::deliver::{DeliverError, Start, Started};
 use engine::entry::Head;
 use engine::ports::Record;
+use engine::tokens::TaskToken;
 use interpreter::{Execution, Limits, Payload, Timestamp};
 use serde::Serialize;
 
@@ -64,6 +65,8 @@ pub(crate) struct Order {
     pub trace_header: Option<String>,
     /// The test case whose mocks answer the tasks.
     pub test_case: Option<String>,
+    /// The attempt of a task that waits for its end.
+    pub parent: Option<TaskToken>,
 }
 
 /// Tries while another start of that name is under way, and the pause between them.
@@ -71,8 +74,8 @@ const TRIES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
 async fn start_execution(asked: Asked) -> Result<Begun, ApiError> {
-    let Asked { service, request, invocation, client: _ } = asked;
-    let order = service.order(request, invocation).await?;
+    let Asked { service, request, invocation, parent, client: _ } = asked;
+    let order = Order { parent, ..service.order(request, invocation).await? };
     match order.machine.kind {
         MachineType::Standard => service.start_standard(order).await,
         MachineType::Express => service.start_express(order).await,
@@ -109,7 +112,7 @@ impl Service {
         };
         let alias = target.alias();
         let trace_header = request.take("traceHeader");
-        Ok(Order { machine, revision, version, alias, name, input, invocation, trace_header, test_case })
+        Ok(Order { machine, revision, version, alias, name, input, invocation, trace_header, test_case, parent: None })
     }
 
     /// `ARN#TestCase` taken apart, as Step Functions Local has it; a bare `#` asks for no test case.
@@ -217,6 +220,7 @@ fn head_of(order: &Order, machine: &StateMachine, execution: &Execution) -> Head
     let seconds = machine.timeout_seconds.map_or(most, |own| own.min(most));
     let mut head = order.head(execution, seconds);
     head.invocation.clone_from(&order.invocation);
+    head.parent.clone_from(&order.parent);
     head
 }
 

@@ -165,8 +165,8 @@ impl Options {
         })
     }
 
-    /// The own endpoints of the services that tasks call. Step Functions is at `own`, unless a flag says otherwise.
-    pub fn endpoints(&self, own: Endpoint) -> Result<Endpoints, InvalidEndpoint> {
+    /// The own endpoints of the services that tasks call. That of Step Functions is for state machines that are not here.
+    pub fn endpoints(&self) -> Result<Endpoints, InvalidEndpoint> {
         let given = [
             ("lambda", &self.lambda_endpoint),
             ("dynamodb", &self.dynamodb_endpoint),
@@ -176,13 +176,10 @@ impl Options {
         ];
         let given = given.into_iter().filter_map(|(service, endpoint)| Some((service, endpoint.clone()?)));
         let given = given.chain(self.endpoint.iter().map(|(service, endpoint)| (service.as_str(), endpoint.clone())));
-        Ok(given.fold(
-            Endpoints::from_environment()?.with("sfn", own),
-            |endpoints, (service, endpoint)| match service {
-                "all" => endpoints.with_others_at(endpoint),
-                service => endpoints.with(service, endpoint),
-            },
-        ))
+        Ok(given.fold(Endpoints::from_environment()?, |endpoints, (service, endpoint)| match service {
+            "all" => endpoints.with_others_at(endpoint),
+            service => endpoints.with(service, endpoint),
+        }))
     }
 
     /// Where the installation is at home.

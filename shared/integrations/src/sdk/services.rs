@@ -1,20 +1,27 @@
 //! The services of the table, at the places where this installation calls them, and the requests that go there.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use engine::ports::TaskCall;
+use engine::ports::{OwnAnswer, OwnApi, OwnCall, TaskCall};
+use http::StatusCode;
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 
 use super::checksum;
 use super::model::{Model, Operation};
 use super::place::{self, Place, Variant};
 use super::request::Outline;
 use super::table::Table;
+use crate::aws_json;
 use crate::caller::{Caller, Destination, Signing};
 use crate::callers::{AwsCalls, Callers};
 use crate::exchange::{Answer, CallError, Request};
 use crate::optimised::{ANSWER_LIMIT, LIMIT};
 use crate::partition::Home;
 use crate::withheld::Withheld;
+
+/// The service that this installation offers itself, by its name in resources.
+const OWN: &str = "sfn";
 
 /// Sends calls to services.
 pub(crate) struct AwsServices {
@@ -23,6 +30,8 @@ pub(crate) struct AwsServices {
     variant: Variant,
     withheld: Withheld,
     allowed: AwsCalls,
+    /// Step Functions of this installation.
+    own: OnceLock<Arc<dyn OwnApi>>,
 }
 
 impl AwsServices {
@@ -33,6 +42,7 @@ impl AwsServices {
             variant: Variant::from_environment(),
             withheld: Withheld::default(),
             allowed: AwsCalls::None,
+            own: OnceLock::new(),
         }
     }
 
@@ -56,8 +66,18 @@ impl AwsServices {
         self.withheld.hides_in(named)
     }
 
-    /// True if a task may call a service: at an own endpoint, in a role, or because it is allowed.
+    /// Brings the installation's own Step Functions; the first one stays.
+    pub(crate) fn bind(&self, own: Arc<dyn OwnApi>) {
+        let _first_stays = self.own.set(own);
+    }
+
+    /// True if a task may call a service: it is here, at an own endpoint, in a role, or because it is allowed.
     pub(crate) fn may_call(&self, service: &str, call: &TaskCall) -> bool {
+        (service == OWN && self.own.get().is_some()) || self.may_leave(service, call)
+    }
+
+    /// True if a call of a service may leave the installation.
+    fn may_leave(&self, service: &str, call: &TaskCall) -> bool {
         !self.callers.of(service).is_aws() || call.role.is_some() || self.allowed.allows(service)
     }
 
@@ -70,6 +90,13 @@ impl AwsServices {
         call: &TaskCall,
     ) -> Result<Answer, CallError> {
         let began = Instant::now();
+        if let Some(own) = self.own.get().filter(|_| service == OWN) {
+            let answer = ask_own(&**own, model.text(operation.name), &outline, call).await?;
+            // What is not here is elsewhere, where calls may go there.
+            if !is_elsewhere(&answer) || !self.may_leave(service, call) {
+                return Ok(answer);
+            }
+        }
         let caller = self.callers.of(service);
         let region = region.as_deref().unwrap_or(&self.home.region);
         let result = self.send_to(caller, (model, operation), region, outline, call).await;
@@ -120,6 +147,35 @@ impl AwsServices {
         let destination = Destination { service: &signing_name, region: &signing_region, host: Some(&host), signing };
         caller.send(&destination, call.role.as_ref(), request).await
     }
+}
+
+/// Asks the installation's own Step Functions.
+async fn ask_own(own: &dyn OwnApi, action: &str, outline: &Outline, call: &TaskCall) -> Result<Answer, CallError> {
+    let parent = (call.resource.is_job() && action == "StartExecution").then(|| call.attempt.clone());
+    let (action, body) = (action.to_owned(), outline.body.to_vec());
+    let asked = OwnCall { action, body, invocation: Some(call.attempt.uuid()), parent };
+    let answering = tokio::time::timeout(call.timeout.min(LIMIT), own.answer(asked));
+    let OwnAnswer { status, body, request_id } = answering.await.map_err(|_| CallError::TimedOut)?;
+    let mut headers = HeaderMap::new();
+    let length = body.len().to_string();
+    let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    for (name, value) in [
+        (HeaderName::from_static("x-amzn-requestid"), request_id.as_str()),
+        (CONNECTION, "keep-alive"),
+        (CONTENT_LENGTH, length.as_str()),
+        (DATE, date.as_str()),
+        (CONTENT_TYPE, "application/x-amz-json-1.0"),
+    ] {
+        headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
+    }
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Ok(Answer { status, headers, body: body.into() })
+}
+
+/// True when the installation has not what a call is about.
+fn is_elsewhere(answer: &Answer) -> bool {
+    let error = (!answer.status.is_success()).then(|| aws_json::error(answer).exception).flatten();
+    error.is_some_and(|error| error.ends_with("DoesNotExist"))
 }
 
 /// S3's buckets have hosts of their own; those with dots in their names do not, for the certificate.

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod http_task;
 #[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod lambda_target;
 #[cfg(test)]
 mod sdk_calls;

@@ -26,6 +26,8 @@ pub enum Does {
     AnswersTo(Vec<(&'static str, Vec<u8>)>),
     /// The first whose text is the beginning of the path.
     AnswersPaths(Vec<(&'static str, Vec<u8>)>),
+    /// One after the other; the last one again and again.
+    AnswersInOrder(Vec<Vec<u8>>),
     Cuts,
     Hangs,
 }
@@ -61,6 +63,7 @@ async fn converse(mut stream: TcpStream, does: Does, heard: Arc<Mutex<Vec<(Strin
     loop {
         if let Some(request) = whole(&bytes) {
             let (head, body) = request.clone();
+            let number = heard.lock().unwrap().len();
             heard.lock().unwrap().push(request);
             bytes.clear();
             match &does {
@@ -72,6 +75,9 @@ async fn converse(mut stream: TcpStream, does: Does, heard: Arc<Mutex<Vec<(Strin
                     let path = head.split(' ').nth(1).unwrap();
                     let fitting = answers.iter().find(|(start, _)| path.starts_with(start));
                     stream.write_all(&fitting.unwrap().1).await.unwrap();
+                }
+                Does::AnswersInOrder(answers) => {
+                    stream.write_all(answers.get(number).or(answers.last()).unwrap()).await.unwrap();
                 }
                 Does::Answers(answer) => stream.write_all(answer).await.unwrap(),
                 Does::Cuts => return,

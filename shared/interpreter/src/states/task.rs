@@ -279,6 +279,7 @@ fn attempt(
         None => input.clone(),
     };
     startable(task, &arguments)?;
+    let arguments = with_fixed(task, arguments);
     // Taken apart, so that the compiler asks about a field that is new.
     let Task { resource: _, timeout, heartbeat, credentials: _, transition: _ } = task;
     Ok(Attempt {
@@ -333,6 +334,16 @@ fn startable(task: &Task, arguments: &Payload) -> Result<(), EvaluationFailure> 
         Resource::Lambda { .. } | Resource::Activity { .. } => None,
     };
     refusal.map_or(Ok(()), |cause| Err(EvaluationFailure::runtime(cause)))
+}
+
+/// The arguments with the one that the integration itself adds.
+fn with_fixed(task: &Task, arguments: Payload) -> Payload {
+    let Resource::Integration(on) = &task.resource else { return arguments };
+    let Some((name, value)) = on.fixed_argument() else { return arguments };
+    let mut value_of = arguments.value().clone();
+    let Value::Object(members) = &mut value_of else { return arguments };
+    members.insert(name.to_owned(), Value::from(value));
+    Payload::from_value(value_of)
 }
 
 fn check_size(run: &Run<'_>, state: &State, arguments: &Payload) -> Result<(), Raised> {
