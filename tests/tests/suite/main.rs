@@ -27,6 +27,8 @@ mod planned_stop;
 #[cfg(test)]
 mod port_contracts;
 #[cfg(test)]
+mod redrive;
+#[cfg(test)]
 mod service_table;
 #[cfg(test)]
 mod service_tasks;

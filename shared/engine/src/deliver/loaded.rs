@@ -236,6 +236,10 @@ impl LoadedExecution {
             Appended::Written => {}
         }
         encoded.settle();
+        if reopened {
+            // What goes on ends anew, perhaps in this very entry.
+            self.end = End::Ahead;
+        }
         self.count(deliver);
         self.end = match self.end {
             _ if open => End::Ahead,
