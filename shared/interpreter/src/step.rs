@@ -54,19 +54,11 @@ pub(crate) fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
                 Outcome::Done
             });
         }
-        Stimulus::TaskReleased { wait, owner } => with_attempt(run, &wait, |run, wait, _, attempt| {
-            if attempt.call.claim().is_some_and(|(claimed, _)| claimed == owner) {
-                states::task::released(run, wait);
-            }
-            Outcome::Done
-        }),
+        Stimulus::TaskReleased { wait, owner } => {
+            with_claim_of(&owner, run, &wait, |run, _| states::task::released(run, &wait));
+        }
         Stimulus::TaskRenewed { wait, owner, lease, later_ms } => {
-            with_attempt(run, &wait, |run, wait, task, attempt| {
-                if attempt.call.claim().is_some_and(|(claimed, _)| claimed == owner) {
-                    states::task::renewed(run, wait, task, lease, later_ms);
-                }
-                Outcome::Done
-            })
+            with_claim_of(&owner, run, &wait, |run, task| states::task::renewed(run, &wait, task, lease, later_ms));
         }
         Stimulus::TaskLeased { wait, worker } => with_attempt(run, &wait, |run, wait, _, attempt| {
             if attempt.call == Call::Queued {
@@ -74,12 +66,9 @@ pub(crate) fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
             }
             Outcome::Done
         }),
-        Stimulus::TaskReturned { wait, answer } => with_attempt(run, &wait, |run, wait, task, attempt| {
-            if attempt.call.claim().is_none() {
-                return Outcome::Done;
-            }
-            states::task::returned(run, wait, task, answer)
-        }),
+        Stimulus::TaskReturned { wait, answer } => {
+            with_claimed(run, &wait, |run, task, _| states::task::returned(run, &wait, task, answer));
+        }
         Stimulus::JobStarted { wait, output, ids, subscribed } => {
             with_attempt(run, &wait, |run, wait, task, attempt| {
                 if attempt.call.claim().is_none() || attempt.job.is_some() {
@@ -105,12 +94,9 @@ pub(crate) fn apply(run: &mut Run<'_>, stimulus: Stimulus) {
             states::task::heartbeat(run, wait, attempt, at);
             Outcome::Done
         }),
-        Stimulus::TaskLost { wait } => with_attempt(run, &wait, |run, wait, task, attempt| {
-            if attempt.call.claim().is_none() {
-                return Outcome::Done;
-            }
-            states::task::lost(run, wait, task, attempt)
-        }),
+        Stimulus::TaskLost { wait } => {
+            with_claimed(run, &wait, |run, task, attempt| states::task::lost(run, &wait, task, attempt));
+        }
     }
 }
 
@@ -134,6 +120,27 @@ fn with_attempt(
     let Kind::Task(task) = &state.kind else { return };
     let outcome = act(run, wait, task, &attempt);
     run.follow(&wait.path, &state, outcome);
+}
+
+/// The same, if `owner` has claimed the attempt.
+fn with_claim_of(owner: &str, run: &mut Run<'_>, wait: &Wait, act: impl FnOnce(&mut Run<'_>, &Task)) {
+    with_attempt(run, wait, |run, _, task, attempt| {
+        if attempt.call.claim().is_some_and(|(claimed, _)| claimed == owner) {
+            act(run, task);
+        }
+        Outcome::Done
+    });
+}
+
+/// The same, if any worker has.
+fn with_claimed(run: &mut Run<'_>, wait: &Wait, act: impl FnOnce(&mut Run<'_>, &Task, &Attempt<Payload>) -> Outcome) {
+    with_attempt(
+        run,
+        wait,
+        |run, _, task, attempt| {
+            if attempt.call.claim().is_some() { act(run, task, attempt) } else { Outcome::Done }
+        },
+    );
 }
 
 fn current(run: &Run<'_>, wait: &Wait) -> Option<(Arc<State>, Attempt<Payload>)> {

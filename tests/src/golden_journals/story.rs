@@ -44,6 +44,9 @@ pub struct Story {
     updated: Option<Value>,
     #[serde(default)]
     stopped: bool,
+    /// It is redriven after its stop.
+    #[serde(default)]
+    redriven: bool,
     #[serde(default)]
     deleted: bool,
     /// It is answered in the cell of its wait, which is told in a table only.
@@ -150,6 +153,7 @@ impl Story {
             routed: false,
             updated: None,
             stopped: false,
+            redriven: false,
             deleted: false,
             beside: false,
             said: Vec::new(),
@@ -206,6 +210,9 @@ impl Story {
         if self.stopped {
             let members = json!({"executionArn": execution, "error": "Enough", "cause": "somebody stopped it"});
             world.call("StopExecution", members).await?;
+        }
+        if self.redriven {
+            world.call("RedriveExecution", json!({"executionArn": execution, "clientToken": "once"})).await?;
         }
         self.stand_still(world, functions, &execution).await?;
         if self.deleted {

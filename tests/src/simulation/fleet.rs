@@ -36,7 +36,7 @@ const STUCK_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
 const DRAINED_AFTER: Duration = Duration::from_secs(3 * 3600);
 
 /// Makes the chance of redrives out of a world's seed.
-const REDRIVES: u64 = 0x5EED_0F_2ED21;
+const REDRIVES: u64 = 0x05EE_D0F2_ED21;
 
 /// A world's circumstances.
 #[derive(Debug, Clone)]
