@@ -50,8 +50,21 @@ STAMPS = [None, "iso8601", "unixTimestamp", "rfc822"]
 SIGNATURES = ("v4", "s3", "s3v4")
 # AWS has two generations of this service, which the naming rule does not tell apart.
 SHADOWED = {"sms-voice"}
-# AWS: the actions that Step Functions excludes, beside all event streams.
-EXCLUDED = {("lambda", "InvokeAsync"), ("emr", "DescribeJobFlows")}
+# AWS: the actions that Step Functions excludes, beside all event streams, as documented. Of those of discovery, CodeDeploy,
+# Direct Connect, IoT and STS the list is unverified.
+EXCLUDED = {
+    ("codedeploy", "BatchGetDeploymentInstances"), ("codedeploy", "GetDeploymentInstance"),
+    ("codedeploy", "ListDeploymentInstances"), ("codedeploy", "SkipWaitTimeForInstanceTermination"),
+    ("comprehendmedical", "DetectEntities"),
+    ("directconnect", "AllocateConnectionOnInterconnect"), ("directconnect", "DescribeConnectionLoa"),
+    ("directconnect", "DescribeConnectionsOnInterconnect"), ("directconnect", "DescribeInterconnectLoa"),
+    ("discovery", "DescribeExportConfigurations"), ("discovery", "ExportConfigurations"),
+    ("efs", "CreateTags"), ("elastictranscoder", "TestRole"), ("emr", "DescribeJobFlows"),
+    ("iot", "AttachPrincipalPolicy"), ("iot", "DetachPrincipalPolicy"), ("iot", "ListPolicyPrincipals"),
+    ("iot", "ListPrincipalPolicies"), ("iotdeviceadvisor", "ListTestCases"), ("lambda", "InvokeAsync"),
+    ("mediapackage", "RotateChannelCredentials"), ("rds-data", "ExecuteSql"), ("shield", "DeleteSubscription"),
+    ("sts", "AssumeRole"), ("sts", "AssumeRoleWithSAML"), ("sts", "AssumeRoleWithWebIdentity"),
+}
 
 
 def stored(path):
@@ -181,8 +194,9 @@ class Service:
 
     def operation(self, name, operation, out):
         http, checksum = operation["http"], operation.get("httpChecksum") or {}
-        refused = self.streams_events(operation) or (self.name, name) in EXCLUDED
-        given = {} if refused else operation
+        streams = self.streams_events(operation)
+        refused = streams or (self.name, name) in EXCLUDED
+        given = {} if streams else operation
         host = (operation.get("endpoint") or {}).get("hostPrefix")
         unsigned_body = operation.get("authtype") == "v4-unsigned-body" or operation.get("unsignedPayload")
         root, wrapper = given.get("input", {}).get("locationName"), given.get("output", {}).get("resultWrapper")

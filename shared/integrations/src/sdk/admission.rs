@@ -349,12 +349,37 @@ mod tests {
     }
 
     #[test]
+    fn every_service_and_action_is_a_resource_with_the_prefix_of_its_client() {
+        for service in Table::get().names() {
+            let model = Table::get().service(service).unwrap();
+            assert_eq!(asl::error_prefix(&format!("aws-sdk:{service}")), model.client);
+            for action in model.actions() {
+                assert_eq!(Catalogue.find(service, &action), Ok(()), "{service}:{action}");
+                for pattern in ["", ".waitForTaskToken"] {
+                    let arn = format!("arn:aws:states:::aws-sdk:{service}:{action}{pattern}");
+                    let Ok(asl::Resource::Integration(found)) = asl::Resource::parse(&arn) else { panic!("{arn}") };
+                    let call = crate::sdk::Call::find(&found).unwrap_or_else(|| panic!("{arn}"));
+                    assert_eq!(call.model.client, model.client);
+                }
+                let sync = asl::Resource::parse(&format!("arn:aws:states:::aws-sdk:{service}:{action}.sync"));
+                assert!(sync.is_err(), "{service}:{action}");
+            }
+        }
+    }
+
+    #[test]
     fn services_and_actions_that_there_are_not_are_told_apart() {
         assert!(matches!(Catalogue.find("s4", "getObject"), Err(UnknownCall::Service { known }) if known.len() > 400));
         let unknown = Catalogue.find("s3", "getObjekt");
         assert!(matches!(unknown, Err(UnknownCall::Action { known }) if known.contains(&"getObject".to_owned())));
-        // Events are streamed; and AWS leaves this one out.
-        for (service, action) in [("kinesis", "subscribeToShard"), ("lambda", "invokeAsync")] {
+        // Events are streamed; and AWS leaves the others out.
+        for (service, action) in [
+            ("kinesis", "subscribeToShard"),
+            ("s3", "selectObjectContent"),
+            ("lambda", "invokeAsync"),
+            ("emr", "describeJobFlows"),
+            ("sts", "assumeRole"),
+        ] {
             assert!(matches!(Catalogue.find(service, action), Err(UnknownCall::Action { .. })), "{service}:{action}");
         }
     }
