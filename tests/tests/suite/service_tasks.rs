@@ -1,5 +1,6 @@
 //! Tasks that call services of AWS, from the flags of `serve` to what arrives there: on an emulator, spoken to by boto3.
-//! `python/test_services.py` has the tests of the optimised integrations, `python/test_sdk_calls.py` those of the SDK.
+//! `python/test_services.py` has the tests of the optimised integrations, `python/test_sdk_calls.py` those of the SDK,
+//! `python/test_many_services.py` calls many services of every protocol once.
 
 use std::time::Duration;
 
@@ -22,6 +23,11 @@ async fn dynamodb_sns_and_sqs_are_called_where_the_flags_say() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn services_of_every_protocol_are_called_through_the_sdk() -> Result<()> {
     run("test_sdk_calls.py", |endpoint| vec![format!("--endpoint=all={endpoint}")], "Ran 11 tests").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_calls_of_many_services_are_answered_or_fail_in_their_words() -> Result<()> {
+    run("test_many_services.py", |endpoint| vec![format!("--endpoint=all={endpoint}")], "Ran 6 tests").await
 }
 
 /// Runs a file of tests against `serve` with these flags.

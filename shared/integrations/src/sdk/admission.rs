@@ -105,7 +105,8 @@ impl<'m> Checking<'m> {
     fn missing(&mut self, operation: &Operation, given: &Map<String, Value>) {
         let Some(input) = operation.input else { return };
         for member in self.model.members(input) {
-            let needed = member.required || self.model.streams(member);
+            // AWS: a member that is filled where it is absent is not asked for, as its published examples leave it out.
+            let needed = (member.required && !member.idempotency_token) || self.model.streams(member);
             let shown = self.model.shown(member, self.version);
             let alias = self.aliases.iter().find(|alias| alias.there == shown);
             let name = alias.map_or(&*shown, |alias| alias.here);
@@ -334,6 +335,9 @@ mod tests {
                 vec!["The field 'ClusterId' is required but was missing".to_owned()],
             ),
             ("bedrock:invokeModel", json!({"ModelId": "m", "Body": {"a": 1}, "Input": {"S3Uri": "s3://b/k"}}), vec![]),
+            // Their required token is filled.
+            ("emr-serverless:createApplication", json!({"ReleaseLabel": "r", "Type": "SPARK"}), vec![]),
+            ("athena:startQueryExecution.sync", json!({"QueryString": "SELECT 1"}), vec![]),
             ("emr-serverless:startApplication.sync", json!({"ApplicationId": "a"}), vec![]),
         ];
         for (call, given, expected) in cases {
