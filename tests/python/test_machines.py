@@ -83,6 +83,34 @@ class Machines(Case):
             for _ in range(100):
                 self.client.describe_state_machine(stateMachineArn=arn)
 
+    def test_a_customers_key_is_kept_and_shown(self):
+        key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        own = {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": key, "kmsDataKeyReusePeriodSeconds": 60}
+        arn = self.create("encrypted", PASSES, encryptionConfiguration=own)
+        shown = lambda: self.client.describe_state_machine(stateMachineArn=arn)["encryptionConfiguration"]
+        self.assertEqual(shown(), own)
+        self.assertEqual(self.create("encrypted", PASSES, encryptionConfiguration=own), arn)
+        with self.assertRaises(self.client.exceptions.StateMachineAlreadyExists):
+            self.create("encrypted", PASSES)
+        with self.assertRaises(self.client.exceptions.MissingRequiredParameter):
+            self.client.update_state_machine(stateMachineArn=arn, encryptionConfiguration=own)
+        self.client.update_state_machine(stateMachineArn=arn, definition=WAITS)
+        self.assertEqual(shown(), own)
+        self.client.update_state_machine(stateMachineArn=arn, definition=WAITS, encryptionConfiguration={"type": "AWS_OWNED_KEY"})
+        self.assertEqual(shown(), {"type": "AWS_OWNED_KEY"})
+        with self.assertRaises(self.client.exceptions.InvalidEncryptionConfiguration) as raised:
+            self.create("refused", PASSES, encryptionConfiguration={"type": "CUSTOMER_MANAGED_KMS_KEY"})
+        self.assertEqual(raised.exception.response["Error"]["Message"],
+                         "Invalid Encryption Configuration: Must set a valid kmsKeyId.")
+
+    def test_a_trace_header_is_kept_or_made(self):
+        plain, traced = self.create("plain", PASSES), self.create("traced", PASSES, tracingConfiguration={"enabled": True})
+        shown = lambda execution: self.client.describe_execution(executionArn=execution).get("traceHeader")
+        header = "Root=1-66f2aa10-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0"
+        self.assertEqual(shown(self.start(plain, traceHeader=header)), header)
+        self.assertIsNone(shown(self.start(plain)))
+        self.assertRegex(shown(self.start(traced)), r"^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Sampled=1$")
+
     def test_definitions_are_validated(self):
         good = self.client.validate_state_machine_definition(definition=PASSES)
         self.assertEqual((good["result"], good["diagnostics"]), ("OK", []))

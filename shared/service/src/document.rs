@@ -14,6 +14,7 @@ use engine::ports::Document;
 use interpreter::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::encryption::CustomerKey;
 use crate::error::ApiError;
 
 pub(crate) use aliases::{Alias, Route};
@@ -42,6 +43,10 @@ pub(crate) struct Machine {
     pub status: MachineStatus,
     pub logging: Logging,
     pub tracing: bool,
+    /// The customer's key, where one was given. A program that does not know this member drops it when it changes the
+    /// machine, which then shows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<CustomerKey>,
     pub tags: Vec<(String, String)>,
     /// Oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -114,6 +119,7 @@ impl Machine {
             status: MachineStatus::Active,
             logging: Logging::default(),
             tracing: false,
+            encryption: None,
             tags: Vec::new(),
             versions: Vec::new(),
             last_version: 0,

@@ -1,7 +1,7 @@
-//! `encryptionConfiguration` of an activity: what is taken, and what is refused in AWS's words.
+//! `encryptionConfiguration` of a state machine or an activity: what is taken, and what is refused in AWS's words.
 //!
-//! The key is kept and shown, and nothing is encrypted with it: an activity stores no payload, and what its executions
-//! store is encrypted by the installation's own key. No KMS is asked, so a key that does not exist is not noticed.
+//! The key is kept and shown, and nothing is encrypted with it: an installation encrypts what it stores with a key of its own
+//! (`KmsKey` of the template; the disk on `serve`). No KMS is asked, so a key that does not exist is not noticed.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -31,6 +31,7 @@ mod shapes;
 mod start;
 mod state_tests;
 mod tags;
+mod trace_header;
 mod validation;
 pub mod wire;
 

@@ -24,6 +24,7 @@ use crate::names;
 use crate::request::Request;
 use crate::service::Service;
 use crate::shapes::{ARN, NAME, PAYLOAD, TRACE_HEADER, optional, required};
+use crate::trace_header;
 
 pub(crate) const START_EXECUTION: Action = Action {
     name: "StartExecution",
@@ -111,7 +112,10 @@ impl Service {
             }
         };
         let alias = target.alias();
-        let trace_header = request.take("traceHeader");
+        let clock = &self.engine.world().clock;
+        let asked = request.take("traceHeader");
+        let trace_header =
+            trace_header::shown(asked.as_deref(), revision.tracing, clock.now().0.div_euclid(1000), clock.seed());
         Ok(Order { machine, revision, version, alias, name, input, invocation, trace_header, test_case, parent: None })
     }
 

@@ -7,6 +7,7 @@ use interpreter::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Logging, Machine};
+use crate::encryption::CustomerKey;
 use crate::error::ApiError;
 
 /// Versions of one state machine.
@@ -27,6 +28,8 @@ pub(crate) struct Revision {
     pub logging: Logging,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tracing: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<CustomerKey>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +98,7 @@ impl Machine {
             updated: self.updated,
             logging: self.logging.clone(),
             tracing: self.tracing,
+            encryption: self.encryption.clone(),
         }
     }
 }

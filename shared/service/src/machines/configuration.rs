@@ -1,8 +1,6 @@
-//! `loggingConfiguration`, `tracingConfiguration`, `encryptionConfiguration` and what comes with versions: what is taken
-//! and what is refused.
+//! `loggingConfiguration`, `tracingConfiguration` and what comes with versions: what is taken and what is refused.
 //!
-//! Logging is accepted and shown as AWS does, so that templates deploy, but nothing is delivered. A customer's own KMS
-//! key is refused: pretending to encrypt would be worse.
+//! Logging is accepted and shown as AWS does, so that templates deploy, but nothing is delivered.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -72,30 +70,9 @@ pub(super) struct TracingShown {
     pub enabled: bool,
 }
 
-/// `encryptionConfiguration` without a customer's key.
-#[derive(Serialize)]
-pub(super) struct OwnedKey {
-    r#type: &'static str,
-}
-
-impl OwnedKey {
-    // AWS: shown since 2024, whether it was given or not.
-    pub const SHOWN: OwnedKey = OwnedKey { r#type: "AWS_OWNED_KEY" };
-}
-
 pub(super) fn tracing_enabled(request: &Request) -> Option<bool> {
     let given = request.object("tracingConfiguration")?;
     Some(given.get("enabled").and_then(Value::as_bool).unwrap_or(false))
-}
-
-pub(super) fn check_encryption(request: &Request) -> Result<(), ApiError> {
-    let Some(given) = request.object("encryptionConfiguration") else { return Ok(()) };
-    let own_key = given.get("type").and_then(Value::as_str) == Some("CUSTOMER_MANAGED_KMS_KEY");
-    if own_key || given.contains_key("kmsKeyId") {
-        let text = "Encryption with a customer managed key is not available in Stepwell.";
-        return Err(ApiError::InvalidEncryptionConfiguration(text.to_owned()));
-    }
-    Ok(())
 }
 
 /// `publish` and `versionDescription`; `None` unless a version is to be published.

@@ -16,7 +16,7 @@ use crate::service::Service;
 use crate::shapes::{
     ARN, DEFINITION, DESCRIPTION, ENCRYPTION, LOGGING, NAME, Shape, TAGS, TRACING, TYPE, optional, required,
 };
-use crate::{arn, names, tags};
+use crate::{arn, encryption, names, tags};
 
 pub(crate) const CREATE_STATE_MACHINE: Action = Action {
     name: "CreateStateMachine",
@@ -60,7 +60,7 @@ impl Service {
         names::check(name)?;
         arn::role(request.required("roleArn"))?;
         let publication = configuration::publication(&request)?;
-        configuration::check_encryption(&request)?;
+        let encryption = encryption::customer_key(&request, &self.home)?;
         let logging = configuration::logging(&request)?;
         let kind = workflow_type::asked(&request);
         let arn = self.home.machine(name);
@@ -71,6 +71,7 @@ impl Service {
             Machine::new(name, kind, request.required("roleArn"), revision, self.engine.world().clock.now());
         machine.logging = logging.unwrap_or_default();
         machine.tracing = configuration::tracing_enabled(&request).unwrap_or(false);
+        machine.encryption = encryption;
         machine.tags = tags;
         if let Some(publication) = publication {
             machine.publish(publication.description.as_deref(), machine.created)?;
@@ -113,7 +114,8 @@ fn same(arn: &str, found: &Machine, asked: &Machine) -> Result<Created, ApiError
     let same = found.revision == asked.revision
         && found.kind == asked.kind
         && found.logging == asked.logging
-        && found.tracing == asked.tracing;
+        && found.tracing == asked.tracing
+        && found.encryption == asked.encryption;
     if !same {
         return Err(ApiError::StateMachineAlreadyExists(arn.to_owned()));
     }

@@ -8,12 +8,13 @@ use engine::entry::{Head, Unreadable};
 use interpreter::Timestamp;
 use serde::Serialize;
 
-use super::configuration::{LoggingShown, OwnedKey, TracingShown};
+use super::configuration::{LoggingShown, TracingShown};
 use super::references;
 use crate::action::{Action, answered};
 use crate::answer::{Date, epoch};
 use crate::arn::{self, Qualifier};
 use crate::document::{Revision, workflow_type};
+use crate::encryption;
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::service::Service;
@@ -72,7 +73,7 @@ struct DescribedForExecution {
 struct Configuration {
     logging_configuration: LoggingShown,
     tracing_configuration: TracingShown,
-    encryption_configuration: OwnedKey,
+    encryption_configuration: encryption::Shown,
 }
 
 impl Configuration {
@@ -81,7 +82,7 @@ impl Configuration {
         Configuration {
             logging_configuration: LoggingShown::of(logging),
             tracing_configuration: TracingShown { enabled: revision.is_some_and(|revision| revision.tracing) },
-            encryption_configuration: OwnedKey::SHOWN,
+            encryption_configuration: encryption::Shown::of(revision.and_then(|revision| revision.encryption.clone())),
         }
     }
 }

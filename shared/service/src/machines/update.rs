@@ -10,7 +10,7 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::service::Service;
 use crate::shapes::{ARN, DEFINITION, DESCRIPTION, ENCRYPTION, LOGGING, Shape, TRACING, optional, required};
-use crate::{arn, names};
+use crate::{arn, encryption, names};
 
 pub(crate) const UPDATE_STATE_MACHINE: Action = Action {
     name: "UpdateStateMachine",
@@ -45,7 +45,8 @@ impl Service {
         let role = request.text("roleArn");
         role.map_or(Ok(()), arn::role)?;
         let publication = configuration::publication(&request)?;
-        configuration::check_encryption(&request)?;
+        let encryption = encryption::customer_key(&request, &self.home)?;
+        let encryption = request.object("encryptionConfiguration").map(|_| encryption);
         let machine = self.registry.usable(arn).await?;
         let logging = configuration::logging(&request)?;
         let tracing = configuration::tracing_enabled(&request);
@@ -64,9 +65,12 @@ impl Service {
             machine.role_arn = role.unwrap_or(&before.role_arn).to_owned();
             machine.logging = logging.as_ref().unwrap_or(&before.logging).clone();
             machine.tracing = tracing.unwrap_or(before.tracing);
+            machine.encryption = encryption.as_ref().unwrap_or(&before.encryption).clone();
             machine.revision = revision.as_ref().unwrap_or(&before.revision).clone();
-            // AWS: an update that changes nothing makes no revision; it answers with the current one, the first has no id.
-            if *machine != before {
+            // AWS: an update that changes nothing makes no revision; it answers with the current one, the first has no id. One
+            // that names the definition of an encrypted machine makes one all the same.
+            let encrypted_anew = machine.encryption.is_some() && revision.is_some();
+            if *machine != before || encrypted_anew {
                 machine.updated = now;
                 machine.revision_id = Some(names::random_uuid(seed));
             }
@@ -86,6 +90,11 @@ fn check_something_given(request: &Request) -> Result<(), ApiError> {
     let given = request.text("definition").is_some()
         || request.text("roleArn").is_some()
         || objects.iter().any(|name| request.object(name).is_some());
+    // AWS: the text is unverified.
+    if request.object("encryptionConfiguration").is_some() && request.text("definition").is_none() {
+        let text = "The definition must be specified when the EncryptionConfiguration is specified";
+        return Err(ApiError::MissingRequiredParameter(text.to_owned()));
+    }
     if given {
         return Ok(());
     }
