@@ -10,6 +10,7 @@ use anyhow::{Result, ensure};
 use crate::python::Clients;
 
 const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/parity/run.py");
+const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/parity/services.py");
 /// The recordings' folder, seen from this package.
 const CORPUS: &str = "../../shared/parity";
 
@@ -26,9 +27,18 @@ pub fn corpus() -> Result<Option<PathBuf>> {
 
 /// Replays them, and fails when one that is in the baselines no longer passes; what the script says.
 pub fn replay(clients: &Clients, corpus: &Path, flags: &[&str]) -> Result<String> {
+    run(RUN, clients, corpus, flags)
+}
+
+/// As [`replay`], those whose tasks call services.
+pub fn replay_services(clients: &Clients, corpus: &Path, flags: &[&str]) -> Result<String> {
+    run(SERVICES, clients, corpus, flags)
+}
+
+fn run(script: &str, clients: &Clients, corpus: &Path, flags: &[&str]) -> Result<String> {
     crate::watchdog::watch_for(crate::watchdog::LIMIT_OF_BUILDS);
     let mut run = clients.python("");
-    run.env_remove("AWS_ENDPOINT_URL_SFN").arg(RUN).arg("--corpus").arg(corpus).args(flags);
+    run.env_remove("AWS_ENDPOINT_URL_SFN").arg(script).arg("--corpus").arg(corpus).args(flags);
     let output = run.output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
