@@ -3,6 +3,8 @@
 //! The modules say `cfg(test)` so that the lints know them as tests.
 
 #[cfg(test)]
+mod activities;
+#[cfg(test)]
 mod clock_deaths;
 #[cfg(test)]
 mod clockwork;
