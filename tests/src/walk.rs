@@ -46,6 +46,7 @@ macro_rules! walk {
             boto3: executions_are_redriven_as_at_aws
             boto3: tasks_are_answered_by_token_as_at_aws
             boto3: activities_are_worked_on_as_at_aws
+            boto3: each_constraint_of_the_model_is_checked
             boto3: single_states_are_tested_as_at_aws
         }
     };
@@ -120,5 +121,9 @@ pub mod boto3 {
 
     pub async fn activities_are_worked_on_as_at_aws(walk: &Walk) -> Result<()> {
         walk.unittest("test_activities.py").await
+    }
+
+    pub async fn each_constraint_of_the_model_is_checked(walk: &Walk) -> Result<()> {
+        walk.unittest("test_constraints.py").await
     }
 }
