@@ -20,9 +20,9 @@ class Callbacks(Case):
             name="callback", definition=machine(Ask=CALLBACK), roleArn=ROLE)
         cls.machine = made["stateMachineArn"]
 
-    def asked(self):
+    def asked(self, arn=None):
         """an execution that waits, and its token"""
-        execution = self.start(self.machine)
+        execution = self.start(arn or self.machine)
         limit = time.monotonic() + 20
         while True:
             events = {e["type"]: e for e in self.events(execution)}
@@ -47,6 +47,41 @@ class Callbacks(Case):
         self.client.send_task_failure(taskToken=token, error="Refused", cause="no")
         described = self.finished(execution)
         self.assertEqual((described["status"], described["error"], described["cause"]), ("FAILED", "Refused", "no"))
+
+    def test_a_deleted_machine_ends_its_execution_at_the_next_transition(self):
+        made = self.client.create_state_machine(name="deleted", definition=machine(Ask=CALLBACK), roleArn=ROLE)
+        execution, token = self.asked(made["stateMachineArn"])
+        self.client.delete_state_machine(stateMachineArn=made["stateMachineArn"])
+        self.client.send_task_heartbeat(taskToken=token)
+        self.assertEqual(self.client.describe_execution(executionArn=execution)["status"], "RUNNING")
+        self.client.send_task_success(taskToken=token, output="{}")
+        described = self.finished(execution)
+        told = (described["status"], described["error"], described["cause"])
+        self.assertEqual(told, ("FAILED", "States.Runtime", "State machine deleted has been deleted"))
+        last = [event["type"] for event in self.events(execution)][-2:]
+        self.assertEqual(last, ["TaskSucceeded", "ExecutionFailed"])
+        with self.assertRaises(self.client.exceptions.StateMachineDoesNotExist):
+            for _ in range(100):
+                self.client.describe_state_machine(stateMachineArn=made["stateMachineArn"])
+
+    def test_the_token_of_a_cancelled_sibling_is_still_good(self):
+        fails = {"StartAt": "Wait", "States": {
+            "Wait": {"Type": "Wait", "Seconds": 1, "Next": "No"}, "No": {"Type": "Fail", "Error": "No"}}}
+        asks = {"StartAt": "Ask", "States": {"Ask": CALLBACK}}
+        caught = [{"ErrorEquals": ["States.ALL"], "Next": "Rest"}]
+        made = self.client.create_state_machine(name="siblings", roleArn=ROLE, definition=machine(
+            Both={"Type": "Parallel", "Branches": [asks, fails], "Catch": caught, "End": True},
+            Rest={"Type": "Wait", "Seconds": 3600, "End": True}))
+        execution, token = self.asked(made["stateMachineArn"])
+        limit = time.monotonic() + 20
+        while "ParallelStateFailed" not in [event["type"] for event in self.events(execution)]:
+            self.assertLess(time.monotonic(), limit)
+            time.sleep(0.05)
+        self.client.send_task_heartbeat(taskToken=token)
+        self.client.send_task_success(taskToken=token, output="{}")
+        self.assertEqual(self.client.describe_execution(executionArn=execution)["status"], "RUNNING")
+        self.client.stop_execution(executionArn=execution)
+        self.client.send_task_heartbeat(taskToken=token)
 
     def test_a_forged_token_or_output_is_refused(self):
         execution, token = self.asked()

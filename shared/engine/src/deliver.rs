@@ -46,7 +46,7 @@ use crate::definitions::{Definitions, Missing};
 use crate::entry::{Head, Unreadable};
 use crate::ports::{Record, StoreError, WakeUp};
 use crate::tokens::{Signer, TaskToken};
-use crate::{Deployment, Settings, World};
+use crate::{Deployment, MachineStatuses, Settings, World};
 use mailbox::{Command, Mailboxes, Redrive, Reply, Request, TokenWait};
 use parked::Parked;
 use permits::{Permit, Permits};
@@ -74,6 +74,7 @@ pub struct Deliver {
     mailboxes: Arc<Mailboxes>,
     definitions: Definitions,
     found_activities: activities::FoundActivities,
+    statuses: MachineStatuses,
     queued: wakeups::Queued,
 }
 
@@ -132,6 +133,8 @@ pub enum Started {
 pub struct Delivered {
     /// It changed something: the wait was still open, the execution still running.
     pub counted: bool,
+    /// It did not, because the wait was given up when a branch beside it failed.
+    pub cancelled: bool,
     /// When the execution ended, if it has.
     pub closed: Option<Timestamp>,
     /// When it was redriven last, if it was.
@@ -148,6 +151,7 @@ impl Deliver {
         let owner = seed.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Arc::new(Deliver {
             definitions: Definitions::new(world.documents.clone()),
+            statuses: MachineStatuses::new(world.documents.clone(), settings.deployment),
             world,
             deployment: settings.deployment,
             signer: Signer::new(settings.keys.clone()),
@@ -192,6 +196,11 @@ impl Deliver {
     /// The definitions that executions are pinned to.
     pub fn definitions(&self) -> &Definitions {
         &self.definitions
+    }
+
+    /// Which state machines are deleted: a change of a machine's document is told to it.
+    pub fn statuses(&self) -> &MachineStatuses {
+        &self.statuses
     }
 
     /// Starts an execution. When this returns `New`, it will end, whatever crashes.

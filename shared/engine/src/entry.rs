@@ -20,7 +20,7 @@ use std::fmt;
 
 use interpreter::{
     Address, Attempt, Call, Cancel, Closing, Detail, Event, Execution, Failure, Frame, Limits, Payload, Phase,
-    Snapshot, ThreadPath, Timestamp,
+    Snapshot, ThreadPath, Timestamp, Wait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
@@ -118,6 +118,10 @@ struct Stored {
     /// Jobs that have to be cancelled, by the numbers of their waits: all there are. Since format 3.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     cancels: BTreeMap<u64, Cancel>,
+    /// Waits for a task token that were given up when a branch beside them failed: those of the threads that changed, all in
+    /// a full set and at the end. A program that does not know them takes their tokens for timed out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cancelled: Vec<Wait>,
 }
 
 /// Where a thread's payload lies: in this entry, or in an earlier one.
@@ -296,6 +300,7 @@ pub fn encode(draft: Draft<'_>) -> Result<Encoded, Unreadable> {
         reopened: Reopening::of(snapshot),
         client_tokens,
         cancels: snapshot.cancels.clone(),
+        cancelled: snapshot.cancelled((!draft.full && snapshot.is_open()).then_some(draft.changed)),
     };
     let body = serde_json::to_vec(&stored).map_err(|error| Unreadable::of("an entry", &error))?;
     Ok(Encoded { body, homes: table.homes })
@@ -337,6 +342,7 @@ pub fn encode_failure(
         reopened,
         client_tokens: Vec::new(),
         cancels: BTreeMap::new(),
+        cancelled: Vec::new(),
     };
     serde_json::to_vec(&stored).map_err(|error| Unreadable::of("an entry", &error))
 }
@@ -432,6 +438,7 @@ pub struct Entry {
     calls: BTreeMap<String, u32>,
     machine_deleted: bool,
     cancels: BTreeMap<u64, Cancel>,
+    cancelled: Vec<Wait>,
 }
 
 impl Entry {
@@ -503,6 +510,7 @@ pub fn decode(sequence: u64, body: &[u8]) -> Result<Entry, Unreadable> {
         calls: stored.calls,
         machine_deleted: stored.machine_deleted,
         cancels: stored.cancels,
+        cancelled: stored.cancelled,
     })
 }
 

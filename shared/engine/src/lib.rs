@@ -12,6 +12,7 @@ mod engine;
 pub mod entry;
 pub mod express;
 mod guarded;
+mod machine_status;
 mod payload_format;
 pub mod ports;
 mod shares;
@@ -25,6 +26,7 @@ mod world;
 
 pub use engine::Engine;
 pub use guarded::Guarded;
+pub use machine_status::{MachineStatus, MachineStatuses};
 pub use steady_time::{Reading, SteadyTime};
 pub use system_clock::SystemClock;
 pub use world::{Deployment, Settings, World};

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Attempt, Call, Failure, Frame, Payload, Phase, ThreadPath, Timestamp, Wait};
 
+/// How many cancelled waits are remembered.
+const CANCELLED_KEPT: usize = 1_000;
+
 /// The facts that stay the same for the whole life of an execution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Execution {
@@ -126,6 +129,8 @@ pub struct Snapshot {
     kept: BTreeMap<ThreadPath, Frame<Payload>>,
     /// Jobs of attempts that are over, by the numbers of their waits, until they are cancelled.
     pub cancels: BTreeMap<u64, Cancel>,
+    /// Waits for a task token that were given up when a branch beside them failed, by number: the last of them.
+    cancelled: BTreeMap<u64, ThreadPath>,
     frames: BTreeMap<ThreadPath, Frame<Payload>>,
     // Derived from `frames`, so that looking for what to do does not cost what exists.
     due: BTreeSet<(Timestamp, ThreadPath)>,
@@ -166,6 +171,7 @@ impl Snapshot {
             cancels: BTreeMap::new(),
             last_event: 0,
             last_attempt_id: 0,
+            cancelled: BTreeMap::new(),
             frames: BTreeMap::new(),
             due: BTreeSet::new(),
             ready: BTreeSet::new(),
@@ -310,6 +316,25 @@ impl Snapshot {
         self.deadline = now.plus_seconds(allowed_seconds(machine, &self.execution)).min(longest);
         self.closed = None;
         Some(std::mem::take(&mut self.kept))
+    }
+
+    /// Notes that a wait for a task token is given up because a branch beside it failed. Of the last thousand that is known.
+    pub fn cancel(&mut self, wait: Wait) {
+        self.cancelled.insert(wait.attempt_id, wait.path);
+        if self.cancelled.len() > CANCELLED_KEPT {
+            self.cancelled.pop_first();
+        }
+    }
+
+    pub fn was_cancelled(&self, wait: &Wait) -> bool {
+        self.cancelled.get(&wait.attempt_id).is_some_and(|path| *path == wait.path)
+    }
+
+    /// The waits that were given up in those threads, or in any when none are named.
+    pub fn cancelled(&self, among: Option<&BTreeSet<ThreadPath>>) -> Vec<Wait> {
+        let among = |path: &ThreadPath| among.is_none_or(|among| among.contains(path));
+        let cancelled = self.cancelled.iter().filter(|(_, path)| among(path));
+        cancelled.map(|(attempt_id, path)| Wait { path: path.clone(), attempt_id: *attempt_id }).collect()
     }
 
     pub(crate) fn close(

@@ -7,7 +7,7 @@ use expressions::json::DEEPEST;
 
 use crate::failure::{DATA_LIMIT_EXCEEDED, Handling, Raised, too_deep, too_large};
 use crate::run::{Outcome, Run, type_of};
-use crate::{Detail, Failure, Frame, Iteration, Iterations, Payload, Phase, StateType, ThreadPath, states};
+use crate::{Detail, Failure, Frame, Iteration, Iterations, Payload, Phase, StateType, ThreadPath, Wait, states};
 
 /// Payloads of the largest size that the finished threads of one state may hold until they are joined. The joined result
 /// has to fit one; a ResultSelector may make it fit, so AWS's own limit is unknown. This one bounds memory.
@@ -120,6 +120,9 @@ impl Run<'_> {
                 // event (captured for activities in a Parallel).
                 let waits = matches!(&state.kind, Kind::Task(task) if task.resource.takes_token());
                 let cancelled = waits && type_of(outer_state) == StateType::Parallel;
+                if cancelled && matches!(frame.phase, Phase::Task(_)) {
+                    self.snapshot.cancel(Wait { path: path.clone(), attempt_id: frame.attempt_id });
+                }
                 let previous = if cancelled { failed } else { frame.last_event };
                 self.note_abort((outer, outer_state), &path, &frame, &state, previous);
             }

@@ -68,6 +68,9 @@ impl Service {
 fn acknowledged(delivered: Result<Delivered, DeliverError>, token: TaskToken) -> Result<Nothing, ApiError> {
     match delivered {
         Ok(Delivered { counted: true, .. }) => Ok(Nothing {}),
+        // AWS: the token of a wait that a failing sibling cancelled is still good (captured for a heartbeat; unverified for an
+        // answer, and where the execution has ended).
+        Ok(Delivered { cancelled: true, .. }) => Ok(Nothing {}),
         // AWS: whatever ended the wait: an answer, a timeout, a stop.
         Ok(Delivered { counted: false, .. }) => match token.activity {
             None => Err(ApiError::TaskTimedOut),

@@ -18,6 +18,7 @@ use crate::encryption::CustomerKey;
 use crate::error::ApiError;
 
 pub(crate) use aliases::{Alias, Route};
+pub(crate) use engine::MachineStatus;
 pub(crate) use versions::{Publication, Revision, Version};
 
 /// The shape of a machine without versions and aliases.
@@ -60,22 +61,6 @@ pub(crate) struct Machine {
     /// Present when the call that created the machine published it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Publication>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub(crate) enum MachineStatus {
-    Active,
-    Deleting,
-}
-
-impl MachineStatus {
-    pub fn name(self) -> &'static str {
-        match self {
-            MachineStatus::Active => "ACTIVE",
-            MachineStatus::Deleting => "DELETING",
-        }
-    }
 }
 
 /// `loggingConfiguration`. Accepted and shown; Stepwell delivers nothing to CloudWatch Logs.

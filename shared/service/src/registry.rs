@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use engine::deliver::Deliver;
 use engine::ports::{Document, Documents, ExecutionStatus, Journal, ListQuery};
-use engine::{Deployment, World};
+use engine::Engine;
 
 use crate::cache::{Cache, Found};
 use crate::document::{Machine, MachineStatus};
@@ -20,13 +21,14 @@ const RACES: usize = 8;
 pub(crate) struct Registry {
     documents: Arc<dyn Documents>,
     journal: Arc<dyn Journal>,
+    deliver: Arc<Deliver>,
     cache: Cache,
 }
 
 impl Registry {
-    pub fn new(world: &World, deployment: Deployment) -> Registry {
-        let (documents, journal) = (world.documents.clone(), world.journal.clone());
-        Registry { documents, journal, cache: Cache::new(deployment) }
+    pub fn new(engine: &Engine) -> Registry {
+        let (documents, journal) = (engine.world().documents.clone(), engine.world().journal.clone());
+        Registry { documents, journal, deliver: engine.deliver().clone(), cache: Cache::new(engine.settings().deployment) }
     }
 
     /// The machine of that ARN; one whose deletion is complete is removed and not found.
@@ -128,13 +130,19 @@ impl Registry {
         let document = Document { key: arn.to_owned(), version, body: machine.written()? };
         let written = self.documents.put(document).await;
         // After an error nothing is known: what is kept may be outdated either way.
-        self.cache.drop(arn);
+        self.forget(arn);
         Ok(written?)
+    }
+
+    /// What is kept of a machine's document, here and by the engine.
+    fn forget(&self, arn: &str) {
+        self.cache.drop(arn);
+        self.deliver.statuses().changed(arn);
     }
 
     async fn remove(&self, arn: &str, version: u64) -> Result<(), ApiError> {
         let removed = self.documents.remove(arn, version).await;
-        self.cache.drop(arn);
+        self.forget(arn);
         removed?;
         Ok(())
     }

@@ -46,7 +46,7 @@ impl Service {
     pub fn new(engine: Arc<Engine>) -> Arc<Service> {
         let settings = engine.settings();
         let service = Arc::new(Service {
-            registry: Registry::new(engine.world(), settings.deployment),
+            registry: Registry::new(&engine),
             activities: Activities::new(engine.world().documents.clone()),
             workers: Workers::default(),
             seal: Signer::new(settings.keys.clone()),

@@ -345,9 +345,11 @@ impl Actor {
         }
     }
 
-    pub(super) fn delivered(&self, counted: bool) -> Delivered {
+    pub(super) fn delivered(&self, counted: bool, command: &Command) -> Delivered {
+        let cancelled = !counted && self.loaded.was_cancelled(command);
         let (closed, redriven) = (self.loaded.closed_at(), self.loaded.redriven_at());
-        Delivered { counted, closed, redriven, sequence: self.loaded.sequence.unwrap_or(0), lease: None }
+        let sequence = self.loaded.sequence.unwrap_or(0);
+        Delivered { counted, cancelled, closed, redriven, sequence, lease: None }
     }
 
     fn delivered_to(&self, command: &Command, counted: bool) -> Delivered {
@@ -356,7 +358,7 @@ impl Actor {
             Command::Wake | Command::Stop(_) | Command::Redrive(_) => None,
             Command::Answer(..) | Command::Heartbeat(_) | Command::JobEnded(_) => None,
         };
-        Delivered { lease, ..self.delivered(counted) }
+        Delivered { lease, ..self.delivered(counted, command) }
     }
 
     /// Rounds until one is committed; after a lost race the others' entries are read first. Answers which requests counted,

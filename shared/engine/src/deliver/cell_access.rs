@@ -87,7 +87,8 @@ impl Actor {
                 continue;
             };
             let counted = self.write_heartbeat(&of.wait, &request.command).await;
-            request.answer(counted.map(|counted| self.delivered(counted)));
+            let delivered = counted.map(|counted| self.delivered(counted, &request.command));
+            request.answer(delivered);
         }
         others
     }

@@ -52,7 +52,7 @@ impl Deliver {
         {
             let closed = last.listing.and_then(|listing| listing.stopped);
             let sequence = last.sequence;
-            return Ok(Delivered { counted: false, closed, redriven: None, sequence, lease: None });
+            return Ok(Delivered { counted: false, cancelled: false, closed, redriven: None, sequence, lease: None });
         }
         if !matches!(error, DeliverError::NoSuchExecution) {
             tracing::error!(execution = arn, ?error, "execution not loaded, its requests fail");

@@ -160,6 +160,12 @@ impl LoadedExecution {
         }
     }
 
+    /// True when a command is about a wait that was given up when a branch beside it failed.
+    pub fn was_cancelled(&self, command: &Command) -> bool {
+        let cancelled = |wait| self.live.snapshot.was_cancelled(wait);
+        command.is_for(self.head.started) && command.wait().is_some_and(cancelled)
+    }
+
     /// Whether an arrival would change something.
     pub fn would_advance(&self, arrival: Arrival<'_>) -> bool {
         match arrival {

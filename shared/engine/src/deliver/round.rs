@@ -57,7 +57,8 @@ impl Actor {
         Ok(Rounded::Durable(counted))
     }
 
-    /// Applies what is known: claims that were not begun first, and leases that go on, then cells, then arrivals in time order, then what is due;
+    /// Applies what is known: claims that were not begun first, and leases that go on, then that the machine was deleted, then
+    /// cells, then arrivals in time order, then what is due;
     /// at last claims what can be called.
     async fn fold(&mut self, requests: &[Request], now: Timestamp) -> Result<Folded, StoreError> {
         let mut steps = Steps::default();
@@ -71,6 +72,10 @@ impl Actor {
         {
             let at = self.loaded.before_due(now);
             self.deliver.step(&mut self.loaded.live, renewed, at, &mut steps);
+        }
+        if self.is_machine_deleted(now).await? {
+            let at = self.loaded.before_due(now);
+            self.deliver.step(&mut self.loaded.live, Stimulus::MachineDeleted, at, &mut steps);
         }
         self.apply_cells(now, &mut steps).await?;
         let (completions, counted) = self.apply_in_time_order(requests, now, &mut steps);
@@ -87,6 +92,16 @@ impl Actor {
             Vec::new()
         };
         Ok(Folded { steps, at, completions, counted, claims })
+    }
+
+    /// Whether the state machine was deleted and the execution does not know it yet. The call that starts one has just read the
+    /// machine.
+    async fn is_machine_deleted(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+        let (snapshot, stored) = (&self.loaded.live.snapshot, self.loaded.sequence.is_some());
+        if !stored || !snapshot.is_open() || snapshot.machine_deleted {
+            return Ok(false);
+        }
+        self.deliver.statuses.is_deleted(&self.loaded.head.machine_arn, now).await
     }
 
     /// Applies completions and requests, each as of its own time, until the steps fill a commit. Answers how many completions

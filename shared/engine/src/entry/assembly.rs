@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use interpreter::{Cancel, Closing, Frame, Payload, Snapshot, ThreadPath, Timestamp};
+use interpreter::{Cancel, Closing, Frame, Payload, Snapshot, ThreadPath, Timestamp, Wait};
 
 use super::redrive::Resume;
 use super::{ClientToken, Entry, Head, Reopening, Slot, Unreadable, payload_at};
@@ -22,6 +22,7 @@ pub struct Assembly {
     pub calls: BTreeMap<String, u32>,
     machine_deleted: bool,
     cancels: BTreeMap<u64, Cancel>,
+    cancelled: Vec<Wait>,
     reopened: Option<Reopening>,
     /// The tokens of the last redrives.
     pub client_tokens: Vec<ClientToken>,
@@ -48,6 +49,7 @@ impl Assembly {
                         calls: BTreeMap::new(),
                         machine_deleted: false,
                         cancels: BTreeMap::new(),
+                        cancelled: Vec::new(),
                         reopened: None,
                         client_tokens: Vec::new(),
                     })
@@ -82,6 +84,7 @@ impl Assembly {
         self.calls = entry.calls;
         self.machine_deleted = entry.machine_deleted;
         self.cancels = entry.cancels;
+        self.cancelled.extend(entry.cancelled);
         self.reopened = entry.reopened;
         self.at = self.at.max(entry.at);
     }
@@ -149,6 +152,7 @@ impl Assembly {
         snapshot.closed = self.closed;
         snapshot.machine_deleted = self.machine_deleted;
         snapshot.cancels = self.cancels;
+        self.cancelled.into_iter().for_each(|wait| snapshot.cancel(wait));
         if let Some(Reopening { redriven, deadline }) = self.reopened {
             snapshot.redriven = Some(redriven);
             snapshot.deadline = deadline;
