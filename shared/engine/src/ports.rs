@@ -511,5 +511,9 @@ pub trait Clock: Send + Sync + 'static {
     fn nonce(&self) -> u64 {
         self.seed().iter().take(8).fold(0, |nonce, byte| (nonce << 8) | u64::from(*byte))
     }
+    /// Tells the nanoseconds of processor time that the thread has used; always 0 where nothing is measured.
+    fn processor_time(&self) -> fn() -> u64 {
+        || 0
+    }
     async fn sleep_until(&self, time: Timestamp);
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use interpreter::{ActivityTarget, Inspection, Moment, Stimulus, TestOutcome, TestRun, Timestamp, Wait};
+use interpreter::{ActivityTarget, Inspection, Moment, Stimulus, TestOutcome, TestRun, Timestamp, Wait, Work};
 use tokio::sync::Semaphore;
 
 use crate::World;
@@ -77,7 +77,8 @@ impl StateTests {
         let token = |_: &Wait| String::new();
         // One of an activity has a mock.
         let activity = |_: &str, _: &str| ActivityTarget::Mock;
-        beside_others(|| test.step(stimulus, &Moment { now, seed, token: &token, activity: &activity }))
+        let work = Work { processor_time: self.world.clock.processor_time(), ..Work::USUAL };
+        beside_others(|| test.step(stimulus, &Moment { now, seed, token: &token, activity: &activity, work }))
     }
 
     /// The call that the test asks for, and by when it is over.

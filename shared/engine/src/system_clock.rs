@@ -53,6 +53,14 @@ impl Clock for SystemClock {
         seed
     }
 
+    fn processor_time(&self) -> fn() -> u64 {
+        || {
+            let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+            let (seconds, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));
+            seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+        }
+    }
+
     async fn sleep_until(&self, time: Timestamp) {
         loop {
             let left = time.0.saturating_sub(self.now().0);

@@ -30,6 +30,7 @@ impl World {
             context: &context,
             variables: &self.variables,
             chance: &self.chance,
+            fuel: &expressions::Fuel::default(),
             now: 0,
             converted: Converted::default(),
         })
@@ -70,8 +71,13 @@ fn payloads(criterion: &mut Criterion) {
     {
         let Ok(template) = Template::compile(&template) else { continue };
         let context = ContextObject::new(|| Value::Null);
-        let scope =
-            Scope { input: &world.input, context: &context, variables: &world.variables, chance: &world.chance };
+        let scope = Scope {
+            input: &world.input,
+            context: &context,
+            variables: &world.variables,
+            chance: &world.chance,
+            fuel: &expressions::Fuel::default(),
+        };
         criterion.bench_function(name, |bencher| bencher.iter(|| black_box(template.render(&scope))));
     }
 }

@@ -29,6 +29,8 @@ pub const DEEPEST_DEFINITION: usize = 128;
 /// About the bytes of all values that one template, or the arguments of one call, may hold at a time. A payload has
 /// 262,144 bytes; only what repeats its input many times over comes near.
 pub(crate) const MOST_WEIGHT: usize = 4 << 20;
+/// What it costs to make, weigh and drop a value, for each unit of its weight; see [`crate::Fuel`].
+pub(crate) const COPY_COST: u64 = 8;
 
 /// Why a text is not JSON, in Jackson's words, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

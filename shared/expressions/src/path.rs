@@ -217,6 +217,7 @@ impl Path {
         if steps.are_definite() {
             return walk::reach(document, steps).map_err(|obstacle| obstacle.explain(document, steps, true));
         }
-        Walk::new(document).list(steps).map(Hit::Made)
+        let walk = Walk::new(document, scope.fuel);
+        walk.list(steps).map(Hit::Made)
     }
 }

@@ -9,6 +9,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::chance::Chance;
+use crate::fuel::Fuel;
 
 /// The variables an expression can see, by name without `$`.
 pub type Variables = Map<String, Value>;
@@ -24,6 +25,8 @@ pub struct Scope<'a> {
     pub variables: &'a Variables,
     /// Where `States.UUID` and `States.MathRandom` draw from.
     pub chance: &'a Chance,
+    /// Counts the work.
+    pub fuel: &'a Fuel,
 }
 
 /// The context object `$$`, built when something first looks at it and kept from then on.

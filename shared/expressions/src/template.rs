@@ -194,8 +194,11 @@ fn render(node: &Node, scope: &Scope, room: &mut usize) -> Result<Value, Evaluat
             Ok(Value::Object(object))
         }
         Node::Expression(key, expression) => {
+            scope.fuel.check()?;
             let value = expression.evaluate(scope, key)?;
-            *room = room.checked_sub(json::weight(&value, *room)).ok_or_else(EvaluationError::too_large)?;
+            let weight = json::weight(&value, *room);
+            scope.fuel.spend_for(weight, json::COPY_COST);
+            *room = room.checked_sub(weight).ok_or_else(EvaluationError::too_large)?;
             Ok(value)
         }
     }

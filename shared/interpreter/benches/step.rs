@@ -114,8 +114,13 @@ fn begin(machine: &StateMachine, input: &str) -> Snapshot {
 /// Runs a machine without tasks to its end, through as many steps as the budget cuts it into.
 fn run(machine: &StateMachine, mut snapshot: Snapshot) -> u64 {
     let token = |_: &Wait| String::new();
-    let moment =
-        Moment { now: Timestamp(1_700_000_000_000), seed: [7; 32], token: &token, activity: &ActivityTarget::none };
+    let moment = Moment {
+        now: Timestamp(1_700_000_000_000),
+        seed: [7; 32],
+        token: &token,
+        activity: &ActivityTarget::none,
+        work: interpreter::Work::USUAL,
+    };
     let mut stimulus = Stimulus::Started;
     while snapshot.is_open() {
         snapshot = step(machine, snapshot, stimulus, &moment).snapshot;

@@ -16,7 +16,7 @@ pub(crate) fn context_object(
     let mut object = json!({
         "Execution": {
             "Id": execution.arn,
-            "Input": execution.input.value(),
+            "Input": execution.input.another().value(),
             "StartTime": execution.started.to_string(),
             "Name": execution.name,
             "RoleArn": execution.role_arn,

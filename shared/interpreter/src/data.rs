@@ -15,8 +15,9 @@ use crate::failure::{EvaluationFailure, RUNTIME, Raised, too_deep};
 use crate::run::{Run, type_of};
 use crate::{Detail, Payload, ThreadPath};
 
-/// Bytes of all variables that a thread sees: their values as JSON texts, without names.
-// AWS: the limit is one for the whole execution; here threads inside threads each have it.
+/// Bytes of all variables of an execution: their values as JSON texts, without names; what a thread has from the thread around
+/// it counts once.
+// AWS: one limit for the whole execution; unverified that a thread's variables count until the threads beside it have ended.
 const ALL_VARIABLES: usize = 10 << 20;
 
 /// One way out of a state, and the fields that shape its data there.
@@ -259,7 +260,7 @@ impl Run<'_> {
         };
         all.extend(new.iter().map(|(name, value)| (name.clone(), value.clone())));
         let variables = Payload::from_value(Value::Object(all));
-        if let Some(cause) = self.variables_excess(state, assigned, &variables) {
+        if let Some(cause) = self.variables_excess(path, state, assigned, &variables) {
             return Err(Raised::variables_too_large(&state.name, by.field("Assign"), cause));
         }
         self.bytes += variables.bytes();
@@ -267,13 +268,30 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Which limit of variables is exceeded, if one is; AWS's words (captured in 2026).
-    fn variables_excess(&self, state: &State, assigned: &Payload, all: &Payload) -> Option<String> {
-        let (most, state) = (self.snapshot.execution.limits.payload_bytes, &state.name);
-        let sizes = |variables: &Payload| -> Vec<(String, usize)> {
-            let members = variables.value().as_object().into_iter().flatten();
-            members.map(|(name, value)| (name.clone(), expressions::json::to_text(value).len())).collect()
+    /// The bytes of all variables of the execution when those of a thread become `new`; more or less where they are far from
+    /// the limit.
+    fn all_variables(&self, path: &ThreadPath, new: &Payload) -> usize {
+        let holdings = self.snapshot.holdings();
+        let outer = self.snapshot.outer_variables(path);
+        let own = new.bytes().saturating_sub(outer.as_ref().map_or(0, Payload::bytes));
+        let others = holdings.variables().saturating_sub(holdings.own_variables(path));
+        // With the names it is more than what counts, so what is small enough with them needs no closer look.
+        let about = others.saturating_add(own);
+        if about <= ALL_VARIABLES {
+            return about;
+        }
+        let beyond = |path: &ThreadPath, variables: &Payload| {
+            let outer = self.snapshot.outer_variables(path);
+            total(variables).saturating_sub(outer.as_ref().map_or(0, total))
         };
+        let others = holdings.with_variables().filter(|other| *other != path);
+        let others = others.filter_map(|path| Some(beyond(path, self.snapshot.frame(path)?.variables.as_ref()?)));
+        others.fold(beyond(path, new), usize::saturating_add)
+    }
+
+    /// Which limit of variables is exceeded, if one is; AWS's words (captured in 2026).
+    fn variables_excess(&self, path: &ThreadPath, state: &State, assigned: &Payload, all: &Payload) -> Option<String> {
+        let (most, state) = (self.snapshot.execution.limits.payload_bytes, &state.name);
         // The object has the names as well, so what is small enough as a whole needs no closer look.
         let mut total = 0usize;
         for (name, bytes) in if assigned.bytes() > most { sizes(assigned) } else { Vec::new() } {
@@ -291,15 +309,23 @@ impl Run<'_> {
                 ));
             }
         }
-        let sizes = if all.bytes() > ALL_VARIABLES { sizes(all) } else { Vec::new() };
-        let total = sizes.iter().fold(0usize, |total, (_, bytes)| total.saturating_add(*bytes));
-        total.checked_sub(ALL_VARIABLES).filter(|excess| *excess > 0).map(|excess| {
+        self.all_variables(path, all).checked_sub(ALL_VARIABLES).filter(|excess| *excess > 0).map(|excess| {
             format!(
                 "Execution total variable size limit exceeded. State '{state}' assigned variables that exceed the total \
                  execution limit by {excess} bytes."
             )
         })
     }
+}
+
+/// The variables of an object, each with the bytes of its value.
+fn sizes(variables: &Payload) -> Vec<(String, usize)> {
+    let members = variables.value().as_object().into_iter().flatten();
+    members.map(|(name, value)| (name.clone(), expressions::json::to_text(value).len())).collect()
+}
+
+fn total(variables: &Payload) -> usize {
+    sizes(variables).iter().fold(0, |total, (_, bytes)| total.saturating_add(*bytes))
 }
 
 /// How error texts name a state's arguments.

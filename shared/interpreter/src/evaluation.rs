@@ -90,7 +90,13 @@ impl Run<'_> {
         let nothing = Variables::new();
         let variables = variables_of(frame).unwrap_or(&nothing);
         let evaluation = Evaluation {
-            paths: Scope { input: inputs.document, context: &context, variables, chance: &self.chance },
+            paths: Scope {
+                input: inputs.document,
+                context: &context,
+                variables,
+                chance: &self.chance,
+                fuel: &self.fuel,
+            },
             queries: jsonata::Scope {
                 // JSONPath never looks at it, so it is not parsed for that.
                 input: if state.query_language == QueryLanguage::Jsonata { frame.input.value() } else { &Value::Null },
@@ -99,6 +105,7 @@ impl Run<'_> {
                 context: &context,
                 variables,
                 chance: &self.chance,
+                fuel: &self.fuel,
                 now: self.moment.now.0,
                 converted: jsonata::Converted::default(),
             },
@@ -148,6 +155,7 @@ impl<'a> Evaluation<'a> {
         take: impl FnOnce(&Value) -> Result<T, TypeMismatch>,
     ) -> Result<T, EvaluationFailure> {
         self.count();
+        self.queries.fuel.check()?;
         let value = expression.evaluate(&self.queries, field)?;
         take(&value).map_err(|mismatch| match mismatch {
             TypeMismatch::Type(expected) => jsonata::unexpected_type(expression, field, expected, &value).into(),

@@ -210,6 +210,23 @@ impl<P> Frame<P> {
         }
     }
 
+    /// Shows each of its payloads.
+    pub(crate) fn each_payload(&self, look: &mut dyn FnMut(&P)) {
+        look(&self.input);
+        self.variables.iter().for_each(&mut *look);
+        match &self.phase {
+            Phase::Ready | Phase::Waiting { .. } | Phase::Retrying { .. } | Phase::Parallel { .. } => {}
+            Phase::Finished { output } => look(output),
+            Phase::Map(map) => [&map.input, &map.items].into_iter().for_each(look),
+            Phase::Task(attempt) => {
+                look(&attempt.arguments);
+                if let Some(Answer::Succeeded { output }) = &attempt.parked {
+                    look(output);
+                }
+            }
+        }
+    }
+
     /// The same frame with its payloads held another way; the first error ends it.
     pub fn try_map<Q, E>(self, f: &mut dyn FnMut(P) -> Result<Q, E>) -> Result<Frame<Q>, E> {
         Ok(Frame {

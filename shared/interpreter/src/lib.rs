@@ -14,6 +14,7 @@ mod evaluation;
 mod event;
 mod failure;
 mod frame;
+mod holdings;
 mod moment;
 mod numbers;
 mod payload;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+pub use expressions::Work;
 use serde::{Deserialize, Serialize};
 
 use crate::ThreadPath;
@@ -45,6 +46,8 @@ pub struct Moment<'a> {
     pub token: &'a dyn Fn(&Wait) -> String,
     /// What performs the tasks of an activity, by its ARN and the name of the state.
     pub activity: &'a dyn Fn(&str, &str) -> ActivityTarget,
+    /// How much the expressions of a state, and of the whole step, may cost.
+    pub work: Work,
 }
 
 /// What performs the tasks of an activity.

@@ -8,15 +8,21 @@ use serde_json::Value;
 
 /// A JSON value as its text, parsed at the first look; cheap to clone.
 ///
-/// The text is what counts: what a state passes on unchanged keeps its spacing, as on AWS, and is written once.
+/// The text is what counts: what a state passes on unchanged keeps its spacing, as on AWS, and is written once. The parsed
+/// value weighs many times its text, so what is kept from one step to the next is [`unparsed`](Payload::unparsed).
 #[derive(Clone)]
-pub struct Payload(Arc<Inner>);
+pub struct Payload {
+    written: Arc<Written>,
+    value: Arc<OnceLock<Value>>,
+}
 
-struct Inner {
+struct Written {
     text: Box<str>,
-    value: OnceLock<Value>,
     home: OnceLock<Address>,
 }
+
+/// The longest text whose parsed value may be kept from one step to the next.
+const PARSED_KEPT: usize = 256;
 
 /// Where in the execution's journal a payload lies: it need not be written again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,20 +56,38 @@ impl Payload {
     }
 
     fn new(text: Box<str>, value: OnceLock<Value>) -> Payload {
-        Payload(Arc::new(Inner { text, value, home: OnceLock::new() }))
+        Payload { written: Arc::new(Written { text, home: OnceLock::new() }), value: Arc::new(value) }
     }
 
     pub fn text(&self) -> &str {
-        &self.0.text
+        &self.written.text
     }
 
     /// The parsed value, or why there is none: the text came from outside and was not looked at.
     pub fn parsed(&self) -> Result<&Value, JsonError> {
-        if let Some(value) = self.0.value.get() {
+        if let Some(value) = self.value.get() {
             return Ok(value);
         }
-        let value = expressions::json::parse(&self.0.text)?;
-        Ok(self.0.value.get_or_init(|| value))
+        let value = expressions::json::parse(&self.written.text)?;
+        Ok(self.value.get_or_init(|| value))
+    }
+
+    /// The same text, without the value that was parsed from it unless that is small.
+    pub fn unparsed(&self) -> Payload {
+        if self.bytes() <= PARSED_KEPT || self.value.get().is_none() {
+            return self.clone();
+        }
+        Payload { written: self.written.clone(), value: Arc::default() }
+    }
+
+    /// The same text, whose value will be parsed for this one alone.
+    pub(crate) fn another(&self) -> Payload {
+        Payload { written: self.written.clone(), value: Arc::default() }
+    }
+
+    /// Tells texts in memory apart.
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.written).addr()
     }
 
     /// The parsed value. `null` when the text is no JSON; a text from outside goes through [`Payload::parsed`] before
@@ -74,13 +98,13 @@ impl Payload {
 
     /// Its size in UTF-8 bytes, which is what limits are about.
     pub fn bytes(&self) -> usize {
-        self.0.text.len()
+        self.written.text.len()
     }
 
     /// How deeply arrays and objects nest.
     pub fn depth(&self) -> usize {
         let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0usize, false, false);
-        for byte in self.0.text.bytes() {
+        for byte in self.written.text.bytes() {
             match byte {
                 _ if escaped => escaped = false,
                 b'\\' if in_string => escaped = true,
@@ -98,17 +122,17 @@ impl Payload {
 
     /// Where it was written, once an entry that carries it is durable.
     pub fn home(&self) -> Option<Address> {
-        self.0.home.get().copied()
+        self.written.home.get().copied()
     }
 
     /// Sets its address. The first one stays.
     pub fn settle(&self, address: Address) {
-        let _first_one_stays = self.0.home.set(address);
+        let _first_one_stays = self.written.home.set(address);
     }
 
     /// The same object in memory, and so the same text.
     pub fn is(&self, other: &Payload) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.written, &other.written)
     }
 }
 

@@ -5,14 +5,16 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use asl::{Kind, State, StateId, StateMachine, Transition};
-use expressions::Chance;
+use expressions::{Chance, Fuel};
 
-use crate::failure::{EvaluationFailure, RUNTIME, Raised, TIMEOUT};
+use crate::failure::{DATA_LIMIT_EXCEEDED, EvaluationFailure, RUNTIME, Raised, TIMEOUT};
 use crate::probe::Probe;
 use crate::redrive::AllSetAside;
+use crate::threads::HELD_PAYLOADS;
 use crate::{
     Closing, Detail, Event, Failure, Frame, Moment, Payload, Phase, Snapshot, StateType, ThreadPath, Timestamp, Wait,
     states,
@@ -21,6 +23,10 @@ use crate::{
 /// Events and bytes of payloads after which a long run is cut into another step.
 const BUDGET_EVENTS: usize = 1_000;
 const BUDGET_BYTES: usize = 8 << 20;
+/// Bytes that the threads of an execution may hold whatever a payload may have.
+const LEAST_HELD: usize = 64 << 20;
+/// What it costs to read a byte of a payload and write it; see [`Fuel`].
+const BYTE_COST: u64 = 10;
 /// JSONata payloads and expressions likewise: each may take seconds, and the execution hears nothing meanwhile.
 const BUDGET_EVALUATIONS: u32 = 250;
 
@@ -40,6 +46,8 @@ pub(crate) struct Run<'a> {
     pub machine: &'a StateMachine,
     pub moment: &'a Moment<'a>,
     pub chance: Chance,
+    /// What the expressions of a state may still cost, and what the step has cost.
+    pub fuel: Fuel,
     pub snapshot: Snapshot,
     pub events: Vec<Event<Payload>>,
     pub changed: BTreeSet<ThreadPath>,
@@ -67,6 +75,7 @@ impl<'a> Run<'a> {
             machine,
             moment,
             chance,
+            fuel: Fuel::new(moment.work),
             snapshot,
             events,
             changed,
@@ -89,15 +98,29 @@ impl<'a> Run<'a> {
                 return self.fail_execution(Failure::new(RUNTIME, cause), self.snapshot.last_event);
             }
             let evaluations = self.evaluations.get();
-            if self.events.len() >= BUDGET_EVENTS || self.bytes >= BUDGET_BYTES || evaluations >= BUDGET_EVALUATIONS {
+            let used_up = self.bytes >= BUDGET_BYTES || self.fuel.is_step_used_up();
+            if used_up || self.events.len() >= BUDGET_EVENTS || evaluations >= BUDGET_EVALUATIONS {
                 return;
             }
+            let (held, most) = (self.snapshot.holdings().bytes(), self.most_held());
+            if held > most {
+                let cause = format!("The threads of the execution hold {held} bytes of data, and may hold {most}.");
+                let failure = Failure::new(DATA_LIMIT_EXCEEDED, cause);
+                return self.end_by_itself(|run| run.fail_execution(failure, run.snapshot.last_event));
+            }
+            self.fuel.begin_state();
             if let Some(path) = self.ready.pop_front() {
                 self.enter(&path);
             } else if !self.fire_due() {
                 return;
             }
         }
+    }
+
+    /// Bytes of payloads that all threads may hold: those that one state joins, about.
+    // AWS: unverified: no bound of this kind is known of it.
+    fn most_held(&self) -> usize {
+        HELD_PAYLOADS.saturating_mul(self.snapshot.execution.limits.payload_bytes).max(LEAST_HELD)
     }
 
     /// Does the earliest thing that is due now; false when nothing is.
@@ -182,6 +205,8 @@ impl<'a> Run<'a> {
         }
         match then {
             Transition::Next(StateId(next)) => {
+                // The next state of this thread alone looks at it at once.
+                let output = if self.ready.is_empty() { output } else { output.unparsed() };
                 self.change(path, |frame| {
                     frame.state = next;
                     frame.input = output;
@@ -275,7 +300,11 @@ impl<'a> Run<'a> {
         self.snapshot.last_event += 1;
         let id = self.snapshot.last_event;
         let event = Event { id, previous, at, detail };
-        self.bytes += event.bytes();
+        let kept: Result<_, Infallible> = event.try_map(&mut |payload: Payload| Ok(payload.unparsed()));
+        let Ok(event) = kept;
+        let bytes = event.bytes();
+        self.bytes += bytes;
+        self.fuel.spend((bytes as u64).saturating_mul(BYTE_COST));
         self.events.push(event);
         id
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use asl::StateMachine;
 use serde::{Deserialize, Serialize};
 
+use crate::holdings::Holdings;
 use crate::{Attempt, Call, Failure, Frame, Payload, Phase, ThreadPath, Timestamp, Wait};
 
 /// How many cancelled waits are remembered.
@@ -137,6 +138,7 @@ pub struct Snapshot {
     ready: BTreeSet<ThreadPath>,
     unclaimed: BTreeSet<ThreadPath>,
     queued: BTreeSet<ThreadPath>,
+    holdings: Holdings,
 }
 
 impl Snapshot {
@@ -146,7 +148,8 @@ impl Snapshot {
         let mut snapshot = Snapshot::bare(Arc::new(execution), seconds);
         let first = Frame {
             state: machine.flow.start_at.0,
-            input: snapshot.execution.input.clone(),
+            // Its value is parsed for the thread and goes with it.
+            input: snapshot.execution.input.another(),
             last_event: 0,
             entered: 0,
             entered_at: snapshot.execution.started,
@@ -177,6 +180,7 @@ impl Snapshot {
             ready: BTreeSet::new(),
             unclaimed: BTreeSet::new(),
             queued: BTreeSet::new(),
+            holdings: Holdings::default(),
         }
     }
 
@@ -204,7 +208,33 @@ impl Snapshot {
             Phase::Task(_) | Phase::Waiting { .. } | Phase::Retrying { .. } => {}
             Phase::Parallel { .. } | Phase::Map(_) | Phase::Finished { .. } => {}
         }
+        let outer = frame.variables.as_ref().and_then(|_| self.outer_variables(&path));
+        self.holdings.add(&path, &frame, outer.as_ref());
         self.frames.insert(path, frame);
+    }
+
+    /// The variables of the thread around a thread.
+    pub(crate) fn outer_variables(&self, path: &ThreadPath) -> Option<Payload> {
+        let (outer, _) = path.parent()?;
+        self.frames.get(&outer)?.variables.clone()
+    }
+
+    pub(crate) fn holdings(&self) -> &Holdings {
+        &self.holdings
+    }
+
+    /// Forgets the parsed values of what a thread holds, but those that a Map goes through: they are looked at for each item.
+    pub(crate) fn forget_parsed(&mut self, path: &ThreadPath) {
+        if let Some(frame) = self.frames.get_mut(path) {
+            frame.input = frame.input.unparsed();
+            frame.variables = frame.variables.as_ref().map(Payload::unparsed);
+            match &mut frame.phase {
+                Phase::Ready | Phase::Waiting { .. } | Phase::Retrying { .. } | Phase::Parallel { .. } => {}
+                Phase::Map(_) => {}
+                Phase::Finished { output } => *output = output.unparsed(),
+                Phase::Task(attempt) => attempt.arguments = attempt.arguments.unparsed(),
+            }
+        }
     }
 
     pub fn take(&mut self, path: &ThreadPath) -> Option<Frame<Payload>> {
@@ -215,6 +245,7 @@ impl Snapshot {
         self.ready.remove(path);
         self.unclaimed.remove(path);
         self.queued.remove(path);
+        self.holdings.remove(path, &frame);
         Some(frame)
     }
 
@@ -299,6 +330,7 @@ impl Snapshot {
     }
 
     pub(crate) fn take_all(&mut self) -> BTreeMap<ThreadPath, Frame<Payload>> {
+        self.holdings = Holdings::default();
         std::mem::take(&mut self.frames)
     }
 
@@ -348,6 +380,7 @@ impl Snapshot {
         self.ready.clear();
         self.unclaimed.clear();
         self.queued.clear();
+        self.holdings = Holdings::default();
         self.closed = Some((closing, at));
     }
 }

@@ -36,8 +36,9 @@ pub fn step(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, mome
         run.reopen();
         run.settle();
     }
-    let changed = run.changed.into_iter().collect();
-    Step { snapshot: run.snapshot, events: run.events, changed, bytes: run.bytes }
+    let (mut snapshot, changed) = (run.snapshot, Vec::from_iter(run.changed));
+    changed.iter().for_each(|path| snapshot.forget_parsed(path));
+    Step { snapshot, events: run.events, changed, bytes: run.bytes }
 }
 
 pub(crate) fn apply(run: &mut Run<'_>, stimulus: Stimulus) {

@@ -12,7 +12,7 @@ use crate::{Detail, Failure, Frame, Iteration, Iterations, Payload, Phase, State
 /// Payloads of the largest size that the finished threads of one state may hold until they are joined. The joined result
 /// has to fit one; a ResultSelector may make it fit, so AWS's own limit is unknown. This one bounds memory.
 // AWS: unverified.
-const HELD_PAYLOADS: usize = 256;
+pub(crate) const HELD_PAYLOADS: usize = 256;
 
 impl Run<'_> {
     /// A thread that starts at `state` with `input`, its first event following `last_event`.
@@ -42,6 +42,7 @@ impl Run<'_> {
             let failure = Failure::new(DATA_LIMIT_EXCEEDED, too_large(&state.name));
             return self.fail_thread(path, Raised::by_name(failure));
         }
+        let output = output.unparsed();
         self.change(path, |frame| {
             // Its first input is not needed any more.
             frame.input = output.clone();

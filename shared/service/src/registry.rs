@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
+use engine::Engine;
 use engine::deliver::Deliver;
 use engine::ports::{Document, Documents, ExecutionStatus, Journal, ListQuery};
-use engine::Engine;
 
 use crate::cache::{Cache, Found};
 use crate::document::{Machine, MachineStatus};
@@ -28,7 +28,12 @@ pub(crate) struct Registry {
 impl Registry {
     pub fn new(engine: &Engine) -> Registry {
         let (documents, journal) = (engine.world().documents.clone(), engine.world().journal.clone());
-        Registry { documents, journal, deliver: engine.deliver().clone(), cache: Cache::new(engine.settings().deployment) }
+        Registry {
+            documents,
+            journal,
+            deliver: engine.deliver().clone(),
+            cache: Cache::new(engine.settings().deployment),
+        }
     }
 
     /// The machine of that ARN; one whose deletion is complete is removed and not found.

@@ -108,8 +108,13 @@ fn run(machine: &StateMachine, input: &str) {
     let token = |_: &Wait| String::from("token");
     let (mut snapshot, mut stimulus) = (begin(machine, input), Stimulus::Started);
     for round in 0..STIMULI {
-        let moment =
-            Moment { now: Timestamp(round * 1_000), seed: [3; 32], token: &token, activity: &ActivityTarget::none };
+        let moment = Moment {
+            now: Timestamp(round * 1_000),
+            seed: [3; 32],
+            token: &token,
+            activity: &ActivityTarget::none,
+            work: interpreter::Work::USUAL,
+        };
         let last = snapshot.last_event;
         let step = step(machine, snapshot, stimulus, &moment);
         check(last, &step.events);

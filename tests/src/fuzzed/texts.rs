@@ -36,7 +36,13 @@ pub(super) fn intrinsic(bytes: &[u8]) {
 fn scoped(input: &Value, with: impl FnOnce(&Scope<'_>)) {
     let context = ContextObject::new(|| input.clone());
     let (variables, chance) = (Variables::from_iter([("v".to_owned(), input.clone())]), Chance::from_seed([1; 32]));
-    with(&Scope { input, context: &context, variables: &variables, chance: &chance });
+    with(&Scope {
+        input,
+        context: &context,
+        variables: &variables,
+        chance: &chance,
+        fuel: &expressions::Fuel::default(),
+    });
 }
 
 /// A JSONata expression over a document, and the document as a template.
@@ -52,6 +58,7 @@ pub(super) fn jsonata(bytes: &[u8]) {
         context: &context,
         variables: &variables,
         chance: &chance,
+        fuel: &expressions::Fuel::default(),
         now: 0,
         converted: Converted::default(),
     };

@@ -320,8 +320,13 @@ pub(super) fn entry(bytes: &[u8]) {
         "W":{"Type":"Wait","Seconds":5,"End":true}}}"#;
     let Some(machine) = asl::parse(definition, asl::MachineType::Standard).machine else { return };
     let token = |_: &Wait| String::from("token");
-    let moment =
-        Moment { now: Timestamp(1_700_000_000_000), seed: [3; 32], token: &token, activity: &ActivityTarget::none };
+    let moment = Moment {
+        now: Timestamp(1_700_000_000_000),
+        seed: [3; 32],
+        token: &token,
+        activity: &ActivityTarget::none,
+        work: interpreter::Work::USUAL,
+    };
     let _stepped = step(&machine, snapshot, Stimulus::Tick, &moment);
 }
 

@@ -89,7 +89,12 @@ impl Reference {
 fn stepped(machine: &StateMachine, before: Snapshot, stimulus: Stimulus, now: Timestamp) -> Step {
     let execution = before.execution.clone();
     let token = |wait: &Wait| token_like(&execution.arn, wait);
-    step(machine, before, stimulus, &Moment { now, seed: [0; 32], token: &token, activity: &ActivityTarget::none })
+    step(
+        machine,
+        before,
+        stimulus,
+        &Moment { now, seed: [0; 32], token: &token, activity: &ActivityTarget::none, work: interpreter::Work::USUAL },
+    )
 }
 
 fn execution(head: &entry::Head, input: &Payload) -> Execution {

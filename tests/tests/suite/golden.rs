@@ -202,7 +202,13 @@ impl Run<'_> {
             Some("mock") => ActivityTarget::Mock,
             Some(_) => ActivityTarget::Workers,
         };
-        let moment = Moment { now: Timestamp(self.now), seed: [9; 32], token: &token, activity: &activity };
+        let moment = Moment {
+            now: Timestamp(self.now),
+            seed: [9; 32],
+            token: &token,
+            activity: &activity,
+            work: interpreter::Work::USUAL,
+        };
         let step = step(self.machine, self.snapshot.clone(), stimulus, &moment);
         self.snapshot = step.snapshot;
         self.events.extend(step.events);

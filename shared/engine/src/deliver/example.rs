@@ -73,7 +73,8 @@ fn execution() -> Execution {
 
 pub(super) fn apply(live: &mut Live, stimulus: Stimulus, now: Timestamp) {
     let token = |wait: &Wait| format!("token {}", wait.attempt_id);
-    let moment = Moment { now, seed: [7; 32], token: &token, activity: &ActivityTarget::none };
+    let moment =
+        Moment { now, seed: [7; 32], token: &token, activity: &ActivityTarget::none, work: interpreter::Work::USUAL };
     let before = std::mem::replace(&mut live.snapshot, Snapshot::bare(Arc::new(execution()), 0));
     live.snapshot = step(&live.machine, before, stimulus, &moment).snapshot;
 }

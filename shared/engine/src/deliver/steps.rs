@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use interpreter::{Event, Moment, Payload, Snapshot, Stimulus, ThreadPath, Timestamp, Wait, step};
+use interpreter::{Event, Moment, Payload, Snapshot, Stimulus, ThreadPath, Timestamp, Wait, Work, step};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::Deliver;
@@ -61,7 +61,9 @@ impl Deliver {
         steps.at = steps.at.max(now);
         let before = std::mem::replace(&mut live.snapshot, Snapshot::bare(execution.clone(), 0));
         let activity = |arn: &str, state: &str| self.activity_target(live, arn, state);
-        let moment = Moment { now: steps.at, seed: self.world.clock.seed(), token: &token, activity: &activity };
+        let (now, seed) = (steps.at, self.world.clock.seed());
+        let costs = Work { processor_time: self.world.clock.processor_time(), ..Work::USUAL };
+        let moment = Moment { now, seed, token: &token, activity: &activity, work: costs };
         let work = || step(&live.machine, before, stimulus, &moment);
         let step = if live.machine.evaluates_jsonata { beside_others(work) } else { work() };
         live.snapshot = step.snapshot;

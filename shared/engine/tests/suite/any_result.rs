@@ -105,7 +105,13 @@ struct Run<'m> {
 impl Run<'_> {
     fn tell(&mut self, stimulus: Stimulus) {
         let now = Timestamp(1_000);
-        let moment = Moment { now, seed: [1; 32], token: &|_| "token".into(), activity: &ActivityTarget::none };
+        let moment = Moment {
+            now,
+            seed: [1; 32],
+            token: &|_| "token".into(),
+            activity: &ActivityTarget::none,
+            work: interpreter::Work::USUAL,
+        };
         let Step { snapshot, events, changed, .. } = step(self.machine, self.snapshot.clone(), stimulus, &moment);
         self.events.extend(events.iter().cloned());
         self.journal.events.extend(events);

@@ -134,6 +134,7 @@ impl Comparison {
     }
 
     pub(super) fn holds(&self, variable: &Path, scope: &Scope) -> Result<bool, EvaluationError> {
+        scope.fuel.check()?;
         if self.test == Test::Is(Nature::Present) {
             return Ok(self.operand == Operand::Literal(Value::Bool(variable.is_present(scope))));
         }
@@ -143,6 +144,7 @@ impl Comparison {
             Operand::Literal(value) => Cow::Borrowed(value),
             Operand::Path(path) => read(path, scope)?,
         };
+        scope.fuel.spend(COMPARISON_COST + texts_cost(&left, &right));
         Ok(match self.test {
             Test::Compare(of, order) => of.compare(&left, &right).is_some_and(|found| order.allows(found)),
             Test::StringMatches => match (json::string(&left), json::string(&right)) {
@@ -151,6 +153,17 @@ impl Comparison {
             },
             Test::Is(nature) => *right == Value::Bool(nature.is_of(&left)),
         })
+    }
+}
+
+/// What a comparison of two short values costs; see [`crate::Fuel`].
+const COMPARISON_COST: u64 = 100;
+
+/// What it costs to go through two texts: about a byte in a nanosecond.
+fn texts_cost(left: &Value, right: &Value) -> u64 {
+    match (left, right) {
+        (Value::String(left), Value::String(right)) => left.len().saturating_add(right.len()) as u64,
+        _ => 0,
     }
 }
 

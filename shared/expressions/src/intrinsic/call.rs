@@ -60,6 +60,7 @@ pub(super) type Failure = String;
 impl Call {
     /// Recursion is as deep as calls are nested, which the parser bounds.
     pub(super) fn evaluate(&self, scope: &Scope) -> Result<Value, EvaluationError> {
+        scope.fuel.check()?;
         let mut values = Vec::with_capacity(self.arguments.len());
         let mut room = json::MOST_WEIGHT;
         for argument in &self.arguments {
@@ -68,8 +69,10 @@ impl Call {
                 Argument::Path(path) => self.read(path, scope)?,
                 Argument::Call(call) => call.evaluate(scope)?,
             };
+            let weight = json::weight(&value, room);
+            scope.fuel.spend_for(weight, json::COPY_COST + self.function.cost());
             room = room
-                .checked_sub(json::weight(&value, room))
+                .checked_sub(weight)
                 .ok_or_else(|| EvaluationError::intrinsic(self.framed("The arguments are too long")))?;
             values.push(value);
         }
@@ -142,6 +145,25 @@ impl Call {
 }
 
 impl Function {
+    /// What it costs for each unit of weight of its arguments, measured over lists of numbers, the dearest of all; see
+    /// [`crate::Fuel`].
+    fn cost(self) -> u64 {
+        match self {
+            Function::ArrayUnique => 60,
+            Function::StringSplit => 40,
+            Function::StringToJson => 20,
+            Function::Base64Decode | Function::Base64Encode | Function::Hash => 10,
+            Function::JsonToString | Function::Format => 8,
+            Function::ArrayContains | Function::ArrayPartition | Function::Array | Function::JsonMerge => 5,
+            Function::ArrayGetItem
+            | Function::ArrayLength
+            | Function::ArrayRange
+            | Function::MathAdd
+            | Function::MathRandom
+            | Function::Uuid => 1,
+        }
+    }
+
     /// The function of this name, and how many arguments it takes at least and at most.
     pub(super) fn named(name: &str) -> Option<(Function, usize, usize)> {
         Some(match name {

@@ -20,11 +20,16 @@ use super::scope::MEMBERS;
 use super::slots::{Slot, Way};
 use super::witness::Places;
 use super::{Scope, carried, convert, guards};
-use crate::json;
+use crate::{Fuel, json};
 
-/// How long one evaluation may take.
+/// How much processor time one evaluation may take, in nanoseconds: how long that is depends on what else runs.
 // AWS: a few seconds, of an engine about ten times as slow.
-const LONGEST_MILLISECONDS: u64 = 2_000;
+const LONGEST: u64 = 2_000_000_000;
+/// How long it may take at all, in milliseconds. The engine knows no processor time, and what it does between two looks at
+/// that ([`guards::PACED`]) is short.
+const LONGEST_MILLISECONDS: u64 = 30_000;
+/// The most bytes of what an expression looks at, where it repeats nothing and its time is not worth to be measured.
+const SMALL: usize = 4_096;
 /// How deep evaluation may nest, where functions can call themselves. The engine does not count leaves.
 // AWS: 100; a function that calls itself 31 times and adds to what it answers is accepted, 32 times is not.
 const DEEPEST: usize = nodes::DEEPEST - 1;
@@ -153,21 +158,33 @@ impl Tree {
                 Some(_) => (&self.slotted, self.slotted_reads.as_slice()),
                 None => (&self.written, reads),
             };
+            let known =
+                slots.as_ref().is_some_and(|slots| slots.iter().all(|slot| convert::bytes(slot, SMALL) <= SMALL));
             let mut evaluator = self.evaluator(scope, reads, slots)?;
-            let value = if scope.converted.carried.get() {
-                let mut guarded = node.clone();
-                carried::guard(&mut guarded);
-                register(&own_functions(&guarded), scope, &mut evaluator)?;
-                evaluator.evaluate(&guarded, &JValue::Undefined)
+            let evaluate = |evaluator: &mut Evaluator| self.evaluate(node, scope, evaluator);
+            if self.repeats || !known {
+                scope.fuel.measure(|| evaluate(&mut evaluator))
             } else {
-                evaluator.evaluate(node, &JValue::Undefined)
-            };
-            match value {
-                Ok(value) => convert::to_json(&value),
-                Err(error) => Err(Failure::of_engine(error.message())),
+                scope.fuel.spend(Fuel::EVALUATION);
+                evaluate(&mut evaluator)
             }
         }));
         caught.unwrap_or(Err(Failure::Internal))
+    }
+
+    fn evaluate(&self, node: &AstNode, scope: &Scope<'_>, evaluator: &mut Evaluator) -> Result<Value, Failure> {
+        let value = if scope.converted.carried.get() {
+            let mut guarded = node.clone();
+            carried::guard(&mut guarded);
+            register(&own_functions(&guarded), scope, evaluator)?;
+            evaluator.evaluate(&guarded, &JValue::Undefined)
+        } else {
+            evaluator.evaluate(node, &JValue::Undefined)
+        };
+        match value {
+            Ok(value) => convert::to_json(&value),
+            Err(error) => Err(Failure::of_engine(error.message())),
+        }
     }
 
     fn witness(&self, scope: &Scope<'_>, reads: &[Read]) -> Witness {
@@ -207,7 +224,9 @@ fn register(own: &[Own], scope: &Scope<'_>, evaluator: &mut Evaluator) -> Result
         return Ok(());
     }
     let chance = own.iter().any(|own| own.draws()).then(|| scope.chance.fork());
-    let world = Rc::new(World { now: scope.now, chance, held: Cell::new(0) });
+    let processor_time = scope.fuel.processor_time();
+    let until = processor_time().saturating_add(LONGEST.min(scope.fuel.left()));
+    let world = Rc::new(World { now: scope.now, chance, held: Cell::new(0), processor_time, until });
     own.iter().try_for_each(|own| own.register(evaluator, &world).map_err(|_| Failure::Internal))
 }
 

@@ -98,7 +98,11 @@ impl Jsonata {
         field: impl FnOnce() -> String,
     ) -> Result<Value, EvaluationError> {
         self.program.run(scope).map_err(|failure| {
-            let witness = if failure.wants_witness() { self.program.witness(scope) } else { Witness::default() };
+            let witness = if failure.wants_witness() {
+                scope.fuel.measure(|| self.program.witness(scope))
+            } else {
+                Witness::default()
+            };
             failure.into_error(&self.text, &field(), &witness)
         })
     }

@@ -43,6 +43,9 @@ pub(super) struct World {
     pub chance: Option<Chance>,
     /// The bytes of all values weighed so far.
     pub held: Cell<usize>,
+    /// The processor time of this thread, and when the evaluation has to be over by it, in nanoseconds.
+    pub processor_time: fn() -> u64,
+    pub until: u64,
 }
 
 type Function = fn(&World, &[JValue]) -> HostFnResult;
@@ -66,6 +69,7 @@ const OWN: &[Own] = &[
     own(guards::HELD, 1, checks::held),
     own(guards::IS_BUILTIN, 1, checks::is_builtin),
     own(guards::JOINED, 2, checks::joined),
+    own(guards::PACED, 1, checks::paced),
     own(guards::PICTURE, 1, checks::picture),
     own(guards::MOMENT, 1, checks::moment),
     own(guards::ZONE, 1, checks::zone),

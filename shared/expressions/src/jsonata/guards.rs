@@ -12,7 +12,7 @@ use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
 use self::amplifying::{amplifying, arity, wrapper};
 use super::functions;
-use super::nodes::{for_each_child, for_each_child_mut};
+use super::nodes::{any, for_each_child, for_each_child_mut};
 
 /// Weighs a value.
 pub(super) const HELD: &str = ".held";
@@ -30,6 +30,9 @@ pub(super) const ZONE: &str = ".zone";
 pub(super) const JOINED: &str = ".joined";
 /// Looks at what is put in place of what is found.
 pub(super) const REPLACEMENT: &str = ".replacement";
+/// Stops an expression whose processor time is used up. Stands where something repeats that repeats something itself: what
+/// repeats nothing is short.
+pub(super) const PACED: &str = ".paced";
 /// Whether a value is a function of the language.
 pub(super) const IS_BUILTIN: &str = ".is_builtin";
 
@@ -178,8 +181,10 @@ impl Guards {
                 else_branch.iter_mut().for_each(|branch| self.node(branch, value));
             }
             AstNode::Lambda { body, .. } => {
+                let length = self.length(body);
                 self.inner(body, Value::Dropped);
                 self.hold_tail(body);
+                self.pace(body, length);
             }
             AstNode::Block(nodes) => {
                 if let Some((last, before)) = nodes.split_last_mut() {
@@ -195,7 +200,11 @@ impl Guards {
             AstNode::Path { steps } => steps.iter_mut().for_each(|step| self.step(step)),
             AstNode::Sort { input, terms } => {
                 self.inner(input, value);
-                terms.iter_mut().for_each(|(term, _)| self.node(term, Value::Dropped));
+                for (term, _) in terms {
+                    let length = self.length(term);
+                    self.node(term, Value::Dropped);
+                    self.pace(term, length);
+                }
             }
             AstNode::Variable(name) if AMPLIFYING.contains(&name.as_str()) || functions::find(name).is_some() => {
                 let name = std::mem::take(name);
@@ -205,11 +214,75 @@ impl Guards {
         }
     }
 
+    /// How something that is done again and again may take long each time.
+    fn length(&self, node: &AstNode) -> Length {
+        if self.calls_own(node) {
+            Length::CallsOwn
+        } else if repeats(node) {
+            Length::Repeats
+        } else {
+            Length::Short
+        }
+    }
+
+    /// Whether it calls a function that the expression binds: perhaps the one it is in.
+    fn calls_own(&self, node: &AstNode) -> bool {
+        let calls = |node: &AstNode| match node {
+            AstNode::Function { name, .. } => self.names.contains(name),
+            AstNode::Call { .. } => true,
+            _ => false,
+        };
+        any(node, calls)
+    }
+
+    /// Looks at the time before something that is done again and again, if it may take long. AWS counts how deep functions call
+    /// themselves, so this must not stand on the way to such a call.
+    fn pace(&self, node: &mut AstNode, length: Length) {
+        match (length, node) {
+            (Length::Short, _) => {}
+            (_, AstNode::Block(nodes)) => nodes.insert(0, own(PACED, Vec::new())),
+            (_, AstNode::Conditional { condition, .. }) => look_before(condition),
+            (Length::Repeats, other) => *other = AstNode::Block(vec![own(PACED, Vec::new()), taken(other)]),
+            (Length::CallsOwn, AstNode::Binary { lhs, rhs, .. }) => {
+                let sides = [lhs, rhs].into_iter().find(|side| !self.calls_own(side));
+                sides.into_iter().for_each(|side| look_before(side));
+            }
+            (Length::CallsOwn, AstNode::Function { args, .. } | AstNode::Call { args, .. }) if !args.is_empty() => {
+                let first = args.first_mut().filter(|arg| !is_fixed(arg) && !self.calls_own(arg));
+                first.into_iter().for_each(look_before);
+            }
+            // It calls itself with nothing, which never ends.
+            (Length::CallsOwn, other @ (AstNode::Function { .. } | AstNode::Call { .. })) => {
+                *other = AstNode::Block(vec![own(PACED, Vec::new()), taken(other)]);
+            }
+            (Length::CallsOwn, _) => {}
+        }
+    }
+
+    /// The same for a step of a path, whose kind decides what becomes of its value: it stays of that kind.
+    fn pace_step(&self, node: &mut AstNode, length: Length) {
+        match (length, node) {
+            (Length::Short, _) => {}
+            (_, AstNode::Function { args, .. }) => {
+                args.first_mut().filter(|arg| !is_fixed(arg)).into_iter().for_each(look_before);
+            }
+            (_, block @ AstNode::Block(_)) => self.pace(block, length),
+            (_, AstNode::FunctionApplication(inner)) => self.pace_step(inner, length),
+            (_, _) => {}
+        }
+    }
+
     fn step(&mut self, step: &mut PathStep) {
+        let length = self.length(&step.node);
         self.inner(&mut step.node, Value::Kept);
+        self.pace_step(&mut step.node, length);
         for stage in &mut step.stages {
             match stage {
-                Stage::Filter(predicate) => self.node(predicate, Value::Dropped),
+                Stage::Filter(predicate) => {
+                    let length = self.length(predicate);
+                    self.node(predicate, Value::Dropped);
+                    self.pace(predicate, length);
+                }
                 Stage::KeepArray | Stage::Index(_) => {}
             }
         }
@@ -246,7 +319,11 @@ impl Guards {
         if EACH.contains(&name.as_str()) {
             for arg in args.iter_mut() {
                 match arg {
-                    AstNode::Lambda { body, .. } => self.inner(body, Value::Kept),
+                    AstNode::Lambda { body, .. } => {
+                        let length = self.length(body);
+                        self.inner(body, Value::Kept);
+                        self.pace(body, length);
+                    }
                     other => self.inner(other, Value::Kept),
                 }
             }
@@ -318,6 +395,30 @@ impl Guards {
             other => self.hold(other),
         }
     }
+}
+
+/// How long something takes.
+#[derive(Clone, Copy, PartialEq)]
+enum Length {
+    Short,
+    /// It does something again and again.
+    Repeats,
+    /// It calls functions of the expression's own.
+    CallsOwn,
+}
+
+fn taken(node: &mut AstNode) -> AstNode {
+    std::mem::replace(node, AstNode::Null)
+}
+
+/// Looks at the time once the value of a node is there.
+fn look_before(node: &mut AstNode) {
+    *node = own(PACED, vec![taken(node)]);
+}
+
+/// Whether an argument is no value that can be passed on by a function of ours.
+fn is_fixed(arg: &AstNode) -> bool {
+    matches!(arg, AstNode::Lambda { .. } | AstNode::Placeholder | AstNode::Regex { .. } | AstNode::Variable(_))
 }
 
 /// Whether an operator makes a number or a truth of whatever it is given.

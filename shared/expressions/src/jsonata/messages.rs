@@ -53,6 +53,7 @@ impl Failure {
             Some("D2014" | "D2015") => Failure::TooLarge,
             Some(_) => Failure::Thrown(message.to_owned()),
             None if message == TOO_LARGE => Failure::TooLarge,
+            None if message == TOO_LONG => Failure::TooLong,
             None => Failure::Thrown(message.to_owned()),
         }
     }
@@ -99,6 +100,9 @@ impl Failure {
 
 /// The error of a function of ours when a value is too large.
 pub(super) const TOO_LARGE: &str = "Expression evaluation memory limit exceeded: Check for excessive memory usage";
+
+/// The error of a function of ours when the time is over.
+pub(super) const TOO_LONG: &str = "Expression evaluation timeout";
 
 fn about(text: &str, field: &str, ending: &str) -> String {
     format!("The JSONata expression '{text}' specified for the field '{field}' {ending}")

@@ -7,7 +7,7 @@ use jsonata_core::value::JValue;
 use serde_json::{Map, Value};
 
 use super::convert;
-use crate::{Chance, ContextObject, Variables, json};
+use crate::{Chance, ContextObject, Fuel, Variables, json};
 
 /// Everything an expression may look at. One is put together per evaluated state, and keeps what it converted.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Scope<'a> {
     pub variables: &'a Variables,
     /// Where `$random` and `$uuid` draw from.
     pub chance: &'a Chance,
+    /// Counts the work.
+    pub fuel: &'a Fuel,
     /// What `$now` and `$millis` tell, in milliseconds since 1970.
     pub now: i64,
     /// Starts out empty.

@@ -142,6 +142,7 @@ fn render(node: &Node, scope: &Scope<'_>, place: Place<'_>, room: &mut usize) ->
             Ok(Value::Object(object))
         }
         Node::Expression(expression) => {
+            scope.fuel.check()?;
             let value = expression.evaluate_at(scope, || written(place))?;
             *room = room.checked_sub(json::weight(&value, *room)).ok_or_else(EvaluationError::too_large)?;
             Ok(value)

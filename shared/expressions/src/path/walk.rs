@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::problem::{self, PathError};
 use super::{Step, Steps};
+use crate::fuel::Fuel;
 use crate::json;
 
 /// The end of a definite path.
@@ -48,6 +49,7 @@ impl Stop {
 pub(super) struct Walk<'v> {
     document: &'v Value,
     left: Cell<usize>,
+    fuel: &'v Fuel,
     /// Copied when the walk is over: one that is given up halfway has copied nothing.
     found: RefCell<Vec<Hit<'v>>>,
 }
@@ -55,6 +57,8 @@ pub(super) struct Walk<'v> {
 /// Places looked at and bytes answered by one reading. A payload has 262,144 bytes; only paths that multiply the
 /// document (`$..*..*`) come near.
 const MOST_WORK: usize = 8_000_000;
+/// What each of them costs; see [`Fuel`].
+const PLACE_COST: u64 = 15;
 /// The most steps of one path that have more than one way on, each taken inside of the one before.
 const MOST_BRANCHES: usize = 200;
 
@@ -180,8 +184,8 @@ fn shown(value: &Value, is_node: bool) -> String {
 }
 
 impl<'v> Walk<'v> {
-    pub(super) fn new(document: &'v Value) -> Self {
-        Walk { document, left: Cell::new(MOST_WORK), found: RefCell::new(Vec::new()) }
+    pub(super) fn new(document: &'v Value, fuel: &'v Fuel) -> Self {
+        Walk { document, left: Cell::new(MOST_WORK), fuel, found: RefCell::new(Vec::new()) }
     }
 
     pub(super) fn document(&self) -> &'v Value {
@@ -197,7 +201,9 @@ impl<'v> Walk<'v> {
     /// Follows any steps and answers the list of what they lead to.
     pub(super) fn list(&'v self, steps: &'v Steps) -> Result<Value, PathError> {
         let start = Place { value: Some(self.document), is_node: true };
-        match self.follow(start, steps, 0, 0) {
+        let followed = self.follow(start, steps, 0, 0);
+        self.fuel.spend_for(MOST_WORK - self.left.get(), PLACE_COST);
+        match followed {
             Ok(()) => Ok(Value::Array(self.found.take().into_iter().map(Hit::into_value).collect())),
             // AWS: a definite path would fail here (recorded); an indefinite one finds nothing.
             Err(Stop::NotFound) => Ok(Value::Array(Vec::new())),

@@ -220,6 +220,7 @@ proptest! {
             context: &context,
             variables: &Variables::new(),
             chance: &Chance::from_seed([7; 32]),
+            fuel: &expressions::Fuel::default(),
             now: 0,
             converted: Converted::default(),
         };

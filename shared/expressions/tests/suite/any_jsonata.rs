@@ -136,6 +136,7 @@ fn evaluate(expression: &Jsonata) -> Result<Value, EvaluationError> {
             context: &context,
             variables: &variables,
             chance: &Chance::from_seed([7; 32]),
+            fuel: &expressions::Fuel::default(),
             now: 1_749_990_645_678,
             converted: Converted::default(),
         },

@@ -124,6 +124,7 @@ fn queried(text: &str) -> Result<String, String> {
             context: &context,
             variables: &variables,
             chance: &Chance::from_seed([7; 32]),
+            fuel: &expressions::Fuel::default(),
             now: 0,
             converted: Converted::default(),
         },
@@ -228,6 +229,7 @@ fn deep_documents_pass_through_everything() {
             context: &context,
             variables: &Variables::new(),
             chance: &Chance::from_seed([7; 32]),
+            fuel: &expressions::Fuel::default(),
             now: 0,
             converted: Converted::default(),
         };

@@ -21,6 +21,7 @@ fn with_scope<T>(case: &Value, look: impl FnOnce(&Scope) -> T) -> T {
         context: &context,
         variables: &variables,
         chance: &Chance::from_seed([7; 32]),
+        fuel: &expressions::Fuel::default(),
         now: NOW,
         converted: Converted::default(),
     })

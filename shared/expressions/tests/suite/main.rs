@@ -11,6 +11,8 @@ mod carried;
 #[cfg(test)]
 mod conditions;
 #[cfg(test)]
+mod fuel;
+#[cfg(test)]
 mod intrinsics;
 #[cfg(test)]
 mod jayway;

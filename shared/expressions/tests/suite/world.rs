@@ -37,7 +37,13 @@ pub fn with_scope<T>(input: &Value, look: impl FnOnce(&Scope) -> T) -> T {
         ("person".to_owned(), json!({"age": 36})),
     ]);
     let chance = Chance::from_seed([7; 32]);
-    look(&Scope { input, context: &context, variables: &variables, chance: &chance })
+    look(&Scope {
+        input,
+        context: &context,
+        variables: &variables,
+        chance: &chance,
+        fuel: &expressions::Fuel::default(),
+    })
 }
 
 /// Compares a result with the `value` or `error` (a part of its text) of a case.

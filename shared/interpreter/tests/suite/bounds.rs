@@ -17,7 +17,13 @@ fn tell(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus) -> Step 
         machine,
         snapshot,
         stimulus,
-        &Moment { now: Timestamp(0), seed: [0; 32], token: &token, activity: &ActivityTarget::none },
+        &Moment {
+            now: Timestamp(0),
+            seed: [0; 32],
+            token: &token,
+            activity: &ActivityTarget::none,
+            work: interpreter::Work::USUAL,
+        },
     )
 }
 

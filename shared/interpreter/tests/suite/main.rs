@@ -1,4 +1,4 @@
-//! The tests of this crate, one binary: bounds, and properties of random machines.
+//! The tests of this crate, one binary: bounds, what a step may cost, and properties of random machines.
 //!
 //! The modules say `cfg(test)` so that the lints know them as tests.
 
@@ -8,3 +8,5 @@ mod any_machine;
 mod bounds;
 #[cfg(test)]
 mod execution;
+#[cfg(test)]
+mod work;

@@ -7,6 +7,7 @@ use jsonata_core::value::JValue;
 
 use super::{World, argument, thrown, too_large};
 use crate::jsonata::convert;
+use crate::jsonata::messages::TOO_LONG;
 
 /// The most bytes one evaluation may weigh altogether. Freed values count, too: the engine does not tell how much it
 /// keeps.
@@ -30,6 +31,10 @@ pub(super) fn held(world: &World, args: &[JValue]) -> HostFnResult {
     let all = world.held.get().saturating_add(bytes);
     world.held.set(all);
     if bytes > convert::MOST_BYTES || all > MOST_HELD { Err(too_large()) } else { Ok(value.clone()) }
+}
+
+pub(super) fn paced(world: &World, args: &[JValue]) -> HostFnResult {
+    if (world.processor_time)() > world.until { Err(thrown(TOO_LONG)) } else { Ok(argument(args, 0).clone()) }
 }
 
 pub(super) fn is_builtin(_: &World, args: &[JValue]) -> HostFnResult {
@@ -117,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_is_held_altogether_is_bounded() {
-        let world = World { now: 0, chance: None, held: Cell::new(MOST_HELD - 8) };
+        let world = World { now: 0, chance: None, held: Cell::new(MOST_HELD - 8), processor_time: || 0, until: 0 };
         assert!(held(&world, &[JValue::Number(1.0)]).is_ok());
         assert!(held(&world, &[JValue::Number(1.0)]).is_err());
     }

@@ -108,7 +108,12 @@ pub fn begin(machine: &StateMachine, input: Value, events: u64) -> Snapshot {
 /// One step at a time that depends on nothing but its arguments.
 pub fn stepped(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, now: Timestamp) -> Step {
     let token = |wait: &Wait| format!("{:?}/{}", wait.path.0, wait.attempt_id);
-    step(machine, snapshot, stimulus, &Moment { now, seed: [3; 32], token: &token, activity: &workers })
+    step(
+        machine,
+        snapshot,
+        stimulus,
+        &Moment { now, seed: [3; 32], token: &token, activity: &workers, work: interpreter::Work::USUAL },
+    )
 }
 
 /// Plays the actions, then answers sensibly until the execution ends. `observe` sees every step: what was there before,
