@@ -14,7 +14,7 @@ use serde_json::Value;
 
 /// The layers, lowest first: a crate depends on lower layers only.
 const LAYERS: &[&[&str]] = &[
-    &["shared/expressions"],
+    &["shared/expressions", "shared/keys"],
     &["shared/asl"],
     &["shared/interpreter"],
     &["shared/engine"],
@@ -25,9 +25,10 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// The dependencies that pure crates may have: values, no I/O.
-const PURE: &[&str] = &["shared/expressions", "shared/asl", "shared/interpreter"];
+const PURE: &[&str] = &["shared/expressions", "shared/keys", "shared/asl", "shared/interpreter"];
 const PURE_DEPENDENCIES: &[&str] = &[
     "base64",
+    "hmac",
     "jiff",
     "jsonata-core",
     "md-5",
