@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -39,7 +40,14 @@ ACTIONS = frozenset("""
     publish_state_machine_version list_state_machine_versions delete_state_machine_version
     create_state_machine_alias update_state_machine_alias describe_state_machine_alias list_state_machine_aliases
     delete_state_machine_alias test_state
+    create_activity describe_activity list_activities delete_activity get_activity_task
 """.split())
+
+
+# An activity needs no service, and this run brings its worker.
+ACTIVITIES = ("activity", "activity-worker")
+# How long the worker has each task, in seconds: longer than the one recording allows in which a task times out.
+WORK = 6
 
 
 def is_lambda(need):
@@ -58,7 +66,7 @@ def eligible(corpus):
         not_yet = document["kind"] != "test_state" and any(word in text for word in NOT_YET)
         if not_yet or not calls <= ACTIONS:
             continue
-        if all(is_lambda(need) for need in document.get("needs", ())):
+        if all(is_lambda(need) or need in ACTIVITIES for need in document.get("needs", ())):
             chosen.append((path, document))
     return chosen
 
@@ -111,6 +119,54 @@ def serving(args, stub, scratch, log):
         yield "http://127.0.0.1:%d" % server
 
 
+class Worker(threading.Thread):
+    """The worker of every activity there is, by the name of that in the recordings: it answers a task with its input."""
+
+    def __init__(self, endpoint):
+        super().__init__(daemon=True)
+        self.endpoint, self.known, self.over = endpoint, set(), threading.Event()
+
+    def client(self):
+        import boto3
+        return boto3.session.Session().client(
+            "stepfunctions", endpoint_url=self.endpoint, region_name="us-east-1", aws_access_key_id="test",
+            aws_secret_access_key="any")
+
+    def run(self):
+        client = self.client()
+        while not self.over.wait(0.1):
+            for activity in client.list_activities()["activities"]:
+                arn = activity["activityArn"]
+                if arn not in self.known:
+                    self.known.add(arn)
+                    threading.Thread(target=self.work, args=(arn,), daemon=True).start()
+
+    def work(self, arn):
+        client = self.client()
+        while not self.over.is_set():
+            try:
+                task = client.get_activity_task(activityArn=arn, workerName="BASE_ID_ACTIVITY_CONSUMER")
+                if "taskToken" not in task:
+                    continue
+                time.sleep(WORK)
+                client.send_task_success(taskToken=task["taskToken"], output=task["input"])
+            except client.exceptions.TaskTimedOut:
+                pass
+            except client.exceptions.ActivityDoesNotExist:
+                return
+
+
+@contextlib.contextmanager
+def working(endpoint):
+    worker = Worker(endpoint)
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.over.set()
+        worker.join()
+
+
 def replay(args, chosen, scratch):
     """-> the rows replay.py wrote, by id"""
     folder = scratch / "eligible"
@@ -122,10 +178,12 @@ def replay(args, chosen, scratch):
     with open(scratch / "processes.log", "w") as log, \
             running([sys.executable, args.corpus / "lambda_stub.py", "--port", stub],
                     "http://127.0.0.1:%d/_stub" % stub, log), \
-            serving(args, stub, scratch, log) as endpoint:
+            serving(args, stub, scratch, log) as endpoint, working(endpoint):
         command = [sys.executable, args.corpus / "replay.py", "--endpoint", endpoint,
                    "--dir", folder, "--lambda-stub", "http://127.0.0.1:%d" % stub, "--json", results, "--quiet",
                    "--threads", args.threads, "--timeout", args.timeout]
+        for need in ACTIVITIES:
+            command += ["--with", need]
         for text in args.only:
             command += ["--only", text]
         # The recordings are of clients in this mode; in the newer one boto3 adds to every error how often it tried.
