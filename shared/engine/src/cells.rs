@@ -15,10 +15,12 @@
 //! | `Closed` | `Over` | a worker whose call failed that had the token, before that ends the wait | a heartbeat |
 //! | `Closed` | `Over` | a worker that has taken an answer into the journal | that answer |
 //!
+//! An execution has one more, for the wish that it be stopped (`deliver/stop_wish.rs`).
+//!
 //! A cell stays for a quarter of an hour after its wait: longer than any call of the API that saw the wait open can last.
 //! Of an answer by the journal and another by the cell, the journal's counts, and the other is refused (`deliver/cell_answers.rs`).
 
-use interpreter::{Answer, Payload, ThreadPath, Timestamp, Wait};
+use interpreter::{Answer, Failure, Payload, ThreadPath, Timestamp, Wait};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -68,6 +70,42 @@ enum StoredContent {
     Closed,
 }
 
+/// The shape of the cell of a wish to stop. A worker of before leaves the execution to others.
+const STOP_FORMAT: u32 = 3;
+
+/// The wish that an execution be stopped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StopWish {
+    pub failure: Failure,
+    pub at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredStop {
+    v: u32,
+    at: Timestamp,
+    stop: Failure,
+}
+
+/// The key of the cell with the wish to stop the execution that started then.
+pub fn stop_key(started: Timestamp) -> String {
+    format!("{:015}/stop", started.0.max(0))
+}
+
+/// Writes down the wish to stop the execution that started then.
+pub fn encode_stop(execution: (&str, Timestamp), wish: &StopWish, nonce: u64) -> Result<Cell, Unreadable> {
+    let stored = StoredStop { v: STOP_FORMAT, at: wish.at, stop: wish.failure.clone() };
+    let body = serde_json::to_vec(&stored).map_err(|error| Unreadable::of("a cell", &error))?;
+    let (execution, key) = (execution.0.to_owned(), stop_key(execution.1));
+    Ok(Cell { execution, key, nonce, is_final: true, needs_wakeup: true, body })
+}
+
+/// Reads the wish to stop.
+pub fn decode_stop(cell: &Cell) -> Result<StopWish, Unreadable> {
+    let stored: StoredStop = checked(cell, STOP_FORMAT)?;
+    Ok(StopWish { failure: stored.stop, at: stored.at })
+}
+
 /// The key of a wait's cell. With the start of its execution: another of the same name has other cells.
 pub fn key(started: Timestamp, wait: &Wait) -> String {
     format!("{:015}/{:010}", started.0.max(0), wait.attempt_id)
@@ -113,16 +151,7 @@ pub fn encode(
 
 /// Reads a cell.
 pub fn decode(cell: &Cell) -> Result<CellRead, Unreadable> {
-    #[derive(Deserialize)]
-    struct Version {
-        v: u32,
-    }
-    let damaged = |error: serde_json::Error| Unreadable::of("a cell", &error);
-    let Version { v } = serde_json::from_slice(&cell.body).map_err(damaged)?;
-    if v > FORMAT {
-        return Err(Unreadable::Newer(format!("a cell has format {v}; this version of Stepwell reads up to {FORMAT}")));
-    }
-    let stored: Stored = serde_json::from_slice(&cell.body).map_err(damaged)?;
+    let stored: Stored = checked(cell, FORMAT)?;
     let content = match stored.content {
         StoredContent::Answered(Answer::Succeeded { output }) => {
             Content::Answered(Answer::Succeeded { output: Payload::from_json_text(Box::<str>::from(output)) })
@@ -135,10 +164,22 @@ pub fn decode(cell: &Cell) -> Result<CellRead, Unreadable> {
     Ok(CellRead { wait, at: stored.at, content, nonce: cell.nonce, key: cell.key.clone() })
 }
 
+/// What a cell holds, if its format is known.
+fn checked<T: serde::de::DeserializeOwned>(cell: &Cell, known: u32) -> Result<T, Unreadable> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    let damaged = |error: serde_json::Error| Unreadable::of("a cell", &error);
+    let Version { v } = serde_json::from_slice(&cell.body).map_err(damaged)?;
+    if v > known {
+        return Err(Unreadable::Newer(format!("a cell has format {v}; this version of Stepwell reads up to {known}")));
+    }
+    serde_json::from_slice(&cell.body).map_err(damaged)
+}
+
 #[cfg(test)]
 mod tests {
-    use interpreter::Failure;
-
     use super::*;
 
     #[test]
@@ -172,6 +213,13 @@ mod tests {
             let key = cell.key.clone();
             assert_eq!(decode(&cell), Ok(CellRead { wait: wait.clone(), at: Timestamp(9), content, nonce: 3, key }));
         }
+        let wish = StopWish { failure: Failure::of(Some("No".into()), None), at: Timestamp(9) };
+        let stop = encode_stop(("arn", Timestamp(5)), &wish, 3).expect("is written");
+        assert_eq!(String::from_utf8_lossy(&stop.body), r#"{"v":3,"at":9,"stop":{"error":"No"}}"#);
+        assert_eq!((stop.key.as_str(), stop.is_final, stop.needs_wakeup), ("000000000000005/stop", true, true));
+        assert!(belongs(&stop, Timestamp(5)));
+        assert_eq!(decode_stop(&stop), Ok(wish));
+        assert!(matches!(decode(&stop), Err(Unreadable::Newer(_))), "as a program of before does");
         let newer = Cell {
             body: br#"{"v":3}"#.to_vec(),
             ..encode(("a", Timestamp(1)), (&wait, Timestamp(1)), &Content::Heartbeat, 1).expect("is written")

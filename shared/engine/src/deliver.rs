@@ -29,6 +29,7 @@ mod parked;
 mod permits;
 mod round;
 mod steps;
+mod stop_wish;
 mod test_case_run;
 mod time_budget;
 mod unstarted_claims;

@@ -3,11 +3,13 @@
 //! A deleted machine whose executions still run stays as `DELETING`; the next call that reads it after they have ended, or
 //! the sweep, removes it. Revisions of definitions are items of their own and stay.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use engine::Engine;
 use engine::deliver::Deliver;
-use engine::ports::{Document, Documents, ExecutionStatus, Journal, ListQuery};
+use engine::ports::{Clock, Document, Documents, ExecutionStatus, Journal, ListQuery};
+use engine::{Engine, Guarded};
+use interpreter::Timestamp;
 
 use crate::cache::{Cache, Found};
 use crate::document::{Machine, MachineStatus};
@@ -15,6 +17,13 @@ use crate::error::ApiError;
 
 /// How the keys of state machines begin: a machine's document lies under its ARN.
 const MACHINES: &str = "arn:";
+const HOUR_MS: i64 = 60 * 60 * 1_000;
+/// Listings of one step of a search for running executions.
+const LISTED: usize = 100;
+/// Steps of such a search that a sweep makes at most.
+const STEPS: usize = 64;
+/// Searches that are remembered at most.
+const SEARCHES: usize = 1_000;
 /// Attempts of a change against others that change the same machine.
 const RACES: usize = 8;
 
@@ -23,16 +32,37 @@ pub(crate) struct Registry {
     journal: Arc<dyn Journal>,
     deliver: Arc<Deliver>,
     cache: Cache,
+    /// By ARN, how far the search for running executions of machines in deletion has come.
+    deletions: Guarded<HashMap<String, Search>>,
+    clock: Arc<dyn Clock>,
+    /// Between two sweeps, in milliseconds, and when the last one began.
+    pause: i64,
+    swept: Guarded<Option<Timestamp>>,
+}
+
+/// A search for a running execution, newest start first. None starts any more.
+#[derive(Debug, Clone, Default)]
+struct Search {
+    after: Option<(Timestamp, String)>,
+    /// The one that was found last.
+    running: Option<String>,
+    /// It has come to the end. The list may have been behind when it was read: its beginning is looked at once more.
+    ended: bool,
 }
 
 impl Registry {
     pub fn new(engine: &Engine) -> Registry {
-        let (documents, journal) = (engine.world().documents.clone(), engine.world().journal.clone());
+        let (world, deployment) = (engine.world(), engine.settings().deployment);
         Registry {
-            documents,
-            journal,
+            documents: world.documents.clone(),
+            journal: world.journal.clone(),
             deliver: engine.deliver().clone(),
-            cache: Cache::new(engine.settings().deployment),
+            cache: Cache::new(deployment),
+            deletions: Guarded::default(),
+            clock: world.clock.clone(),
+            // A sweep reads all machines, which costs nothing where they are in one process's store.
+            pause: if deployment.has_peers() { HOUR_MS } else { 0 },
+            swept: Guarded::default(),
         }
     }
 
@@ -41,7 +71,7 @@ impl Registry {
         let Some(found) = self.read(arn).await? else { return Ok(None) };
         match found.machine.status {
             MachineStatus::Active => Ok(Some(found)),
-            MachineStatus::Deleting if self.is_running(arn).await? => Ok(Some(found)),
+            MachineStatus::Deleting if self.may_be_running(arn).await? => Ok(Some(found)),
             MachineStatus::Deleting => {
                 self.remove(arn, found.version).await?;
                 Ok(None)
@@ -92,32 +122,63 @@ impl Registry {
         items.into_iter().map(|item| Ok((item.key.clone(), Machine::read(&item)?))).collect()
     }
 
-    /// Removes machines whose deletion is complete.
+    /// Removes machines whose deletion is complete; on a shared store once an hour, however often it is called.
     pub async fn sweep_deleting(&self) -> Result<(), ApiError> {
+        let now = self.clock.now();
+        let last = self.swept.lock().replace(now);
+        if last.is_some_and(|last| now.0.saturating_sub(last.0) < self.pause) {
+            *self.swept.lock() = last;
+            return Ok(());
+        }
         let mut after: Option<String> = None;
         loop {
             let page = self.list(after.as_deref(), 100).await?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = Some(last.clone());
             for (arn, machine) in page {
-                if machine.status == MachineStatus::Deleting {
-                    self.find(&arn).await?;
+                let mut steps = 0;
+                while machine.status == MachineStatus::Deleting && steps < STEPS && self.find(&arn).await?.is_some() {
+                    steps = if self.is_known_to_run(&arn) { STEPS } else { steps + 1 };
                 }
             }
         }
     }
 
-    async fn is_running(&self, arn: &str) -> Result<bool, ApiError> {
-        let status = Some(ExecutionStatus::Running);
-        let mut query = ListQuery { machine: arn.to_owned(), status, after: None, limit: 1 };
-        loop {
-            let page = self.journal.list(&query).await?;
-            match page.next {
-                _ if !page.listings.is_empty() => return Ok(true),
-                None => return Ok(false),
-                next => query.after = next,
-            }
+    /// Goes on with the search for a running execution, a bounded step of it; false when there is none. Whether the one that
+    /// was found last still runs is a read of two records.
+    async fn may_be_running(&self, arn: &str) -> Result<bool, ApiError> {
+        let mut search = self.deletions.lock().get(arn).cloned().unwrap_or_default();
+        if let Some(execution) = &search.running
+            && let Some((_, last)) = self.journal.ends(execution).await?
+            && last.open
+        {
+            return Ok(true);
         }
+        let whole = search.ended || search.after.is_none();
+        let status = Some(ExecutionStatus::Running);
+        let query = ListQuery { machine: arn.to_owned(), status, after: search.after.take(), limit: LISTED };
+        let page = self.journal.list(&query).await?;
+        let running = page.listings.into_iter().next();
+        let over = running.is_none() && (page.next.is_none() || search.ended);
+        search.ended = over;
+        search.after = running.as_ref().map(|listing| (listing.started, listing.execution.clone())).or(page.next);
+        search.running = running.map(|listing| listing.execution);
+        let mut deletions = self.deletions.lock();
+        if deletions.len() >= SEARCHES {
+            deletions.clear();
+        }
+        if over && whole {
+            deletions.remove(arn);
+            return Ok(false);
+        }
+        search.after = search.after.filter(|_| !over);
+        deletions.insert(arn.to_owned(), search);
+        Ok(true)
+    }
+
+    /// An execution of a machine in deletion was running when it was looked at last.
+    fn is_known_to_run(&self, arn: &str) -> bool {
+        self.deletions.lock().get(arn).is_some_and(|search| search.running.is_some())
     }
 
     async fn read(&self, arn: &str) -> Result<Option<Found>, ApiError> {

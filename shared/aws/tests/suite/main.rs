@@ -15,6 +15,8 @@ mod dead_letters;
 #[cfg(test)]
 mod deaths;
 #[cfg(test)]
+mod deletions;
+#[cfg(test)]
 mod deliveries;
 #[cfg(test)]
 mod keys;
@@ -32,5 +34,7 @@ mod queue;
 mod scale;
 #[cfg(test)]
 mod slow_store;
+#[cfg(test)]
+mod stops;
 #[cfg(test)]
 mod table;

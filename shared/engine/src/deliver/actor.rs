@@ -23,7 +23,7 @@ use crate::ports::{StoreError, WakeUp};
 
 /// Rounds lost against other writers before requests are refused because the store is busy.
 const LOST_RACES: u32 = 32;
-/// Rounds that an answer loses before it goes into the cell of its wait.
+/// Rounds that an answer, or the wish to stop, loses before it goes into a cell.
 const RACES_OF_ANSWERS: u32 = 3;
 /// Pause before completions, which must not be lost, are offered to a failing store again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -164,7 +164,7 @@ impl Actor {
         }
         let may_call = self.permit.is_some() || self.deliver.permits.has_call(&self.loaded.head.arn);
         let claimable = self.may_claim() && may_call && live.snapshot.unclaimed().next().is_some();
-        let unapplied = self.loaded.cells.has_unapplied_answers(live);
+        let unapplied = self.loaded.cells.has_unapplied_answers(live) || self.loaded.wished_stop().is_some();
         unapplied || live.snapshot.ready().next().is_some() || live.is_due(now) || claimable
     }
 
@@ -384,6 +384,9 @@ impl Actor {
             }
             if lost >= RACES_OF_ANSWERS && self.may_use_cells(requests) {
                 return self.answer_in_cells(requests).await;
+            }
+            if lost >= RACES_OF_ANSWERS && self.may_wish_stop(requests) {
+                return self.wish_stop(requests).await;
             }
         }
         Err(DeliverError::Store(StoreError { message: "too many writers of one execution".into(), retryable: true }))

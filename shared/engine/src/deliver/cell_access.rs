@@ -28,6 +28,7 @@ impl LoadedExecution {
     async fn read_cells(&mut self, deliver: &Deliver) -> Result<(), DeliverError> {
         let cells = deliver.world.journal.cells(&self.head.arn).await?;
         self.cells = Cells::decode(&self.head, &cells)?;
+        self.cells_at = deliver.world.clock.now();
         Ok(())
     }
 
@@ -69,7 +70,8 @@ impl Actor {
     /// writes one entry, and no more, behind what it read (see [`super::cell_answers`]).
     pub(super) async fn refresh_cells(&mut self, requests: &[Request]) -> Result<(), DeliverError> {
         let deployment = self.deliver.deployment;
-        if requests.iter().any(|request| reads_cells_again(deployment, &request.command)) {
+        let old = self.loaded.has_old_cells(deployment, self.now());
+        if old || requests.iter().any(|request| reads_cells_again(deployment, &request.command)) {
             self.loaded.read_cells(&self.deliver).await?;
         }
         Ok(())
@@ -138,6 +140,11 @@ impl Actor {
             let at = self.loaded.before_due(now);
             self.deliver.step(&mut self.loaded.live, stimulus, at, steps);
         }
+        if let Some(failure) = self.loaded.wished_stop().filter(|_| self.deliver.deployment.performs_tasks()) {
+            let stimulus = Stimulus::StopRequested(failure.clone());
+            let at = self.loaded.before_due(now);
+            self.deliver.step(&mut self.loaded.live, stimulus, at, steps);
+        }
         Ok(())
     }
 
@@ -174,6 +181,7 @@ impl Actor {
         if self.deliver.deployment != Deployment::SharedWorker {
             return;
         }
+        self.loaded.drop_stop_wish(&self.deliver).await;
         let over = self.loaded.cells.take_over(&self.loaded.live.snapshot);
         let (loaded, deliver) = (&self.loaded, &*self.deliver);
         let mut tidying = Vec::with_capacity(over.len());

@@ -6,7 +6,7 @@ use interpreter::{Answer, Attempt, Frame, LOST_AFTER_LEASE_MS, Payload, Phase, S
 
 use super::inbox::TimedStimulus;
 use super::live::Live;
-use crate::cells::{self as stored, CellRead, Content};
+use crate::cells::{self as stored, CellRead, Content, StopWish};
 use crate::entry::{Head, Unreadable};
 use crate::ports::{Cell, Expect};
 
@@ -17,6 +17,7 @@ const KEPT_MS: i64 = 15 * 60 * 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Cells {
     read: Vec<CellRead>,
+    stop: Option<StopWish>,
 }
 
 /// The treatment of the cell of a wait that is over.
@@ -32,8 +33,20 @@ pub(super) enum Tidying {
 impl Cells {
     /// The cells that belong to the execution with this head.
     pub fn decode(head: &Head, cells: &[Cell]) -> Result<Cells, Unreadable> {
+        let stop_key = stored::stop_key(head.started);
         let own = cells.iter().filter(|cell| stored::belongs(cell, head.started));
-        Ok(Cells { read: own.map(stored::decode).collect::<Result<_, _>>()? })
+        let (stops, waits): (Vec<&Cell>, Vec<&Cell>) = own.partition(|cell| cell.key == stop_key);
+        let stop = stops.first().map(|cell| stored::decode_stop(cell)).transpose()?;
+        Ok(Cells { read: waits.into_iter().map(stored::decode).collect::<Result<_, _>>()?, stop })
+    }
+
+    /// The wish that the execution be stopped.
+    pub fn stop_wish(&self) -> Option<&StopWish> {
+        self.stop.as_ref()
+    }
+
+    pub fn forget_stop_wish(&mut self) {
+        self.stop = None;
     }
 
     /// True when the cell of a wait has its answer, or is closed: no other answer counts.
@@ -162,7 +175,7 @@ mod tests {
     use crate::deliver::example::{self, NOW};
 
     fn cells(wait: &Wait, at: Timestamp, content: Content) -> Cells {
-        Cells { read: vec![CellRead { wait: wait.clone(), at, content, nonce: 5, key: String::new() }] }
+        Cells { read: vec![CellRead { wait: wait.clone(), at, content, nonce: 5, key: String::new() }], stop: None }
     }
 
     fn answer() -> Content {

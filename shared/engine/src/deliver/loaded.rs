@@ -38,6 +38,8 @@ pub(super) struct LoadedExecution {
     pub live: Live,
     pub head: Head,
     pub cells: Cells,
+    /// When the cells were read.
+    pub cells_at: Timestamp,
     /// The sequence of the last entry; `None` before the first.
     pub sequence: Option<u64>,
     /// The time of the last entry: no step is earlier.
@@ -86,6 +88,7 @@ impl LoadedExecution {
             live,
             head,
             cells: Cells::default(),
+            cells_at: at,
             sequence: None,
             at,
             full_sets: FullSets::default(),
@@ -99,6 +102,7 @@ impl LoadedExecution {
     /// Reads an execution from its journal.
     pub async fn load(deliver: &Deliver, arn: &str, reading: Reading) -> Result<LoadedExecution, DeliverError> {
         let journal = &deliver.world.journal;
+        let cells_at = deliver.world.clock.now();
         let (records, cells) = journal.load(arn).await?;
         let Some(last) = records.last() else { return Err(DeliverError::NoSuchExecution) };
         let (sequence, full_sets) = (last.sequence, FullSets::of(&records, last.full));
@@ -122,7 +126,19 @@ impl LoadedExecution {
         let live = Live::new(machine, snapshot, test_case);
         let end = if live.snapshot.is_open() { End::Ahead } else { End::Known };
         let (sequence, redrives) = (Some(sequence), redrives_of(&live.snapshot));
-        Ok(LoadedExecution { live, head, cells, sequence, at, full_sets, client_tokens, kept_unread, redrives, end })
+        Ok(LoadedExecution {
+            live,
+            head,
+            cells,
+            cells_at,
+            sequence,
+            at,
+            full_sets,
+            client_tokens,
+            kept_unread,
+            redrives,
+            end,
+        })
     }
 
     /// When it ended, if it has.
