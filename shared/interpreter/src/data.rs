@@ -74,6 +74,11 @@ impl<'s> Exit<'s> {
         Exit { assign: rule.assign.as_ref(), output: rule.output.as_ref(), by: By::Rule(index), ..Exit::of(state) }
     }
 
+    /// Whether its fields have expressions that see the result.
+    fn evaluates(&self) -> bool {
+        self.result_selector.is_some() || self.assign.is_some() || self.output.is_some()
+    }
+
     pub fn by_catcher(index: usize, catcher: &'s Catcher) -> Exit<'s> {
         Exit {
             result_selector: None,
@@ -147,12 +152,11 @@ impl Run<'_> {
             return;
         }
         let shaped = {
-            let inputs = EvaluationInputs::of(result.value());
-            let inputs = if type_of(state).has_result() {
-                EvaluationInputs { result: Some(result.value()), ..inputs }
-            } else {
-                inputs
-            };
+            // The results of many threads together are large, and larger when they are parsed.
+            let value = if exit.evaluates() { result.value() } else { &Value::Null };
+            let inputs = EvaluationInputs::of(value);
+            let inputs =
+                if type_of(state).has_result() { EvaluationInputs { result: Some(value), ..inputs } } else { inputs };
             self.shape(path, state, exit, inputs, &result)
         };
         if let Err(raised) = shaped.and_then(|handed_on| self.hand_on(path, state, handed_on, then)) {
