@@ -12,8 +12,9 @@ use crate::{Answer, Attempt, Call, Cancel, Detail, Frame, Job, Payload, Phase, T
 
 /// Seconds between polls at most.
 const LONGEST_SECONDS: u64 = 60;
-/// Seconds between polls of a job whose end is signalled: the first pause, and at most.
-const SUBSCRIBED_SECONDS: (u64, u64) = (60, 900);
+/// The same of a job whose end is signalled: a signal that is lost makes the wait twice as long at most, or by a quarter of an
+/// hour.
+const LONGEST_SUBSCRIBED_SECONDS: u64 = 900;
 
 /// The call returned and started a job.
 pub(crate) fn started(
@@ -73,9 +74,10 @@ pub(crate) fn poll_again(run: &mut Run<'_>, wait: &Wait) {
 /// Seconds until the next poll, after so many: 1, 2, 4 … 60.
 // AWS: its own pauses are not documented; for most services it is told by events.
 fn pause(polls: u32, subscribed: bool) -> u64 {
-    let (first, longest) = if subscribed { SUBSCRIBED_SECONDS } else { (1, LONGEST_SECONDS) };
-    let doubled = 1u64.checked_shl(if subscribed { polls.saturating_sub(1) } else { polls }).unwrap_or(u64::MAX);
-    first.saturating_mul(doubled).min(longest)
+    let longest = if subscribed { LONGEST_SUBSCRIBED_SECONDS } else { LONGEST_SECONDS };
+    // The first poll of a job whose end is signalled is made at once.
+    let polls = if subscribed { polls.saturating_sub(1) } else { polls };
+    1u64.checked_shl(polls).unwrap_or(u64::MAX).min(longest)
 }
 
 impl Run<'_> {
@@ -126,8 +128,8 @@ mod tests {
     }
 
     #[test]
-    fn polls_of_a_job_whose_end_is_signalled_are_rare() {
-        let pauses: Vec<u64> = (0..7).map(|polls| pause(polls, true)).collect();
-        assert_eq!(pauses, [60, 60, 120, 240, 480, 900, 900]);
+    fn polls_of_a_job_whose_end_is_signalled_grow_rare() {
+        let pauses: Vec<u64> = (1..13).map(|polls| pause(polls, true)).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
     }
 }

@@ -10,3 +10,5 @@ mod bounds;
 mod execution;
 #[cfg(test)]
 mod work;
+#[cfg(test)]
+mod jobs;
