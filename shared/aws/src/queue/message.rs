@@ -108,12 +108,20 @@ mod tests {
         Message::WakeUp(WakeUp::of(execution, None))
     }
 
+    fn a_wait() -> TaskToken {
+        let wait = interpreter::Wait { path: interpreter::ThreadPath(vec![3]), attempt_id: 7 };
+        TaskToken::of(("x", Timestamp(5)), &wait)
+    }
+
     #[test]
     fn messages_look_like_this() {
         assert_eq!(write(&look("arn:aws:states:x")).expect("is written"), r#"{"v":1,"execution":"arn:aws:states:x"}"#);
         let announced = WakeUp { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7), ended: None };
         let expected = r#"{"v":1,"execution":"x","due":5,"announces":7}"#;
         assert_eq!(write(&Message::WakeUp(announced)).expect("is written"), expected);
+        let ended = WakeUp { ended: Some(a_wait()), ..WakeUp::of("x", None) };
+        let expected = r#"{"v":1,"execution":"x","ended":{"e":"x","p":[3],"t":7,"s":5}}"#;
+        assert_eq!(write(&Message::WakeUp(ended)).expect("is written"), expected);
         let start = Message::Start(r#"{"a":"b"}"#.to_owned());
         assert_eq!(write(&start).expect("is written"), r#"{"v":1,"start":"{\"a\":\"b\"}"}"#);
     }
@@ -122,7 +130,9 @@ mod tests {
     fn what_is_written_is_read() {
         let body = "\u{0}\u{7f}\u{FFFE}\u{FFFF}\u{1F980}\n\"\\".to_owned();
         let announced = WakeUp { execution: "x".to_owned(), due: Some(Timestamp(5)), announces: Some(7), ended: None };
-        for message in [look("a \"quoted\" one"), Message::WakeUp(announced), Message::Start(body)] {
+        let ended = WakeUp { ended: Some(a_wait()), ..WakeUp::of("x", None) };
+        let wake_ups = [look("a \"quoted\" one"), Message::WakeUp(announced), Message::WakeUp(ended)];
+        for message in wake_ups.into_iter().chain([Message::Start(body)]) {
             let text = write(&message).expect("is written");
             let allowed = |c: char| c >= ' ' && !('\u{FFFE}'..='\u{FFFF}').contains(&c);
             assert!(text.chars().all(allowed), "SQS takes {text:?}");

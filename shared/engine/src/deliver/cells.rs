@@ -270,6 +270,27 @@ mod tests {
     }
 
     #[test]
+    fn the_cell_of_a_job_stays_open_while_it_is_polled_and_is_closed_before_its_end_counts() {
+        let (mut live, wait) = example::job();
+        let (none, due) = (Cells::default(), NOW.plus_seconds(1));
+        assert_eq!(none.to_close_when_due(&live, due), [], "a poll is due");
+        example::apply(&mut live, Stimulus::Tick, due);
+        example::claim(&mut live, "worker", due, 10);
+        let late = NOW.plus_seconds(100);
+        assert_eq!(none.to_close_when_due(&live, late), [], "a poll that is lost is made again");
+        let stimuli = [
+            (Stimulus::TaskLost { wait: wait.clone() }, false),
+            (Stimulus::JobPolled { wait: wait.clone() }, false),
+            (example::returned(&wait), true),
+        ];
+        for (stimulus, closes) in stimuli {
+            let completion = TimedStimulus { at: due, stimulus };
+            let closed = none.to_close_before_failing(&live, std::slice::from_ref(&completion));
+            assert_eq!(!closed.is_empty(), closes, "{completion:?}");
+        }
+    }
+
+    #[test]
     fn the_cell_of_a_wait_that_began_since_the_journal_was_read_is_kept() {
         let (mut live, wait) = example::waiting_for_token();
         let later = Wait { attempt_id: live.snapshot.last_attempt_id + 1, ..wait.clone() };

@@ -33,6 +33,17 @@ pub(super) fn task_of(seconds: u64) -> Live {
     started(&format!(r#"{{"StartAt":"A","States":{{"A":{{"Type":"Task",{task},"End":true}}}}}}"#))
 }
 
+/// An execution whose job runs: the call that started it has returned, and its first poll is due after a second.
+pub(super) fn job() -> (Live, Wait) {
+    let task = r#""Resource":"arn:aws:states:::glue:startJobRun.sync","Parameters":{"JobName":"j"}"#;
+    let mut live = started(&format!(r#"{{"StartAt":"A","States":{{"A":{{"Type":"Task",{task},"End":true}}}}}}"#));
+    let wait = claim(&mut live, "worker", NOW, 10);
+    let output = Payload::from_json_text("{}");
+    let ids = "ids".to_owned();
+    apply(&mut live, Stimulus::JobStarted { wait: wait.clone(), output, ids, subscribed: false }, NOW);
+    (live, wait)
+}
+
 /// An execution of one Wait of that many seconds.
 pub(super) fn timer(seconds: u64) -> Live {
     started(&format!(r#"{{"StartAt":"A","States":{{"A":{{"Type":"Wait","Seconds":{seconds},"End":true}}}}}}"#))

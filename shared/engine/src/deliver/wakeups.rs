@@ -294,6 +294,17 @@ mod tests {
     }
 
     #[test]
+    fn a_closed_execution_with_a_job_leaves_its_cancelling() {
+        let (mut live, wait) = example::job();
+        let stop = interpreter::Stimulus::StopRequested(interpreter::Failure::of(None, None));
+        example::apply(&mut live, stop, NOW);
+        let outstanding = Outstanding::of(&live, &Cells::default()).expect("a job has to be cancelled");
+        assert!(outstanding.can_begin && !outstanding.idle);
+        example::apply(&mut live, interpreter::Stimulus::JobCancelled { wait }, NOW);
+        assert_eq!(Outstanding::of(&live, &Cells::default()), None);
+    }
+
+    #[test]
     fn a_closed_execution_leaves_nothing_outstanding() {
         let mut live = example::timer(60);
         let cells = Cells::default();

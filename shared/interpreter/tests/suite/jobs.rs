@@ -33,8 +33,13 @@ impl Story {
 
     fn tell(&mut self, seconds: i64, stimulus: Stimulus) {
         let token = |_: &Wait| String::new();
-        let moment =
-            Moment { now: Timestamp(seconds * 1_000), seed: [0; 32], token: &token, activity: &ActivityTarget::none };
+        let moment = Moment {
+            now: Timestamp(seconds * 1_000),
+            seed: [0; 32],
+            token: &token,
+            activity: &ActivityTarget::none,
+            work: interpreter::Work::USUAL,
+        };
         let step = step(&self.machine, self.snapshot.clone(), stimulus, &moment);
         self.events.extend(step.events);
         self.snapshot = step.snapshot;

@@ -9,6 +9,6 @@ mod bounds;
 #[cfg(test)]
 mod execution;
 #[cfg(test)]
-mod work;
-#[cfg(test)]
 mod jobs;
+#[cfg(test)]
+mod work;
