@@ -5,6 +5,7 @@
 
 mod drain;
 mod duties;
+mod memory;
 mod options;
 
 use std::io::{ErrorKind, Read, Write};
@@ -82,7 +83,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     installation.begin_duties(&drain);
     greet(options, &listener, resumed)?;
     let hosts = AllowedHosts::new(options.host_names());
-    http::serve(listener, http::Routes::new(installation.service, hosts, drain), stop).await;
+    http::serve(listener, http::Routes::new(installation.service, hosts, drain, options.memory()), stop).await;
     tracing::info!("server: stopped");
     Ok(())
 }
@@ -104,6 +105,7 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         max_active_executions: options.active_executions(),
         activity_poll: Settings::ACTIVITY_POLL,
         commit_bytes: Settings::COMMIT_BYTES,
+        memory: options.memory(),
         events: options.max_events,
         wait_millionths: options.wait_time_scale,
         retry_millionths: options.retry_time_scale,

@@ -185,6 +185,7 @@ impl Environment {
             max_active_executions: usize::MAX,
             activity_poll: self.activity_poll,
             commit_bytes: Settings::COMMIT_BYTES,
+            memory: function_memory(),
             events: interpreter::Limits::STANDARD.events,
             wait_millionths: interpreter::Limits::STANDARD.wait_millionths,
             retry_millionths: interpreter::Limits::STANDARD.retry_millionths,
@@ -235,4 +236,9 @@ pub(crate) fn present(name: &str) -> Option<String> {
 
 fn required(name: &'static str) -> Result<String, SetupError> {
     present(name).ok_or(SetupError::Variable { name, problem: "is missing" })
+}
+/// The bytes that the function has; outside Lambda there is no bound.
+fn function_memory() -> usize {
+    let mib = env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|mib| mib.parse::<usize>().ok());
+    mib.map_or(usize::MAX, |mib| mib.saturating_mul(1 << 20))
 }

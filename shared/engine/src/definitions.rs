@@ -10,8 +10,10 @@ use crate::Guarded;
 use crate::entry::Unreadable;
 use crate::ports::{Documents, StoreError};
 
-/// How many parsed definitions are kept at most.
-const KEPT: usize = 256;
+/// How many times its text a parsed definition weighs, about.
+const WEIGHT: usize = 40;
+/// What a small one weighs in any case.
+const LEAST_WEIGHT: usize = 4 << 10;
 
 /// The hash a revision is addressed by.
 pub fn revision_hash(definition: &str) -> String {
@@ -20,7 +22,42 @@ pub fn revision_hash(definition: &str) -> String {
 
 pub struct Definitions {
     machines: Arc<dyn Documents>,
-    parsed: Guarded<HashMap<String, Arc<StateMachine>>>,
+    parsed: Guarded<Parsed>,
+    /// Bytes that parsed definitions may weigh, about; one that weighs more is kept alone.
+    most: usize,
+}
+
+/// Parsed definitions by their hash.
+#[derive(Default)]
+struct Parsed {
+    machines: HashMap<String, Kept>,
+    weight: usize,
+    /// Counts uses.
+    uses: u64,
+}
+
+struct Kept {
+    machine: Arc<StateMachine>,
+    weight: usize,
+    last_use: u64,
+}
+
+impl Parsed {
+    fn used(&mut self, hash: &str) -> Option<Arc<StateMachine>> {
+        self.uses = self.uses.saturating_add(1);
+        let kept = self.machines.get_mut(hash)?;
+        kept.last_use = self.uses;
+        Some(kept.machine.clone())
+    }
+
+    /// Gives up those that were not used for longest, until there is room.
+    fn make_room(&mut self, weight: usize, most: usize) {
+        while self.weight.saturating_add(weight) > most {
+            let oldest = self.machines.iter().min_by_key(|(_, kept)| kept.last_use).map(|(hash, _)| hash.clone());
+            let Some(given_up) = oldest.and_then(|hash| self.machines.remove(&hash)) else { return };
+            self.weight = self.weight.saturating_sub(given_up.weight);
+        }
+    }
 }
 
 /// Why a definition is not at hand.
@@ -31,14 +68,15 @@ pub enum Missing {
 }
 
 impl Definitions {
-    pub fn new(machines: Arc<dyn Documents>) -> Definitions {
-        Definitions { machines, parsed: Guarded::default() }
+    /// Keeps parsed definitions that weigh about `most` bytes.
+    pub fn new(machines: Arc<dyn Documents>, most: usize) -> Definitions {
+        Definitions { machines, parsed: Guarded::default(), most }
     }
 
     /// The definition with that hash.
     pub async fn get(&self, hash: &str) -> Result<Arc<StateMachine>, Missing> {
-        if let Some(machine) = self.parsed.lock().get(hash) {
-            return Ok(machine.clone());
+        if let Some(machine) = self.parsed.lock().used(hash) {
+            return Ok(machine);
         }
         let text = self.machines.revision(hash).await.map_err(Missing::Store)?;
         let text = text.ok_or_else(|| Missing::Unreadable(Unreadable::Damaged(format!("revision {hash} is gone"))))?;
@@ -47,18 +85,21 @@ impl Definitions {
             let message = format!("revision {hash} is not valid for this version of Stepwell: {error}");
             Missing::Unreadable(Unreadable::Newer(message))
         })?;
-        Ok(self.keep(hash, Arc::new(machine)))
+        Ok(self.keep(hash, Arc::new(machine), text.len()))
     }
 
-    /// Keeps a definition that has just been parsed.
-    pub fn keep(&self, hash: &str, machine: Arc<StateMachine>) -> Arc<StateMachine> {
+    /// Keeps a definition that has just been parsed, of a text of so many bytes.
+    pub fn keep(&self, hash: &str, machine: Arc<StateMachine>, bytes: usize) -> Arc<StateMachine> {
         let mut parsed = self.parsed.lock();
-        if parsed.len() >= KEPT
-            && let Some(any) = parsed.keys().next().cloned()
-        {
-            parsed.remove(&any);
+        if let Some(kept) = parsed.used(hash) {
+            return kept;
         }
-        parsed.entry(hash.to_owned()).or_insert(machine).clone()
+        let weight = bytes.saturating_mul(WEIGHT).max(LEAST_WEIGHT);
+        parsed.make_room(weight, self.most);
+        let last_use = parsed.uses;
+        parsed.weight = parsed.weight.saturating_add(weight);
+        parsed.machines.insert(hash.to_owned(), Kept { machine: machine.clone(), weight, last_use });
+        machine
     }
 }
 
@@ -103,8 +144,28 @@ mod tests {
     async fn a_revision_that_an_earlier_version_accepted_is_readable() {
         let refused = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","OutputPath":"$.[","End":true}}}"#;
         assert_eq!(asl::parse(refused, asl::MachineType::Standard).machine, None);
-        let machine = Definitions::new(Arc::new(OneRevision(refused))).get("hash").await.unwrap();
+        let machine = Definitions::new(Arc::new(OneRevision(refused)), 1 << 20).get("hash").await.unwrap();
         assert!(machine.states.iter().all(|state| state.unusable.is_some()));
-        assert!(Definitions::new(Arc::new(OneRevision("{}"))).get("hash").await.is_err());
+        assert!(Definitions::new(Arc::new(OneRevision("{}")), 1 << 20).get("hash").await.is_err());
+    }
+
+    #[test]
+    fn parsed_definitions_are_bounded_by_what_they_weigh_and_the_last_used_stay() {
+        let definitions = Definitions::new(Arc::new(OneRevision("{}")), (100 * WEIGHT) << 10);
+        let machine = || {
+            let definition = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#;
+            Arc::new(asl::load(definition).expect("is a definition"))
+        };
+        let kept = |hash: &str| definitions.parsed.lock().machines.contains_key(hash);
+        let first = definitions.keep("first", machine(), 40 << 10);
+        definitions.keep("second", machine(), 40 << 10);
+        assert!(Arc::ptr_eq(&definitions.keep("first", machine(), 40 << 10), &first), "it is kept, and used again");
+        definitions.keep("third", machine(), 40 << 10);
+        assert!(kept("first") && !kept("second") && kept("third"));
+        definitions.keep("huge", machine(), 1 << 20);
+        assert!(!kept("first") && !kept("third") && kept("huge"));
+        definitions.keep("small", machine(), 10);
+        assert!(!kept("huge") && kept("small"));
+        assert_eq!(definitions.parsed.lock().weight, LEAST_WEIGHT);
     }
 }

@@ -45,6 +45,7 @@ use tracing::Instrument;
 
 use crate::definitions::{Definitions, Missing};
 use crate::entry::{Head, Unreadable};
+use crate::memory::{Memory, Shares};
 use crate::ports::{Record, StoreError, WakeUp};
 use crate::tokens::{Signer, TaskToken};
 use crate::{Deployment, MachineStatuses, Settings, World};
@@ -68,6 +69,7 @@ pub struct Deliver {
     owner: String,
     permits: Permits,
     parked: Parked,
+    memory: Arc<Memory>,
     /// This process ends: it claims nothing more.
     draining: watch::Sender<bool>,
     /// See [`Settings::commit_bytes`].
@@ -151,7 +153,7 @@ impl Deliver {
         let seed = world.clock.seed();
         let owner = seed.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Arc::new(Deliver {
-            definitions: Definitions::new(world.documents.clone()),
+            definitions: Definitions::new(world.documents.clone(), Shares::of(settings.memory).definitions),
             statuses: MachineStatuses::new(world.documents.clone(), settings.deployment),
             world,
             deployment: settings.deployment,
@@ -159,6 +161,7 @@ impl Deliver {
             owner,
             permits: Permits::new(settings.calls, settings.max_active_executions),
             parked: Parked::default(),
+            memory: Memory::new(Shares::of(settings.memory).executions),
             draining: watch::Sender::new(false),
             commit_bytes: settings.commit_bytes,
             mailboxes: Arc::default(),
@@ -176,6 +179,11 @@ impl Deliver {
     /// in flight have returned and their results are committed.
     pub fn drain(&self) {
         self.draining.send_replace(true);
+    }
+
+    /// False while executions hold more than their share of the memory budget.
+    pub fn has_memory(&self) -> bool {
+        self.memory.has_room()
     }
 
     fn is_draining(&self) -> bool {
@@ -207,6 +215,9 @@ impl Deliver {
     /// Starts an execution. When this returns `New`, it will end, whatever crashes.
     pub async fn start(self: &Arc<Self>, start: Start) -> Result<Started, DeliverError> {
         let arn = start.execution.arn.clone();
+        if !self.memory.has_room() {
+            return Err(DeliverError::Busy);
+        }
         let Some(place) = self.permits.for_start(&arn, start.execution.input.text().len()) else {
             return Err(DeliverError::Busy);
         };

@@ -127,7 +127,7 @@ impl Express {
 
     /// False when as many asynchronous executions of its machine run here as may.
     pub fn has_room(&self, arn: &str) -> bool {
-        self.places.has_room(machine_of(arn))
+        self.places.has_room(machine_of(arn)) && self.deliver.has_memory()
     }
 
     /// Starts an asynchronous execution. When this returns, it will run, whatever crashes.

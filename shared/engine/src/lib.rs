@@ -13,6 +13,7 @@ pub mod entry;
 pub mod express;
 mod guarded;
 mod machine_status;
+pub mod memory;
 mod payload_format;
 pub mod ports;
 mod shares;

@@ -41,6 +41,8 @@ pub struct Settings {
     /// Bytes of payloads with which a commit takes in nothing more that has happened. With the longest step behind them they
     /// are far from what a store takes as one record.
     pub commit_bytes: usize,
+    /// The memory budget of the process, in bytes; see [`crate::memory`].
+    pub memory: usize,
     /// Events of a history at most, in Standard executions that start from now on.
     pub events: u64,
     /// The share of its delay that a Wait waits in executions that start from now on, in millionths.

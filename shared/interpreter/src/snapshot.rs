@@ -192,6 +192,10 @@ impl Snapshot {
         self.frames.iter()
     }
 
+    pub fn frame_count(&self) -> usize {
+        self.frames.len()
+    }
+
     pub fn frame(&self, path: &ThreadPath) -> Option<&Frame<Payload>> {
         self.frames.get(path)
     }

@@ -61,6 +61,7 @@ impl Desk {
             max_active_executions: usize::MAX,
             activity_poll: Settings::ACTIVITY_POLL,
             commit_bytes: Settings::COMMIT_BYTES,
+            memory: usize::MAX,
             events: interpreter::Limits::STANDARD.events,
             wait_millionths: Limits::STANDARD.wait_millionths,
             retry_millionths: Limits::STANDARD.retry_millionths,

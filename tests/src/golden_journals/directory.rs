@@ -179,6 +179,7 @@ impl Reopened {
             max_active_executions: 10_000,
             activity_poll: Settings::ACTIVITY_POLL,
             commit_bytes: Settings::COMMIT_BYTES,
+            memory: usize::MAX,
             events: Limits::STANDARD.events,
             wait_millionths: Limits::STANDARD.wait_millionths,
             retry_millionths: Limits::STANDARD.retry_millionths,

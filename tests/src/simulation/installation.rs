@@ -229,6 +229,7 @@ fn settings(deployment: Deployment, room: Room) -> Settings {
         max_active_executions: room.max_active_executions,
         activity_poll: Settings::ACTIVITY_POLL,
         commit_bytes: room.commit_bytes,
+        memory: usize::MAX,
         events: Limits::STANDARD.events,
         wait_millionths: Limits::STANDARD.wait_millionths,
         retry_millionths: Limits::STANDARD.retry_millionths,

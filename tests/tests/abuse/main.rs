@@ -5,6 +5,8 @@
 mod express;
 #[cfg(test)]
 mod fairness;
+#[cfg(test)]
+mod memory;
 
 #[cfg(test)]
 use tokio::sync::Mutex;

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use engine::memory::Shares;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::write_deadline::WRITE_TIME;
@@ -24,9 +25,9 @@ const REQUESTS: usize = 512;
 const SYNCHRONOUS: usize = 1_000;
 /// Workers of activities that wait for tasks at a time: more than may wait for those of one activity.
 const WORKERS: usize = 1_100;
-/// Bodies of all requests together, in KiB.
+/// Bodies of all requests together, in KiB, at most.
 const BODIES: usize = 64 << 10;
-/// Responses that are not written yet, all together, in KiB.
+/// Responses that are not written yet, all together, in KiB, at most.
 const ANSWERS: usize = 64 << 10;
 /// Responses up to this need no room: the bound on connections bounds them.
 const SMALL_ANSWER: usize = 16 << 10;
@@ -42,6 +43,8 @@ pub struct Limits {
     workers: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     answers: Arc<Semaphore>,
+    /// KiB of `answers` in all.
+    all_answers: usize,
 }
 
 /// The room of a response, for as long as this is kept.
@@ -63,8 +66,11 @@ pub enum Admission {
 }
 
 impl Limits {
-    pub fn new() -> Limits {
+    /// In a memory budget of so many bytes.
+    pub fn new(memory: usize) -> Limits {
         let of = |count| Arc::new(Semaphore::new(count));
+        let shares = Shares::of(memory);
+        let answers = ANSWERS.min(shares.responses >> 10);
         Limits {
             connections: of(CONNECTIONS),
             turned_away: of(TURNED_AWAY),
@@ -72,8 +78,9 @@ impl Limits {
             requests: of(REQUESTS),
             synchronous: of(SYNCHRONOUS),
             workers: of(WORKERS),
-            bodies: of(BODIES),
-            answers: of(ANSWERS),
+            bodies: of(BODIES.min(shares.bodies >> 10)),
+            answers: of(answers),
+            all_answers: answers,
         }
     }
 
@@ -101,7 +108,7 @@ impl Limits {
         if bytes <= SMALL_ANSWER {
             return Some(AnswerRoom { _permit: None });
         }
-        let kib = u32::try_from(bytes.div_ceil(1 << 10).min(ANSWERS)).unwrap_or(u32::MAX);
+        let kib = u32::try_from(bytes.div_ceil(1 << 10).min(self.all_answers)).unwrap_or(u32::MAX);
         let answers = self.answers.clone();
         if repeatable {
             return answers.try_acquire_many_owned(kib).ok().map(AnswerRoom::of);
@@ -146,7 +153,7 @@ mod tests {
 
     #[test]
     fn bodies_share_their_room_and_give_it_back() {
-        let limits = Limits::new();
+        let limits = Limits::new(usize::MAX);
         let mut bodies: Vec<Room> = (0..32).map(|_| limits.body()).collect();
         assert!(bodies.iter_mut().all(|body| body.grow(1) && body.grow((2 << 20) - 1)));
         assert!(!limits.body().grow(1), "64 MiB are taken");
@@ -157,7 +164,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn responses_share_their_room_and_give_it_back() {
-        let limits = Limits::new();
+        let limits = Limits::new(usize::MAX);
         let mut unread = Vec::new();
         for _ in 0..16 {
             unread.push(limits.answer(4 << 20, true).await.expect("has room"));
@@ -171,7 +178,7 @@ mod tests {
 
     #[test]
     fn starts_and_workers_that_wait_leave_room_for_other_requests() {
-        let limits = Limits::new();
+        let limits = Limits::new(usize::MAX);
         let mut running = Vec::new();
         let bounds = [("StartSyncExecution", SYNCHRONOUS), ("StartExecution", STARTS), ("GetActivityTask", WORKERS)];
         for (action, count) in bounds {
@@ -183,7 +190,7 @@ mod tests {
 
     #[test]
     fn connections_are_served_then_turned_away_then_closed() {
-        let limits = Limits::new();
+        let limits = Limits::new(usize::MAX);
         let all: Vec<_> = (0..=CONNECTIONS + TURNED_AWAY).map(|_| limits.admission()).collect();
         let served = all.iter().filter(|admission| matches!(admission, Admission::Served(_))).count();
         assert_eq!(served, CONNECTIONS);

@@ -66,8 +66,8 @@ pub struct Routes {
 }
 
 impl Routes {
-    pub fn new(service: Arc<Service>, hosts: AllowedHosts, drain: Drain) -> Routes {
-        Routes { service, limits: Limits::new(), hosts, drain }
+    pub fn new(service: Arc<Service>, hosts: AllowedHosts, drain: Drain, memory: usize) -> Routes {
+        Routes { service, limits: Limits::new(memory), hosts, drain }
     }
 
     pub async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -200,7 +200,7 @@ pub mod tests {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
-        receive(request, &Limits::new(), &anywhere()).await.map(|received| received.call)
+        receive(request, &Limits::new(usize::MAX), &anywhere()).await.map(|received| received.call)
     }
 
     #[tokio::test]
@@ -243,7 +243,8 @@ pub mod tests {
         }
         let origin = HeaderValue::from_bytes(b"http://ex\xe4mple.com").unwrap();
         let request = request.header("origin", origin).body(Full::new(Bytes::from_static(b"{}"))).unwrap();
-        let answer = receive(request, &Limits::new(), &anywhere()).await.map(|received| received.call).unwrap_err();
+        let answer =
+            receive(request, &Limits::new(usize::MAX), &anywhere()).await.map(|received| received.call).unwrap_err();
         assert_eq!(answer.status, 403);
     }
 

@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 use embedded::Durability;
 use integrations::{AwsCalls, Endpoint, Endpoints, Home, InvalidEndpoint};
 
+use super::memory;
+
 /// The account that Step Functions Local makes up.
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
@@ -99,6 +101,10 @@ pub struct Options {
     /// Executions that run or are due within a second at most; more starts are throttled
     #[arg(long, value_name = "EXECUTIONS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000), env = "STEPWELL_MAX_ACTIVE_EXECUTIONS")]
     pub max_active_executions: u32,
+    /// MiB of memory that executions, definitions, request bodies and responses may take together, about; what would pass it
+    /// waits or is throttled [default: half of what the machine or the container has]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..), env = "STEPWELL_MEMORY")]
+    pub memory: Option<u32>,
     /// Seconds that a stop (SIGTERM, Ctrl-C) waits for task calls in flight; a second signal stops at once
     #[arg(long, value_name = "SECONDS", default_value_t = 25, value_parser = clap::value_parser!(u32).range(0..=900), env = "STEPWELL_DRAIN_SECONDS")]
     pub drain_seconds: u32,
@@ -139,6 +145,12 @@ impl Options {
 
     pub fn active_executions(&self) -> usize {
         usize::try_from(self.max_active_executions).unwrap_or(usize::MAX)
+    }
+
+    /// The memory budget, in bytes.
+    pub fn memory(&self) -> usize {
+        let bytes = self.memory.map_or_else(|| memory::available() / 2, |mib| u64::from(mib) << 20);
+        usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
     pub fn directory(&self) -> embedded::Options {

@@ -19,6 +19,7 @@ use super::unstarted_claims::UnstartedClaims;
 use super::wakeups::{BeforeCommit, NEAR_MS, Outstanding, Wakeups};
 use super::{Deliver, DeliverError, Delivered, Start, Started, Visit};
 use crate::Deployment;
+use crate::memory::Holding;
 use crate::ports::{StoreError, WakeUp};
 
 /// Rounds lost against other writers before requests are refused because the store is busy.
@@ -45,6 +46,8 @@ pub(super) struct Actor {
     turn: Option<Turn>,
     /// The right to be kept in memory while nothing can be done at once.
     place: Option<Permit>,
+    /// What its payloads take of the memory budget.
+    pub(super) holding: Holding,
     /// The execution has just been read, and nothing was written since.
     pub(super) just_loaded: bool,
 }
@@ -95,6 +98,7 @@ async fn settle_start(mut actor: Actor) {
 
 /// Loads an execution because of a request, then keeps it as long as `visit` and its place allow.
 pub(super) async fn resume(deliver: Arc<Deliver>, mut mailbox: Mailbox, visit: Visit, place: Option<Permit>) {
+    deliver.memory.room().await;
     match LoadedExecution::load(&deliver, mailbox.execution(), Reading::Usual).await {
         Ok(loaded) => Actor::new(deliver, loaded, mailbox, visit, place).run().await,
         Err(error) => {
@@ -124,7 +128,22 @@ impl Actor {
         let wakeups = Wakeups::new(deliver.deployment, budget.is_endless());
         let (calls, cancels, unstarted) = (Calls::default(), Cancels::default(), UnstartedClaims::default());
         let (permit, turn, just_loaded) = (visit.call, None, true);
-        Actor { deliver, loaded, calls, cancels, inbox, unstarted, budget, wakeups, permit, turn, place, just_loaded }
+        let holding = deliver.memory.hold(loaded.live.held_bytes());
+        Actor {
+            deliver,
+            loaded,
+            calls,
+            cancels,
+            inbox,
+            unstarted,
+            budget,
+            wakeups,
+            permit,
+            turn,
+            place,
+            holding,
+            just_loaded,
+        }
     }
 
     /// Goes round until the execution needs no actor.
@@ -212,13 +231,13 @@ impl Actor {
 
     /// May keep the execution while nothing can be done at once. A worker whose time ends has its messages as places.
     fn has_place(&self) -> bool {
-        self.place.is_some() || !self.budget.is_endless()
+        (self.place.is_some() && self.deliver.memory.has_room()) || !self.budget.is_endless()
     }
 
     /// May let go of an execution that can begin a call, and come back when it is its turn: elsewhere a message would bring it
     /// to another process at once.
     fn may_park(&self) -> bool {
-        let crowded = self.place.is_none() || self.deliver.permits.is_crowded();
+        let crowded = self.place.is_none() || self.deliver.permits.is_crowded() || !self.deliver.memory.has_room();
         !self.deliver.deployment.has_peers() && self.budget.is_endless() && crowded
     }
 

@@ -39,6 +39,7 @@ impl Deliver {
         let (mut steps, mut calls, mut budget) = (Steps::default(), Calls::default(), TimeBudget::new(None));
         let mut arrived = vec![TimedStimulus { at: head.started, stimulus: Stimulus::Started }];
         let (mut permit, mut turn) = (None, None);
+        let mut holding = self.memory.hold(live.held_bytes());
         self.world.metrics.count(Happening::Started { machine: &head.machine_arn });
         loop {
             let now = self.world.clock.now();
@@ -50,6 +51,7 @@ impl Deliver {
                 self.step(&mut live, stimulus, now, &mut steps);
             }
             steps.forget();
+            holding.change(live.held_bytes());
             let limits = ClaimLimits { budget: &mut budget, allowance: 0, permit: permit.take() };
             let claims = self.claim(&mut live, now, limits, &mut steps).await;
             calls.cut_stale(&live.snapshot);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::{Kind, Resource, StateId, StateMachine};
-use interpreter::{Call, Frame, Payload, Snapshot, Timestamp, Wait};
+use interpreter::{Call, Frame, Payload, Phase, Snapshot, Timestamp, Wait};
 
 use super::activities::Activities;
 use super::test_case_run::TestCaseRun;
@@ -13,6 +13,21 @@ pub(super) struct Live {
     pub snapshot: Snapshot,
     pub test_case: Option<TestCaseRun>,
     pub activities: Activities,
+}
+
+/// Threads whose payloads are counted; more are taken to hold as much on average.
+const COUNTED: usize = 64;
+
+/// Bytes of the payloads that a thread holds.
+fn held_by(frame: &Frame<Payload>) -> usize {
+    let phase = match &frame.phase {
+        Phase::Ready | Phase::Waiting { .. } | Phase::Retrying { .. } | Phase::Parallel { .. } => 0,
+        Phase::Task(attempt) => attempt.arguments.bytes(),
+        Phase::Map(map) => map.items.bytes(),
+        Phase::Finished { output } => output.bytes(),
+    };
+    let variables = frame.variables.as_ref().map_or(0, Payload::bytes);
+    frame.input.bytes().saturating_add(phase).saturating_add(variables)
 }
 
 impl Live {
@@ -36,6 +51,18 @@ impl Live {
     /// token.
     pub fn is_idle(&self) -> bool {
         !self.can_begin() && self.snapshot.claimed().next().is_none()
+    }
+
+    /// Bytes of payloads that its threads hold, about.
+    pub fn held_bytes(&self) -> usize {
+        let (mut frames, mut bytes) = (0, 0usize);
+        for (_, frame) in self.snapshot.frames().take(COUNTED) {
+            frames += 1;
+            bytes = bytes.saturating_add(held_by(frame));
+        }
+        let all = self.snapshot.frame_count();
+        let more = bytes.checked_div(frames).unwrap_or(0).saturating_mul(all.saturating_sub(frames));
+        bytes.saturating_add(more)
     }
 
     /// True for a task that a client may end with its task token.

@@ -53,13 +53,13 @@ impl Actor {
             self.withdraw_over(&queued);
             self.dispatch(claims).await;
         }
+        self.holding.change(self.loaded.live.held_bytes());
         self.tidy_cells(now).await;
         Ok(Rounded::Durable(counted))
     }
 
     /// Applies what is known: claims that were not begun first, and leases that go on, then that the machine was deleted, then
-    /// cells, then arrivals in time order, then what is due;
-    /// at last claims what can be called.
+    /// cells, then arrivals in time order, then what is due; at last claims what can be called.
     async fn fold(&mut self, requests: &[Request], now: Timestamp) -> Result<Folded, StoreError> {
         let mut steps = Steps::default();
         self.deliver.look_up_activities(&mut self.loaded.live, now).await?;

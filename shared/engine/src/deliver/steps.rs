@@ -1,6 +1,7 @@
 //! Steps, and their results until these are committed or, for an Express execution, for good.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use interpreter::{Event, Moment, Payload, Snapshot, Stimulus, ThreadPath, Timestamp, Wait, Work, step};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -21,7 +22,14 @@ pub(super) struct Steps {
     pub at: Timestamp,
     /// Bytes of what is new.
     bytes: usize,
+    /// When the first of them began, of [`crate::ports::Clock::elapsed`].
+    begun: Option<Duration>,
+    /// They have taken long enough.
+    long: bool,
 }
+
+/// With steps that took so long a commit takes in nothing more.
+const LONG: Duration = Duration::from_secs(1);
 
 impl Steps {
     /// True when there is nothing to commit.
@@ -32,7 +40,7 @@ impl Steps {
     /// True when they are enough for one commit: what else has arrived is left to the next, and what comes due after that,
     /// too.
     pub fn fill(&self, commit_bytes: usize) -> bool {
-        self.bytes >= commit_bytes
+        self.long || self.bytes >= commit_bytes
     }
 
     /// Forgets what the steps did: nothing is written down of an Express execution, so what it may hold in memory is its
@@ -40,7 +48,7 @@ impl Steps {
     pub fn forget(&mut self) {
         self.events.clear();
         self.changed.clear();
-        self.bytes = 0;
+        (self.bytes, self.begun, self.long) = (0, None, false);
     }
 }
 
@@ -57,6 +65,7 @@ impl Deliver {
     /// One step; what it did joins the others.
     pub(super) fn step(&self, live: &mut Live, stimulus: Stimulus, now: Timestamp, steps: &mut Steps) {
         let execution = live.snapshot.execution.clone();
+        let begun = self.world.clock.elapsed();
         let token = |wait: &Wait| self.signer.task_token((&execution.arn, execution.started), wait);
         steps.at = steps.at.max(now);
         let before = std::mem::replace(&mut live.snapshot, Snapshot::bare(execution.clone(), 0));
@@ -70,6 +79,8 @@ impl Deliver {
         steps.bytes += step.bytes;
         steps.events.extend(step.events);
         steps.changed.extend(step.changed);
+        let ended = self.world.clock.elapsed();
+        steps.long |= ended.saturating_sub(*steps.begun.get_or_insert(begun)) > LONG;
     }
 
     /// Claims what is unclaimed, as far as calls may begin and the time budget reaches.
@@ -130,10 +141,14 @@ mod tests {
         let event =
             Event { id: 1, previous: 0, at: Timestamp(1), detail: Detail::ExecutionFailed(Failure::of(None, None)) };
         let (events, changed) = (vec![event], BTreeSet::from([ThreadPath::root()]));
-        let mut steps = Steps { events, changed, at: Timestamp(1), bytes: 250_000 };
+        let mut steps = Steps { events, changed, at: Timestamp(1), bytes: 250_000, begun: None, long: false };
         assert!(!steps.changed_nothing() && steps.fill(250_000) && !steps.fill(250_001));
         steps.forget();
         assert!(steps.changed_nothing() && !steps.fill(1));
+        steps.long = true;
+        assert!(steps.fill(1), "they took long");
+        steps.forget();
+        assert!(!steps.fill(1));
         assert_eq!(steps.at, Timestamp(1), "no step is earlier than one before it");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::MachineType;
+use asl::{MachineType, StateMachine};
 use engine::definitions::revision_hash;
 use serde::Serialize;
 
@@ -66,7 +66,8 @@ impl Service {
         let arn = self.home.machine(name);
         let tags = tags::merged(&arn, Vec::new(), request.list("tags").unwrap_or_default())?;
         let definition = request.required("definition");
-        let revision = self.keep_definition(definition, kind).await?;
+        let checked = self.checked_definition(definition, kind)?;
+        let revision = checked.hash.clone();
         let mut machine =
             Machine::new(name, kind, request.required("roleArn"), revision, self.engine.world().clock.now());
         machine.logging = logging.unwrap_or_default();
@@ -78,6 +79,11 @@ impl Service {
             machine.published = Some(publication);
         }
 
+        // Looked at first, so that a request that is refused leaves no definition behind.
+        if let Some(found) = self.registry.find(&arn).await? {
+            return same(&arn, &found.machine, &machine);
+        }
+        self.keep_definition(checked).await?;
         // Twice: a machine that is in the way may be one whose deletion has just completed.
         for _ in 0..2 {
             if self.registry.create(&arn, &machine).await? {
@@ -90,19 +96,37 @@ impl Service {
         Err(ApiError::Conflict("The state machine is being created and deleted at the same time.".to_owned()))
     }
 
-    /// Checks a definition and stores it under its hash.
-    pub(super) async fn keep_definition(&self, definition: &str, kind: MachineType) -> Result<String, ApiError> {
-        let parsed = asl::parse_with(definition, kind, self.engine.world().tasks.sdk_services());
+    /// Checks a definition.
+    pub(super) fn checked_definition<'d>(
+        &self,
+        definition: &'d str,
+        kind: MachineType,
+    ) -> Result<CheckedDefinition<'d>, ApiError> {
+        let services = self.engine.world().tasks.sdk_services();
+        let parsed = asl::parse_with(definition, kind, services);
         if let Some(message) = asl::invalid_definition_message(&parsed.diagnostics) {
             return Err(ApiError::InvalidDefinition(message));
         }
-        let hash = revision_hash(definition);
-        self.engine.world().documents.put_revision(&hash, definition).await?;
-        if let Some(machine) = parsed.machine {
-            self.deliver().definitions().keep(&hash, Arc::new(machine));
-        }
-        Ok(hash)
+        Ok(CheckedDefinition { hash: revision_hash(definition), text: definition, machine: parsed.machine })
     }
+
+    /// Stores a definition under its hash: before what names it.
+    pub(super) async fn keep_definition(&self, checked: CheckedDefinition<'_>) -> Result<(), ApiError> {
+        let CheckedDefinition { hash, text, machine } = checked;
+        self.engine.world().documents.put_revision(&hash, text).await?;
+        if let Some(machine) = machine {
+            self.deliver().definitions().keep(&hash, Arc::new(machine), text.len());
+        }
+        Ok(())
+    }
+}
+
+/// A definition that may be stored.
+pub(super) struct CheckedDefinition<'d> {
+    /// What it is stored under.
+    pub hash: String,
+    text: &'d str,
+    machine: Option<StateMachine>,
 }
 
 /// The answer when the machine exists: the same one when it is the same, whatever its role and tags are.

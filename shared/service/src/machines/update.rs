@@ -52,7 +52,14 @@ impl Service {
         let tracing = configuration::tracing_enabled(&request);
         let revision = match request.text("definition") {
             // The type of a machine never changes.
-            Some(definition) => Some(self.keep_definition(definition, machine.kind).await?),
+            Some(definition) => {
+                let checked = self.checked_definition(definition, machine.kind)?;
+                let revision = checked.hash.clone();
+                if revision != machine.revision {
+                    self.keep_definition(checked).await?;
+                }
+                Some(revision)
+            }
             None => None,
         };
 
