@@ -42,8 +42,6 @@ pub(super) struct Actor {
     pub(super) wakeups: Wakeups,
     /// The right to one call that was waited for, until the next round.
     pub(super) permit: Option<Permit>,
-    /// The place among the waiting for such a right, while this actor waits.
-    turn: Option<Turn>,
     /// The right to be kept in memory while nothing can be done at once.
     place: Option<Permit>,
     /// What its payloads take of the memory budget.
@@ -127,7 +125,7 @@ impl Actor {
         let (budget, inbox) = (TimeBudget::new(visit.until), Inbox::new(mailbox));
         let wakeups = Wakeups::new(deliver.deployment, budget.is_endless());
         let (calls, cancels, unstarted) = (Calls::default(), Cancels::default(), UnstartedClaims::default());
-        let (permit, turn, just_loaded) = (visit.call, None, true);
+        let (permit, just_loaded) = (visit.call, true);
         let holding = deliver.memory.hold(loaded.live.held_bytes());
         Actor {
             deliver,
@@ -139,7 +137,6 @@ impl Actor {
             budget,
             wakeups,
             permit,
-            turn,
             place,
             holding,
             just_loaded,
@@ -207,11 +204,9 @@ impl Actor {
         if self.calls.is_empty() && self.cancels.is_empty() && !near && (!starved || parks) {
             return self.let_go(parks).await;
         }
-        if starved {
-            self.turn.get_or_insert_with(|| self.deliver.permits.call(&self.loaded.head.arn));
-        } else {
-            self.turn = None;
-        }
+        // Given up when anything else comes first: a round takes all the permits that there are, and a turn that was kept would
+        // bring one, and so one commit for one call.
+        let mut turn = starved.then(|| self.deliver.permits.call(&self.loaded.head.arn));
         let wake = self.budget.or_end(due).filter(|_| stays);
         let clock = self.deliver.world.clock.clone();
         let at = || clock.now();
@@ -222,8 +217,8 @@ impl Actor {
             completions = self.calls.next(at) => Woken::Completed(completions),
             completions = self.cancels.next(at) => Woken::Completed(completions),
             () = clock.sleep_until(wake.unwrap_or(Timestamp(i64::MAX))), if wake.is_some() => Woken::Due,
-            Some(permit) = turn_of(&mut self.turn), if starved => {
-                (self.permit, self.turn) = (permit, None);
+            Some(permit) = turn_of(&mut turn), if starved => {
+                self.permit = permit;
                 Woken::Due
             }
         }

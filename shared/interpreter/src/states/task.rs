@@ -90,11 +90,13 @@ pub(crate) fn released(run: &mut Run<'_>, wait: &Wait) {
     });
 }
 
-/// The call goes on, and a clock was set. The time of a task token or a job goes by the wall clock, as its client does.
+/// The call goes on, and a clock was set. The time of a task token or a job goes by the wall clock, as its client does. A
+/// lease is renewed to a later end only, so the same word said again changes nothing.
 pub(crate) fn renewed(run: &mut Run<'_>, wait: &Wait, task: &Task, until: Timestamp, later_ms: i64) {
     change_attempt(run, wait, |attempt| {
-        if let Call::Claimed { lease, .. } = &mut attempt.call {
-            *lease = until;
+        match &mut attempt.call {
+            Call::Claimed { lease, .. } if *lease < until => *lease = until,
+            _ => return,
         }
         if !task.resource.takes_token() && !task.resource.is_job() {
             attempt.deadline = attempt.deadline.map(|deadline| deadline.plus_millis(later_ms));
