@@ -32,6 +32,8 @@ pub enum About {
     Fields { names: [&'static str; 2], message: &'static str },
     /// Fields that the object lacks.
     Missing(Vec<String>),
+    /// What a service says of arguments, which may be about any value within them.
+    Arguments(String),
     /// A field that an object of arguments lacks.
     MissingArgument(String),
     /// Fields of which the object has more than one.
@@ -51,7 +53,9 @@ pub enum About {
 pub(crate) enum Subject<'a> {
     /// The value at the location.
     Value,
-    /// The same; one of these words would be right.
+    /// The value at the location, or any value within.
+    Within,
+    /// The same as `Value`; one of these words would be right.
     Word(Vec<&'static str>),
     /// The name that the value stands behind.
     Name,
@@ -80,6 +84,7 @@ impl About {
             | About::MissingArgument(_)
             | About::Fields { .. } => true,
             About::Value(_)
+            | About::Arguments(_)
             | About::Syntax { .. }
             | About::OneOf(_)
             | About::StateType
@@ -106,6 +111,7 @@ impl About {
             About::Fields { names: [one, other], .. } => Subject::Wrong(one, Some(other)),
             About::Target(_) => Subject::Target,
             About::Unreachable { .. } => Subject::Unreachable,
+            About::Arguments(_) => Subject::Within,
             About::Value(_)
             | About::Syntax { .. }
             | About::Missing(_)
@@ -121,6 +127,7 @@ impl fmt::Display for About {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             About::Value(message)
+            | About::Arguments(message)
             | About::Syntax { message, .. }
             | About::Name(message)
             | About::UnknownArgument { message, .. }

@@ -174,7 +174,7 @@ impl Source {
                 let field = [Some(one), other].into_iter().flatten().find_map(|name| spot.child(name));
                 self.shown(field.map_or(spot, |(_, field)| field))
             }
-            Subject::Value | Subject::Word(_) | Subject::Name | Subject::Target | Subject::Unreachable => {
+            Subject::Value | Subject::Within | Subject::Word(_) | Subject::Name | Subject::Target | Subject::Unreachable => {
                 self.shown(spot)
             }
         })

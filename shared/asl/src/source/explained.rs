@@ -25,6 +25,7 @@ pub(super) fn without(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
             | About::OtherLanguage { .. }
             | About::Field { .. }
             | About::Fields { .. }
+            | About::Arguments(_)
             | About::Missing(_)
             | About::MissingArgument(_)
             | About::AtMostOne(_)
@@ -42,6 +43,7 @@ pub(super) fn without(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
         About::Condition(fields) => !fields.iter().any(|field| is_misspelt(one, field)),
         About::MissingArgument(field) => !is_misspelt(one, field),
         About::Value(_)
+        | About::Arguments(_)
         | About::Syntax { .. }
         | About::Name(_)
         | About::OneOf(_)

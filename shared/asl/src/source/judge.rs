@@ -55,6 +55,7 @@ fn whatever_is_hidden(
     let words = |one: &Diagnostic| match one.about.subject() {
         Subject::Word(words) => Some(words),
         Subject::Value
+        | Subject::Within
         | Subject::Name
         | Subject::Misplaced(_)
         | Subject::Wrong(..)
@@ -104,8 +105,21 @@ fn is_hidden(source: &Source, finding: &Diagnostic) -> bool {
             let mut fields = [Some(one), other].into_iter().flatten().filter_map(|name| spot.child(name));
             spot.is_open || fields.any(|(_, field)| field.is_open)
         }
+        Subject::Within => holds_open(spot),
         Subject::Name | Subject::Value | Subject::Word(_) => spot.is_open,
     }
+}
+
+/// A placeholder, or a container that holds one at any depth.
+fn holds_open(spot: &Spot) -> bool {
+    let mut waiting = vec![spot];
+    while let Some(spot) = waiting.pop() {
+        if spot.is_open {
+            return true;
+        }
+        waiting.extend(spot.children.iter().map(|(_, child)| child));
+    }
+    false
 }
 
 fn is_open_name(step: &Step) -> bool {

@@ -124,14 +124,14 @@ fn check_parameters(
     let Some(given) = parameters.value.as_object() else { return };
     if let Some(client) = integration.service.strip_prefix(SDK) {
         for problem in sdk.check(client, &integration.action, given, object.language) {
-            findings.schema(parameters.at, problem);
+            findings.schema(parameters.at, About::Arguments(problem));
         }
         return;
     }
     check_names(object.language, integration, parameters, given, findings);
     if arguments::names(integration).is_none() {
         for problem in sdk.check_optimised(integration, given, object.language) {
-            findings.schema(parameters.at, problem);
+            findings.schema(parameters.at, About::Arguments(problem));
         }
     }
     for field in integration.required() {
