@@ -174,9 +174,12 @@ impl Source {
                 let field = [Some(one), other].into_iter().flatten().find_map(|name| spot.child(name));
                 self.shown(field.map_or(spot, |(_, field)| field))
             }
-            Subject::Value | Subject::Within | Subject::Word(_) | Subject::Name | Subject::Target | Subject::Unreachable => {
-                self.shown(spot)
-            }
+            Subject::Value
+            | Subject::Within
+            | Subject::Word(_)
+            | Subject::Name
+            | Subject::Target
+            | Subject::Unreachable => self.shown(spot),
         })
     }
 
