@@ -1,5 +1,6 @@
 //! The `stepwell` binary: Step Functions on one machine. Reads the command line and hands over; decides nothing.
 
+mod access_keys;
 mod http;
 mod serve;
 mod validate;
@@ -25,17 +26,20 @@ enum Command {
     Serve(Box<serve::Options>),
     /// Say what is wrong with definitions, and where
     Validate(validate::Options),
+    /// Make and end the access keys of a data directory
+    Keys(access_keys::Options),
 }
 
 fn main() -> ExitCode {
     let line = CommandLine::parse();
-    let served = match line.command {
+    let done = match line.command {
         Some(Command::Validate(options)) => return validate::run(&options),
-        Some(Command::Serve(options)) => serve::run(&options),
-        None => serve::run(&line.serve),
+        Some(Command::Keys(options)) => access_keys::run(&options),
+        Some(Command::Serve(options)) => serve::run(&options).map(|()| ExitCode::SUCCESS),
+        None => serve::run(&line.serve).map(|()| ExitCode::SUCCESS),
     };
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
+    match done {
+        Ok(code) => code,
         Err(error) => {
             let _nobody_reads_it = writeln!(std::io::stderr(), "stepwell: {error:#}");
             ExitCode::FAILURE

@@ -39,7 +39,7 @@ const OPEN_FILES: u64 = 8_192;
 
 /// Serves until a signal stops the process.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&options.log_level).context("--log-level")?;
+    let filter = tracing_subscriber::EnvFilter::try_new(options.log_directives()).context("--log-level")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A line that cannot be written, on a disk that is full, is lost: complaining about it there would be a panic.
     log.log_internal_errors(false).init();
@@ -77,15 +77,31 @@ struct Installation {
 
 async fn serve(options: &Options) -> anyhow::Result<()> {
     let (listener, stop) = (listen(options).await?, http::Stop::on_signals()?);
+    let guard = guard(options, &listener)?;
     let installation = install(options)?;
     let drain = Drain::new(installation.engine.clone(), options.drain_time());
     let resumed = installation.resume(options.discard_express).await?;
     installation.begin_duties(&drain);
-    greet(options, &listener, resumed)?;
+    greet(options, &listener, (resumed, guard.asks()))?;
     let hosts = AllowedHosts::new(options.host_names());
-    http::serve(listener, http::Routes::new(installation.service, hosts, drain, options.memory()), stop).await;
+    let routes = http::Routes::new(installation.service, (hosts, guard), drain, options.memory());
+    http::serve(listener, routes, stop).await;
     tracing::info!("server: stopped");
     Ok(())
+}
+
+/// The keys that requests need, if any.
+fn guard(options: &Options, listener: &TcpListener) -> anyhow::Result<http::Guard> {
+    let Options { require_keys, tls_terminated_elsewhere, insecure_no_auth, .. } = *options;
+    let is_loopback = listener.local_addr()?.ip().is_loopback();
+    let required = require_keys || tls_terminated_elsewhere || !(is_loopback || insecure_no_auth);
+    let guard = http::Guard::new(options.data_dir.clone(), &options.home(), required)?;
+    anyhow::ensure!(
+        !(insecure_no_auth && guard.asks()),
+        "{} has keys, and --insecure-no-auth would ask for none: leave the flag out, or take keys.json away",
+        options.data_dir.display()
+    );
+    Ok(guard)
 }
 
 fn install(options: &Options) -> anyhow::Result<Installation> {
@@ -144,7 +160,7 @@ fn connections(options: &Options) -> anyhow::Result<ConnectionFile> {
     read().with_context(|| format!("the connections {}", path.display()))
 }
 
-fn text_of(path: &Path) -> anyhow::Result<String> {
+pub fn text_of(path: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
     std::fs::File::open(path)?.take(MOST_FILE_BYTES + 1).read_to_string(&mut text)?;
     anyhow::ensure!(text.len() as u64 <= MOST_FILE_BYTES, "it has more than {} MiB", MOST_FILE_BYTES >> 20);
@@ -152,7 +168,7 @@ fn text_of(path: &Path) -> anyhow::Result<String> {
 }
 
 async fn listen(options: &Options) -> anyhow::Result<TcpListener> {
-    let Options { host, port, insecure_no_auth, .. } = options;
+    let Options { host, port, insecure_no_auth, tls_terminated_elsewhere, .. } = options;
     let listener = TcpListener::bind((host.as_str(), *port)).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => anyhow::anyhow!(
             "port {port} of {host} is taken: stop what listens there, or choose another port with --port"
@@ -160,15 +176,16 @@ async fn listen(options: &Options) -> anyhow::Result<TcpListener> {
         _ => anyhow::anyhow!("cannot listen on {host}, port {port}: {error}"),
     })?;
     anyhow::ensure!(
-        *insecure_no_auth || listener.local_addr()?.ip().is_loopback(),
-        "{host} is reachable from other machines, and requests are not authenticated: --insecure-no-auth lets any client \
-         that can reach the port run workflows"
+        *insecure_no_auth || *tls_terminated_elsewhere || listener.local_addr()?.ip().is_loopback(),
+        "{host} is reachable from other machines, and this server speaks plain HTTP: --tls-terminated-elsewhere says that a \
+         proxy speaks TLS to clients, and asks them for keys; --insecure-no-auth lets any client that can reach the port run \
+         workflows"
     );
     Ok(listener)
 }
 
 /// Prints the endpoint and a command that calls it. Once the first line is out, the endpoint is open.
-fn greet(options: &Options, listener: &TcpListener, resumed: usize) -> anyhow::Result<()> {
+fn greet(options: &Options, listener: &TcpListener, (resumed, asks): (usize, bool)) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let endpoint = format!("http://{address}");
     let mut out = std::io::stdout().lock();
@@ -179,9 +196,12 @@ fn greet(options: &Options, listener: &TcpListener, resumed: usize) -> anyhow::R
     for scale in options.scales() {
         writeln!(out, "{scale}")?;
     }
+    if asks {
+        writeln!(out, "Requests need a key: stepwell keys --data-dir {} create NAME", options.data_dir.display())?;
+    }
     let call = format!("aws stepfunctions --endpoint-url {endpoint} list-state-machines");
     writeln!(out, "Call it: AWS_DISABLE_HOST_PREFIX_INJECTION=true {call}")?;
-    if !address.ip().is_loopback() {
+    if !asks && !address.ip().is_loopback() {
         writeln!(out, "Requests are not authenticated: any client that can reach {address} can run workflows")?;
     }
     Ok(out.flush()?)

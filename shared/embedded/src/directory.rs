@@ -203,7 +203,7 @@ impl fmt::Debug for Directory {
 }
 
 /// Makes the directory, for its owner only, and makes its name durable.
-pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
+pub fn create_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -220,14 +220,14 @@ pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Makes the names of the files in a directory durable.
-pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+pub fn sync_directory(path: &Path) -> io::Result<()> {
     // Elsewhere directories cannot be opened as files, and names are durable by themselves.
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
 /// Opens a file for its owner only, and never through a symbolic link: the directory may have existed before, open to
 /// others, and a link in it would lead to any file of this user's.
-pub(crate) fn open_private(path: &Path) -> io::Result<File> {
+pub fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

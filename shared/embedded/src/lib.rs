@@ -97,6 +97,6 @@ mod starts;
 mod writer;
 
 pub use activities::ActivityTasks;
-pub use directory::{Directory, Durability, OpenError, Options};
+pub use directory::{Directory, Durability, OpenError, Options, create_directory, open_private, sync_directory};
 pub use queue::{TimerQueue, Wake};
 pub use retention::Swept;

@@ -68,6 +68,16 @@ pub fn about(action: &str) -> Option<About> {
     ACTIONS.iter().find(|(name, ..)| *name == action).map(|(_, about, _)| *about)
 }
 
+/// Whether an action may change anything, or run code: all but those of [`Role::Read`].
+pub fn changes(action: &str) -> bool {
+    ACTIONS.iter().any(|(name, _, least)| *name == action && *least != Role::Read)
+}
+
+/// The names of all actions.
+pub fn actions() -> impl Iterator<Item = &'static str> {
+    ACTIONS.iter().map(|(name, ..)| *name)
+}
+
 impl About {
     /// The ARN to decide on. `prefix` is `arn:PARTITION:states:REGION:ACCOUNT:`, `token` the execution inside the request's task
     /// token. AWS: what a request does not name is everything.

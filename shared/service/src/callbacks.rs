@@ -60,6 +60,12 @@ impl Service {
         acknowledged(self.deliver().answer(&token, answer).await, token)
     }
 
+    /// The execution that a task token is about; `None`: it is no token of this installation's.
+    pub fn about_token(&self, token: &str) -> Option<String> {
+        let token: TaskToken = self.seal.verified(Purpose::Task, token)?;
+        Some(token.execution)
+    }
+
     fn task_token(&self, request: &Request) -> Result<TaskToken, ApiError> {
         self.seal.verified(Purpose::Task, request.required("taskToken")).ok_or(ApiError::InvalidToken)
     }

@@ -1,6 +1,6 @@
 //! AWS JSON 1.0, over any HTTP server: which HTTP requests are calls of Step Functions, and how answers look.
 
-use crate::{Answer, ApiError};
+use crate::{Answer, ApiError, names};
 
 /// The content type of requests and answers.
 pub const JSON: &str = "application/x-amz-json-1.0";
@@ -46,9 +46,14 @@ pub fn too_large() -> Answer {
     ApiError::RequestTooLarge(MOST_BYTES).into()
 }
 
-/// An answer to what is no call at all. Its texts need no escapes.
+/// The invocation id that a client's own is among the calls of one key: two keys that send the same id make two calls.
+pub fn invocation_within(key: &str, invocation: &str) -> Option<String> {
+    names::invocation_uuid(Some(invocation)).map(|invocation| names::derived_uuid(&invocation, key))
+}
+
+/// An answer to what is no call at all.
 pub fn refused(status: u16, name: &'static str, message: &str) -> Answer {
-    let body = format!(r#"{{"__type":"{name}","message":"{message}"}}"#);
+    let body = serde_json::json!({ "__type": name, "message": message }).to_string();
     Answer { status, body, error: Some(name) }
 }
 

@@ -77,8 +77,8 @@ pub async fn serve(listener: TcpListener, routes: Routes, mut stop: Stop) {
             }
             () = &mut drained => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "server: connection not accepted, retrying after a pause");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -96,7 +96,7 @@ pub async fn serve(listener: TcpListener, routes: Routes, mut stop: Stop) {
             Admission::Closed => continue,
         };
         let routes = routes.clone();
-        let answer = service_fn(move |request| routes.clone().answer(request));
+        let answer = service_fn(move |request| routes.clone().answer(request, peer.ip()));
         let stream = TokioIo::new(WriteDeadline::new(stream));
         let connection = graceful.watch(server.serve_connection(stream, answer));
         tokio::spawn(async move {
@@ -144,13 +144,13 @@ mod tests {
     use super::*;
     use crate::http::body::BODY_TIME;
     use crate::http::limits::Limits;
-    use crate::http::routes::{receive, tests::anywhere};
+    use crate::http::routes::{receive, tests::Entrance};
 
     /// The response to a client that sends `begun` and then nothing, and when the server hangs up, in virtual time.
     async fn answer_to_silence_after(begun: &str) -> (String, Duration) {
         let (mut client, server) = tokio::io::duplex(1 << 16);
         let answer = service_fn(|request| async {
-            let received = receive(request, &Limits::new(usize::MAX), &anywhere()).await;
+            let received = receive(request, &Limits::new(usize::MAX), Entrance::open().door()).await;
             let answer = received.map_or_else(|answer| answer, |_| panic!("a whole request"));
             Ok::<_, Infallible>(response(answer, "id", None))
         });

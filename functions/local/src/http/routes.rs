@@ -18,6 +18,7 @@ use service::wire::{self, Head, refused};
 use service::{Answer, ApiError, Call, Service};
 
 use super::body::{BODY_TIME, Uncollected, collect, throw_away};
+use super::guard::{Caller, Guard, Source};
 use super::limits::{AnswerRoom, Limits, Room};
 use crate::serve::Drain;
 
@@ -62,31 +63,43 @@ pub struct Routes {
     service: Arc<Service>,
     pub limits: Limits,
     hosts: AllowedHosts,
+    guard: Arc<Guard>,
     pub drain: Drain,
 }
 
 impl Routes {
-    pub fn new(service: Arc<Service>, hosts: AllowedHosts, drain: Drain, memory: usize) -> Routes {
-        Routes { service, limits: Limits::new(memory), hosts, drain }
+    pub fn new(service: Arc<Service>, (hosts, guard): (AllowedHosts, Guard), drain: Drain, memory: usize) -> Routes {
+        Routes { service, limits: Limits::new(memory), hosts, guard: Arc::new(guard), drain }
     }
 
-    pub async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    pub async fn answer(
+        self,
+        request: Request<Incoming>,
+        address: IpAddr,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
         if request.method() == Method::GET && request.uri().path() == "/health" {
             return Ok(healthy());
         }
         let (begun, id) = (Instant::now(), self.service.request_id());
         let target = text(request.headers(), "x-amz-target").map(str::to_owned);
-        let (answer, room) = self.call(request).await;
+        let (answer, room) = self.call(request, Source { address, request: &id }).await;
         let (status, error) = (answer.status, answer.error);
         tracing::debug!(target, request = id, status, error, took = ?begun.elapsed(), "request answered");
         Ok(response(answer, &id, room))
     }
 
-    async fn call(&self, request: Request<Incoming>) -> (Answer, Option<AnswerRoom>) {
-        let Received { call, _room } = match receive(request, &self.limits, &self.hosts).await {
+    async fn call(&self, request: Request<Incoming>, source: Source<'_>) -> (Answer, Option<AnswerRoom>) {
+        let door = Door { hosts: &self.hosts, guard: &self.guard, source };
+        let Received { mut call, caller, _room } = match receive(request, &self.limits, door).await {
             Ok(received) => received,
             Err(answer) => return (answer, None),
         };
+        if let Some(caller) = caller {
+            let open = |token: &str| self.service.about_token(token);
+            if let Err(denied) = self.guard.authorize(&caller, &mut call, source, open) {
+                return (denied.into(), None);
+            }
+        }
         if self.drain.is_begun() && call.action.starts_with("Start") {
             return (ApiError::Throttled.into(), None);
         }
@@ -104,26 +117,47 @@ impl Routes {
 /// A call, and the room that its body takes.
 pub struct Received {
     pub call: Call,
+    /// The key that signed it, where keys are asked for.
+    pub caller: Option<Caller>,
     _room: Room,
 }
 
+/// What a request has to pass.
+#[derive(Clone, Copy)]
+pub struct Door<'a> {
+    pub hosts: &'a AllowedHosts,
+    pub guard: &'a Guard,
+    pub source: Source<'a>,
+}
+
 /// The call that a request makes, or the response that refuses it.
-pub async fn receive<B>(request: Request<B>, limits: &Limits, hosts: &AllowedHosts) -> Result<Received, Answer>
+pub async fn receive<B>(request: Request<B>, limits: &Limits, door: Door<'_>) -> Result<Received, Answer>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (head, body) = request.into_parts();
-    if !hosts.allow(&head.headers) {
+    if !door.hosts.allow(&head.headers) {
         let text = "The header Host has a name that is not this server's: --allowed-host takes more names.";
         return Err(refused(403, "AccessDeniedException", text));
     }
     let Head { action, invocation } =
         Head::read(head.method.as_str(), head.uri.path(), |name| text(&head.headers, name))?;
     let mut body = pin!(body);
+    let claim = match door.guard.claim(&head, jiff::Timestamp::now().as_second()) {
+        Ok(claim) => claim,
+        Err(refusal) => {
+            throw_away(body).await;
+            return Err(door.guard.refuse(&refusal, &action, door.source));
+        }
+    };
     let mut room = limits.body();
     let answer = match tokio::time::timeout(BODY_TIME, collect(body.as_mut(), &mut room)).await {
-        Ok(Ok(body)) => return Ok(Received { call: Call { action, body, invocation }, _room: room }),
+        Ok(Ok(body)) => {
+            let caller = claim.map(|claim| door.guard.verify(claim, &head, &body)).transpose();
+            let caller = caller.map_err(|refusal| door.guard.refuse(&refusal, &action, door.source))?;
+            return Ok(Received { call: Call { action, body, invocation }, caller, _room: room });
+        }
         Ok(Err(Uncollected::BrokenOff)) => {
             return Err(refused(400, "IncompleteBodyException", "The body of the request broke off."));
         }
@@ -184,9 +218,38 @@ pub mod tests {
 
     use super::*;
 
-    pub fn anywhere() -> AllowedHosts {
-        AllowedHosts::new(["stepwell.example".to_owned()])
+    /// What a request has to pass, with a directory of its own.
+    pub struct Entrance {
+        hosts: AllowedHosts,
+        pub guard: Guard,
+        pub directory: tempfile::TempDir,
     }
+
+    impl Entrance {
+        /// Without keys.
+        pub fn open() -> Entrance {
+            Entrance::with(false, |_| {})
+        }
+
+        pub fn with(required: bool, prepare: impl FnOnce(&std::path::Path)) -> Entrance {
+            let directory = tempfile::tempdir().unwrap();
+            prepare(directory.path());
+            let home = integrations::Home {
+                partition: "aws".to_owned(),
+                region: "us-east-1".to_owned(),
+                account: "123456789012".to_owned(),
+            };
+            let guard = Guard::new(directory.path().to_owned(), &home, required).unwrap();
+            Entrance { hosts: AllowedHosts::new(["stepwell.example".to_owned()]), guard, directory }
+        }
+
+        pub fn door(&self) -> Door<'_> {
+            Door { hosts: &self.hosts, guard: &self.guard, source: SOURCE }
+        }
+    }
+
+    pub const SOURCE: Source<'static> =
+        Source { address: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), request: "request" };
 
     const GOOD: [(&str, &str); 2] =
         [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "AWSStepFunctions.ListStateMachines")];
@@ -200,7 +263,7 @@ pub mod tests {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
-        receive(request, &Limits::new(usize::MAX), &anywhere()).await.map(|received| received.call)
+        receive(request, &Limits::new(usize::MAX), Entrance::open().door()).await.map(|received| received.call)
     }
 
     #[tokio::test]
@@ -243,8 +306,9 @@ pub mod tests {
         }
         let origin = HeaderValue::from_bytes(b"http://ex\xe4mple.com").unwrap();
         let request = request.header("origin", origin).body(Full::new(Bytes::from_static(b"{}"))).unwrap();
-        let answer =
-            receive(request, &Limits::new(usize::MAX), &anywhere()).await.map(|received| received.call).unwrap_err();
+        let entrance = Entrance::open();
+        let received = receive(request, &Limits::new(usize::MAX), entrance.door()).await;
+        let answer = received.map(|received| received.call).unwrap_err();
         assert_eq!(answer.status, 403);
     }
 

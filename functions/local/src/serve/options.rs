@@ -33,12 +33,19 @@ const PARTITIONS: [(&str, &str); 7] = [
 
 #[derive(Args)]
 pub struct Options {
-    /// Address to listen on; other machines reach any but loopback, which needs --insecure-no-auth
+    /// Address to listen on; other machines reach any but loopback, which needs --tls-terminated-elsewhere and keys, or
+    /// --insecure-no-auth
     #[arg(long, default_value = "127.0.0.1", env = "STEPWELL_HOST")]
     pub host: String,
     /// Listen where other machines reach the port, although requests are not authenticated
-    #[arg(long, env = "STEPWELL_INSECURE_NO_AUTH")]
+    #[arg(long, env = "STEPWELL_INSECURE_NO_AUTH", conflicts_with_all = ["require_keys", "tls_terminated_elsewhere"])]
     pub insecure_no_auth: bool,
+    /// Refuse requests that no key has signed, also while there is no key yet; a data directory with keys does so anyway
+    #[arg(long, env = "STEPWELL_REQUIRE_KEYS")]
+    pub require_keys: bool,
+    /// A proxy before this server speaks TLS to clients: listen on any address, and require keys
+    #[arg(long, env = "STEPWELL_TLS_TERMINATED_ELSEWHERE")]
+    pub tls_terminated_elsewhere: bool,
     /// Further name that clients may call this server by (in the header Host), beside IP addresses and localhost
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "STEPWELL_ALLOWED_HOST")]
     pub allowed_host: Vec<String>,
@@ -133,6 +140,12 @@ impl Options {
     /// The names of this server, beside IP addresses and `localhost`.
     pub fn host_names(&self) -> impl Iterator<Item = String> + use<> {
         [self.host.clone()].into_iter().chain(self.allowed_host.clone())
+    }
+
+    /// The filter of the log: what `--log-level` says, and the audit unless that says something about it.
+    pub fn log_directives(&self) -> String {
+        let level = &self.log_level;
+        if level.contains("audit") { level.clone() } else { format!("{level},audit=info") }
     }
 
     pub fn drain_time(&self) -> Duration {
