@@ -3,7 +3,9 @@
 //! An explicit Deny wins, and nothing is allowed by default. What is not understood (`NotAction`, `Principal`, conditions,
 //! variables) is refused when a policy is read, never ignored when it decides.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The version of the language; the older one has no meaning of its own here.
 const VERSION: &str = "2012-10-17";
@@ -38,10 +40,22 @@ pub enum Effect {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, try_from = "Value", bound(deserialize = "T: DeserializeOwned"))]
 enum OneOrMany<T> {
     One(T),
     Many(Vec<T>),
+}
+
+/// Not by trying both, so that the error says what is wrong with the one that it is.
+impl<T: DeserializeOwned> TryFrom<Value> for OneOrMany<T> {
+    type Error = serde_json::Error;
+
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        match value {
+            Value::Array(_) => serde_json::from_value(value).map(OneOrMany::Many),
+            one => serde_json::from_value(one).map(OneOrMany::One),
+        }
+    }
 }
 
 impl<T> OneOrMany<T> {

@@ -21,6 +21,8 @@ mod hostile;
 #[cfg(test)]
 mod house_rules;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod nested;
 #[cfg(test)]
 mod parity;

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod limited;
 #[cfg(test)]
 mod validate;
