@@ -5,6 +5,7 @@
 
 mod drain;
 mod duties;
+mod log_groups;
 mod memory;
 mod options;
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use embedded::{ActivityTasks, Directory, TimerQueue};
-use engine::ports::Uncounted;
+use engine::ports::{Logs, Uncounted};
 use engine::tokens::Keys;
 use engine::{Deployment, Engine, Settings, SystemClock, World};
 use integrations::{ConnectionFile, Mocked, Mocks, Targets, credentials};
@@ -25,6 +26,7 @@ use tokio::net::TcpListener;
 use crate::http;
 use crate::http::AllowedHosts;
 pub use drain::Drain;
+use log_groups::LogGroups;
 pub use options::Options;
 
 /// Room for the evaluation of hostile paths and templates, which recurses within bounds.
@@ -73,6 +75,7 @@ struct Installation {
     directory: Arc<Directory>,
     queue: Arc<TimerQueue>,
     clock: Arc<SystemClock>,
+    log_groups: Option<Arc<LogGroups>>,
 }
 
 async fn serve(options: &Options) -> anyhow::Result<()> {
@@ -84,8 +87,12 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     installation.begin_duties(&drain);
     greet(options, &listener, (resumed, guard.asks()))?;
     let hosts = AllowedHosts::new(options.host_names());
+    let log_groups = installation.log_groups;
     let routes = http::Routes::new(installation.service, (hosts, guard), drain, options.memory());
     http::serve(listener, routes, stop).await;
+    if let Some(log_groups) = log_groups {
+        log_groups.flush().await;
+    }
     tracing::info!("server: stopped");
     Ok(())
 }
@@ -108,6 +115,7 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
     let mocks = mocks(options)?;
     let directory = Arc::new(Directory::open(&options.data_dir, &options.directory())?);
     let clock = Arc::new(SystemClock::new().map_err(|error| anyhow::anyhow!("no randomness: {error}"))?);
+    let log_groups = options.log_groups().map(LogGroups::open).transpose()?.map(Arc::new);
     let queue = Arc::new(TimerQueue::new(clock.clone()));
     let home = options.home();
     let settings = Settings {
@@ -142,10 +150,11 @@ fn install(options: &Options) -> anyhow::Result<Installation> {
         activities: Arc::new(ActivityTasks::new(clock.clone())),
         clock: clock.clone(),
         metrics: Arc::new(Uncounted),
+        logs: log_groups.clone().map(|groups| groups as Arc<dyn Logs>),
     };
     let engine = Engine::new(world, settings);
     let service = Service::new(engine.clone());
-    Ok(Installation { engine, service, directory, queue, clock })
+    Ok(Installation { engine, service, directory, queue, clock, log_groups })
 }
 
 fn mocks(options: &Options) -> anyhow::Result<Option<Mocks>> {

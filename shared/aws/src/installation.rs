@@ -199,6 +199,7 @@ impl Environment {
             activities: Arc::new(table.clone()),
             clock: clock.clone(),
             metrics: metrics.clone(),
+            logs: None,
         };
         Ok(Installation { engine: Engine::new(world, settings), table, queue, sqs, clock, metrics })
     }

@@ -24,6 +24,7 @@ mod force_fail;
 mod inbox;
 mod live;
 mod loaded;
+mod logs;
 mod mailbox;
 mod parked;
 mod permits;

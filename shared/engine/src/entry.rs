@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
+use crate::log_records::Logging;
 use crate::payload_format;
 use crate::tokens::TaskToken;
 pub use assembly::Assembly;
@@ -169,6 +170,9 @@ pub struct Head {
     /// The attempt of a task that waits for its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<TaskToken>,
+    /// The logging that it has for good. A program that does not know it logs nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logging: Option<Logging>,
     input: u32,
 }
 
@@ -193,6 +197,7 @@ impl Head {
             version: None,
             alias: None,
             parent: None,
+            logging: None,
             input: 0,
         }
     }

@@ -490,6 +490,14 @@ pub trait Metrics: Send + Sync + 'static {
     fn count(&self, happening: Happening<'_>);
 }
 
+/// The log groups of an installation. AWS: delivery is by best effort; here, records are lost that a group does not take, or
+/// that the process had not written yet when it was killed.
+pub trait Logs: Send + Sync + 'static {
+    /// Takes records, one JSON text each, in the order of their execution, for the log group of that ARN. Must not wait, and
+    /// says itself what it loses.
+    fn deliver(&self, log_group: &str, records: Vec<String>);
+}
+
 /// No counters.
 pub struct Uncounted;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::activities::ActivityQueue;
-use crate::ports::{Clock, Documents, Journal, Metrics, Queue, Starts, Tasks};
+use crate::ports::{Clock, Documents, Journal, Logs, Metrics, Queue, Starts, Tasks};
 use crate::tokens::Keys;
 
 /// The ports of one installation.
@@ -18,6 +18,8 @@ pub struct World {
     pub activities: Arc<dyn ActivityQueue>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<dyn Metrics>,
+    /// `None` where logging is not delivered.
+    pub logs: Option<Arc<dyn Logs>>,
 }
 
 /// The operator's settings.

@@ -9,7 +9,7 @@ mod members;
 pub use asl::StateType;
 use serde::{Deserialize, Serialize};
 
-pub use members::{Member, Wire};
+pub use members::{Member, Severity, Wire};
 
 use crate::{Failure, Payload, Timestamp};
 

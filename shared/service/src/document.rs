@@ -10,6 +10,7 @@ mod aliases;
 mod versions;
 
 use asl::MachineType;
+use engine::log_records::LogLevel;
 use engine::ports::Document;
 use interpreter::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -63,7 +64,7 @@ pub(crate) struct Machine {
     pub published: Option<Publication>,
 }
 
-/// `loggingConfiguration`. Accepted and shown; Stepwell delivers nothing to CloudWatch Logs.
+/// `loggingConfiguration`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Logging {
     pub level: String,
@@ -79,6 +80,13 @@ impl Default for Logging {
 }
 
 impl Logging {
+    /// What an execution that starts with it logs; `None` when that is nothing.
+    pub fn delivered(&self) -> Option<engine::log_records::Logging> {
+        let (level, log_group) = (LogLevel::named(&self.level)?, self.destinations.first()?.clone());
+        let include_execution_data = self.include_execution_data;
+        Some(engine::log_records::Logging { level, include_execution_data, log_group })
+    }
+
     fn is_default(&self) -> bool {
         *self == Logging::default()
     }

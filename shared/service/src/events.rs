@@ -1,9 +1,10 @@
-//! History events on the wire: JSON from the shape that each event declares.
+//! History events on the wire.
 //!
 //! An event is written straight from the journal's form: payloads are not copied on the way. Deliberately absent: the
-//! names of types and members, which `interpreter` declares with the events.
+//! names of types and members, which `interpreter` declares with the events, and their JSON, which log records have too.
 
-use interpreter::{Event, Member, Payload};
+use engine::event_details::{Audience, EventDetails};
+use interpreter::{Event, Payload};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::epoch;
@@ -24,61 +25,7 @@ impl Serialize for Shown<'_> {
         map.serialize_entry("id", &self.event.id)?;
         map.serialize_entry("previousEventId", &self.event.previous)?;
         if let Some((name, members)) = wire.details() {
-            map.serialize_entry(&name, &Members { members, data: self.data })?;
-        }
-        map.end()
-    }
-}
-
-struct Members<'m> {
-    members: &'m [Member<'m, Payload>],
-    data: bool,
-}
-
-impl Serialize for Members<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for member in self.members {
-            match member {
-                Member::Text(name, text) => map.serialize_entry(name, text)?,
-                Member::Number(name, number) => map.serialize_entry(name, number)?,
-                Member::Parameters(name, payload) => map.serialize_entry(name, payload.text())?,
-                Member::Object(name, (inner, text)) => map.serialize_entry(name, &Single(inner, text))?,
-                Member::Data(name, details, payload) if self.data => {
-                    map.serialize_entry(name, payload.text())?;
-                    map.serialize_entry(details, &Single("truncated", &false))?;
-                }
-                Member::Variables(name, details, payload) if self.data => {
-                    map.serialize_entry(name, &Variables(payload))?;
-                    map.serialize_entry(details, &Single("truncated", &false))?;
-                }
-                Member::Data(..) | Member::Variables(..) => {}
-            }
-        }
-        map.end()
-    }
-}
-
-/// An object of one member.
-struct Single<'v, V>(&'static str, &'v V);
-
-impl<V: Serialize> Serialize for Single<'_, V> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(self.0, self.1)?;
-        map.end()
-    }
-}
-
-/// Assigned variables: each value as a JSON text.
-struct Variables<'p>(&'p Payload);
-
-impl Serialize for Variables<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let assigned = self.0.value().as_object();
-        let mut map = serializer.serialize_map(None)?;
-        for (name, value) in assigned.into_iter().flatten() {
-            map.serialize_entry(name, &expressions::json::to_text(value))?;
+            map.serialize_entry(&name, &EventDetails { members, audience: Audience::History, data: self.data })?;
         }
         map.end()
     }

@@ -274,6 +274,7 @@ impl Order {
         head.revision_id.clone_from(&self.revision.id);
         head.version = self.version;
         head.alias.clone_from(&self.alias);
+        head.logging = self.revision.logging.delivered();
         head
     }
 }

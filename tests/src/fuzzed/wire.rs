@@ -48,6 +48,7 @@ impl Desk {
             tasks: Arc::new(Nowhere),
             activities: Arc::new(ActivityTasks::new(clock.clone())),
             metrics: Arc::new(Uncounted),
+            logs: None,
             clock,
         };
         let settings = Settings {

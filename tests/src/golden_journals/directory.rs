@@ -193,6 +193,7 @@ impl Reopened {
             activities: Arc::new(ActivityTasks::new(clock.clone())),
             clock: clock.clone(),
             metrics: Arc::new(Uncounted),
+            logs: None,
         };
         let service = Service::new(Engine::new(world, settings));
         for (execution, due) in directory.open(None, 1_000).await?.executions {

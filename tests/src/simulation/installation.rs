@@ -168,6 +168,7 @@ impl Installation {
             activities: Arc::new(ActivityTasks::new(clock.clone())),
             clock: clock.clone(),
             metrics: self.metrics.clone(),
+            logs: None,
         }
     }
 

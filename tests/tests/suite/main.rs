@@ -23,6 +23,8 @@ mod house_rules;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod log_groups;
+#[cfg(test)]
 mod nested;
 #[cfg(test)]
 mod parity;

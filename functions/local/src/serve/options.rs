@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use embedded::Durability;
 use integrations::{AwsCalls, Endpoint, Endpoints, Home, InvalidEndpoint};
 
+use super::log_groups::Destination;
 use super::memory;
 
 /// The account that Step Functions Local makes up.
@@ -122,6 +123,10 @@ pub struct Options {
     /// Failures that an acknowledged request survives
     #[arg(long, value_enum, default_value_t = Promise::Full, env = "STEPWELL_DURABILITY")]
     pub durability: Promise,
+    /// Where the log records of executions go whose state machine has a loggingConfiguration: a directory, with a file for
+    /// each log group, or - for standard output; without it they go nowhere
+    #[arg(long, value_name = "DIR", env = "STEPWELL_LOG_GROUPS")]
+    pub log_groups: Option<PathBuf>,
     /// Least level of log messages on standard error: error, warn, info, debug, or tracing's filter directives
     #[arg(long, default_value = "warn", env = "STEPWELL_LOG_LEVEL")]
     pub log_level: String,
@@ -146,6 +151,11 @@ impl Options {
     pub fn log_directives(&self) -> String {
         let level = &self.log_level;
         if level.contains("audit") { level.clone() } else { format!("{level},audit=info") }
+    }
+
+    /// Where log records go, if they go anywhere.
+    pub fn log_groups(&self) -> Option<Destination> {
+        self.log_groups.as_deref().map(Destination::from)
     }
 
     pub fn drain_time(&self) -> Duration {

@@ -50,10 +50,13 @@ impl Deliver {
             for stimulus in arrived.drain(..).map(|one| one.stimulus).chain([Stimulus::Tick]) {
                 self.step(&mut live, stimulus, now, &mut steps);
             }
+            self.log(&head, &live.snapshot, &steps.events);
             steps.forget();
             holding.change(live.held_bytes());
             let limits = ClaimLimits { budget: &mut budget, allowance: 0, permit: permit.take() };
             let claims = self.claim(&mut live, now, limits, &mut steps).await;
+            self.log(&head, &live.snapshot, &steps.events);
+            steps.forget();
             calls.cut_stale(&live.snapshot);
             for claim in claims {
                 calls.begin(self, claim);

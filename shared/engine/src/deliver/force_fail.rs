@@ -30,9 +30,10 @@ impl Deliver {
                 return Ok(false);
             }
             let record = self.last_record(&first, &last, why).await?;
-            let listing = record.listing.clone();
+            let (listing, sequence, body) = (record.listing.clone(), record.sequence, record.body.clone());
             match append(self, record).await? {
                 Appended::Written => {
+                    self.log_force_fail(&first, (sequence, &body));
                     if let Some(Listing { machine, status, started, stopped: Some(stopped), .. }) = listing {
                         self.count_end(&machine, status, started, stopped);
                     }

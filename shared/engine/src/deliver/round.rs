@@ -50,6 +50,7 @@ impl Actor {
                 Committed::Taken(winner) => return Ok(Rounded::Taken(winner)),
                 Committed::Durable => self.inbox.completions_written(completions),
             }
+            self.deliver.log(&self.loaded.head, &self.loaded.live.snapshot, &steps.events);
             self.withdraw_over(&queued);
             self.dispatch(claims).await;
         }

@@ -23,6 +23,17 @@ pub enum Member<'e, P> {
     Variables(&'static str, &'static str, &'e P),
 }
 
+/// How grave an event is: the level of a log says from where on it has events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Progress,
+    Error,
+    Fatal,
+}
+
+/// How the names of events end that are errors.
+const ERRORS: [&str; 3] = ["Failed", "Aborted", "TimedOut"];
+
 /// An event in AWS's JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wire<'e, P> {
@@ -36,6 +47,18 @@ impl<'e, P> Wire<'e, P> {
     pub fn event_type(&self) -> String {
         let state = self.state.map_or("", StateType::name);
         format!("{state}{}", self.name)
+    }
+
+    /// How grave it is.
+    // AWS: documented as a table of event types, which follows their names. Unverified for activities and EvaluationFailed.
+    pub fn severity(&self) -> Severity {
+        let is_error = ERRORS.iter().any(|end| self.name.ends_with(end));
+        match self.state {
+            None if is_error && self.name.starts_with("Execution") => Severity::Fatal,
+            Some(StateType::Fail) => Severity::Error,
+            _ if is_error => Severity::Error,
+            _ => Severity::Progress,
+        }
     }
 
     /// The detail object: its name, and its members in order. AWS: an event that could have members has the object, even

@@ -1,6 +1,4 @@
 //! `loggingConfiguration`, `tracingConfiguration` and what comes with versions: what is taken and what is refused.
-//!
-//! Logging is accepted and shown as AWS does, so that templates deploy, but nothing is delivered.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,6 +6,7 @@ use serde_json::Value;
 use crate::document::{Logging, Publication};
 use crate::error::ApiError;
 use crate::request::Request;
+use crate::service::Service;
 
 /// The logging that a request asks for; `None` when it says nothing about it.
 pub(super) fn logging(request: &Request) -> Result<Option<Logging>, ApiError> {
@@ -21,10 +20,14 @@ pub(super) fn logging(request: &Request) -> Result<Option<Logging>, ApiError> {
         return Err(ApiError::InvalidLoggingConfiguration(text.to_owned()));
     }
     let include_execution_data = given.get("includeExecutionData").and_then(Value::as_bool).unwrap_or(false);
-    if level != "OFF" {
-        tracing::warn!("a state machine asks for logging; it is kept and shown, but nothing is delivered");
-    }
     Ok(Some(Logging { level, include_execution_data, destinations }))
+}
+
+/// Says it where a log group that was asked for gets nothing.
+pub(super) fn warn_of_silence(service: &Service, logging: &Logging) {
+    if logging.delivered().is_some() && service.engine.world().logs.is_none() {
+        tracing::warn!("api: logging is configured, but this installation delivers to no log group, nothing is logged");
+    }
 }
 
 fn log_group(destination: &Value) -> Option<&str> {

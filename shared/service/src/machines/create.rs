@@ -71,6 +71,7 @@ impl Service {
         let mut machine =
             Machine::new(name, kind, request.required("roleArn"), revision, self.engine.world().clock.now());
         machine.logging = logging.unwrap_or_default();
+        configuration::warn_of_silence(self, &machine.logging);
         machine.tracing = configuration::tracing_enabled(&request).unwrap_or(false);
         machine.encryption = encryption;
         machine.tags = tags;

@@ -49,6 +49,7 @@ impl Service {
         let encryption = request.object("encryptionConfiguration").map(|_| encryption);
         let machine = self.registry.usable(arn).await?;
         let logging = configuration::logging(&request)?;
+        logging.iter().for_each(|logging| configuration::warn_of_silence(self, logging));
         let tracing = configuration::tracing_enabled(&request);
         let revision = match request.text("definition") {
             // The type of a machine never changes.
