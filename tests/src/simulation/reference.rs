@@ -241,9 +241,10 @@ impl<'m> Replay<'m> {
             self.change(path, frame.attempt_id, |mine| {
                 let claims = [&mine.call, &theirs.call].iter().all(|call| matches!(call, Call::Claimed { .. }));
                 if claims && (&mine.call, mine.deadline) != (&theirs.call, theirs.deadline) {
+                    let renewed = is_renewed((&mine.call, mine.deadline), (&theirs.call, theirs.deadline));
                     mine.call = theirs.call.clone();
                     (mine.deadline, mine.beat) = (theirs.deadline, theirs.beat);
-                    cut_short = !whole;
+                    cut_short = !whole && !renewed;
                 }
                 if mine.call != Call::Unclaimed && mine.beat.is_some() {
                     mine.beat = theirs.beat;
@@ -572,4 +573,17 @@ fn by_token(on: &TaskResource) -> bool {
 
 pub(super) fn is_lost(failure: &Failure) -> bool {
     failure.cause.as_ref().is_some_and(|cause| cause.contains(LOST))
+}
+
+/// Whether a worker still makes the call that it claimed: the lease ends later, and the time of the task as much later or when
+/// it did.
+fn is_renewed(mine: (&Call, Option<Timestamp>), theirs: (&Call, Option<Timestamp>)) -> bool {
+    let (Some((owner, lease)), Some((now_of, until))) = (mine.0.claim(), theirs.0.claim()) else { return false };
+    let moved = until.0.saturating_sub(lease.0);
+    let longer = match (mine.1, theirs.1) {
+        (Some(before), Some(after)) => after.0.saturating_sub(before.0),
+        (None, None) => 0,
+        (Some(_), None) | (None, Some(_)) => return false,
+    };
+    owner == now_of && !mine.0.is_free() && moved > 0 && (longer == 0 || longer == moved)
 }

@@ -382,7 +382,9 @@ impl Actor {
         let has_peers = self.deliver.deployment.has_peers();
         let reading = reading_for(requests);
         let unread = reading == Reading::WithKept && self.loaded.is_kept_unread();
-        if unread || (has_peers && requests.iter().any(|request| self.loaded.lacks(&request.command))) {
+        // What this actor saw closed, another process may have redriven since: a wake-up may be about that.
+        let reopened = has_peers && !just_loaded && !requests.is_empty() && !self.loaded.live.snapshot.is_open();
+        if unread || reopened || (has_peers && requests.iter().any(|request| self.loaded.lacks(&request.command))) {
             // Another process may have written what it is about since this was read.
             self.read_again(reading).await?;
         } else if !just_loaded {
