@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::Deliver;
 use super::claim::Claim;
 use super::inbox::TimedStimulus;
+use crate::Deployment;
 use crate::ports::{Clock, TaskAnswer};
 
 /// The wall clock was set ahead, or the machine was suspended, when it has gained more than this.
@@ -82,8 +83,15 @@ impl Calls {
     }
 
     /// Keeps the leases of calls in flight from ending because a clock was set: these calls take the time they take, which
-    /// goes by elapsed time, and this process knows that it makes them.
-    pub fn renewals(&mut self, snapshot: &Snapshot, owner: &str, clock: &dyn Clock) -> Vec<Stimulus> {
+    /// goes by elapsed time, and this process knows that it makes them. Without peers a call that outlasts its lease is waited
+    /// for too; among them, an owner that is heard of no more has to lose it.
+    pub fn renewals(
+        &mut self,
+        snapshot: &Snapshot,
+        owner: &str,
+        clock: &dyn Clock,
+        deployment: Deployment,
+    ) -> Vec<Stimulus> {
         if self.waits.is_empty() {
             return Vec::new();
         }
@@ -92,7 +100,8 @@ impl Calls {
             let (claimed, lease) = snapshot.attempt(&call.wait)?.1.call.claim()?;
             let gained = ahead_ms.saturating_sub(call.ahead_ms);
             let later_ms = if gained > STEP_MS { gained } else { 0 };
-            let lost = lease.plus_millis(later_ms.saturating_add(LOST_AFTER_LEASE_MS - STEP_MS)) <= now;
+            let lost = !deployment.has_peers()
+                && lease.plus_millis(later_ms.saturating_add(LOST_AFTER_LEASE_MS - STEP_MS)) <= now;
             if claimed != owner || (later_ms == 0 && !lost) {
                 return None;
             }
@@ -235,8 +244,12 @@ mod tests {
             let mut calls = one_in_flight(&wait);
             let elapsed_ms = u64::try_from(passed_ms).expect("has passed");
             let clock = Shows { now: NOW.plus_millis(passed_ms + step_ms), elapsed_ms };
-            assert_eq!(calls.renewals(&live.snapshot, "another", &clock), [], "it is not this process's");
-            let stimuli = calls.renewals(&live.snapshot, "worker", &clock);
+            assert_eq!(
+                calls.renewals(&live.snapshot, "another", &clock, Deployment::SingleProcess),
+                [],
+                "it is not this process's"
+            );
+            let stimuli = calls.renewals(&live.snapshot, "worker", &clock, Deployment::SingleProcess);
             let expected = renewed.map(|(lease_ms, later_ms)| Stimulus::TaskRenewed {
                 wait: wait.clone(),
                 owner: "worker".to_owned(),
@@ -247,7 +260,11 @@ mod tests {
             for stimulus in stimuli {
                 example::apply(&mut live, stimulus, NOW);
             }
-            assert_eq!(calls.renewals(&live.snapshot, "worker", &clock), [], "once is enough");
+            assert_eq!(
+                calls.renewals(&live.snapshot, "worker", &clock, Deployment::SingleProcess),
+                [],
+                "once is enough"
+            );
             example::apply(&mut live, Stimulus::Tick, clock.now);
             assert!(live.snapshot.is_open() && calls.makes(&wait), "{step_ms} ms after {passed_ms} ms");
         }
@@ -259,7 +276,7 @@ mod tests {
         let wait = example::claim(&mut live, "worker", NOW, 10);
         let mut calls = one_in_flight(&wait);
         let suspended = Shows { now: NOW.plus_millis(1_201_000), elapsed_ms: 1_000 };
-        for stimulus in calls.renewals(&live.snapshot, "worker", &suspended) {
+        for stimulus in calls.renewals(&live.snapshot, "worker", &suspended, Deployment::SingleProcess) {
             example::apply(&mut live, stimulus, NOW);
         }
         example::apply(&mut live, Stimulus::Tick, NOW.plus_millis(1_206_999));

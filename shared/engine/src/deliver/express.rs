@@ -15,6 +15,7 @@ use super::steps::{ClaimLimits, Steps};
 use super::test_case_run::TestCaseRun;
 use super::time_budget::TimeBudget;
 use super::{Deliver, Start, span};
+use crate::Deployment;
 use crate::ports::Happening;
 
 /// How an Express execution ended.
@@ -43,7 +44,9 @@ impl Deliver {
         self.world.metrics.count(Happening::Started { machine: &head.machine_arn });
         loop {
             let now = self.world.clock.now();
-            for renewed in calls.renewals(&live.snapshot, &self.owner, &*self.world.clock) {
+            // In memory, so no other process could take its calls over.
+            let alone = Deployment::SingleProcess;
+            for renewed in calls.renewals(&live.snapshot, &self.owner, &*self.world.clock, alone) {
                 let at = live.snapshot.due().map_or(now, |due| now.min(due.plus_millis(-1)));
                 self.step(&mut live, renewed, at, &mut steps);
             }

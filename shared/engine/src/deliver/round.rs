@@ -69,8 +69,8 @@ impl Actor {
             let at = self.loaded.before_due(now);
             self.deliver.step(&mut self.loaded.live, released, at, &mut steps);
         }
-        for renewed in self.calls.renewals(&self.loaded.live.snapshot, &self.deliver.owner, &*self.deliver.world.clock)
-        {
+        let (deployment, clock) = (self.deliver.deployment, self.deliver.world.clock.clone());
+        for renewed in self.calls.renewals(&self.loaded.live.snapshot, &self.deliver.owner, &*clock, deployment) {
             let at = self.loaded.before_due(now);
             self.deliver.step(&mut self.loaded.live, renewed, at, &mut steps);
         }
