@@ -51,7 +51,7 @@ class Redrive(Case):
             self.start(described["stateMachineArn"], name="one")
 
     def test_a_redriven_execution_runs_and_is_listed_as_that(self):
-        execution = self.start(self.create("stopped", WAITS), name="one")
+        execution = self.start(self.create("stopped-to-be-redriven", WAITS), name="one")
         self.client.stop_execution(executionArn=execution, error="Enough", cause="for now")
         at = self.client.redrive_execution(executionArn=execution)["redriveDate"]
         described = self.client.describe_execution(executionArn=execution)

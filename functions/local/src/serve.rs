@@ -206,7 +206,11 @@ fn greet(options: &Options, listener: &TcpListener, (resumed, asks): (usize, boo
         writeln!(out, "{scale}")?;
     }
     if asks {
-        writeln!(out, "Requests need a key: stepwell keys --data-dir {} create NAME", options.data_dir.display())?;
+        writeln!(
+            out,
+            "Requests need a key: stepwell keys --data-dir {} create NAME --role ROLE",
+            options.data_dir.display()
+        )?;
     }
     let call = format!("aws stepfunctions --endpoint-url {endpoint} list-state-machines");
     writeln!(out, "Call it: AWS_DISABLE_HOST_PREFIX_INJECTION=true {call}")?;

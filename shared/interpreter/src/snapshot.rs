@@ -268,6 +268,11 @@ impl Snapshot {
         self.ready.iter()
     }
 
+    /// Whether a thread goes on with the next step.
+    pub(crate) fn is_ready(&self, path: &ThreadPath) -> bool {
+        self.ready.contains(path)
+    }
+
     /// The earliest time at which something is due; `None` when the execution is closed.
     pub fn due(&self) -> Option<Timestamp> {
         if !self.is_open() {

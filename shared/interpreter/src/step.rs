@@ -37,7 +37,12 @@ pub fn step(machine: &StateMachine, snapshot: Snapshot, stimulus: Stimulus, mome
         run.settle();
     }
     let (mut snapshot, changed) = (run.snapshot, Vec::from_iter(run.changed));
-    changed.iter().for_each(|path| snapshot.forget_parsed(path));
+    // What a thread goes on with at once it would only parse again.
+    for path in &changed {
+        if !snapshot.is_ready(path) {
+            snapshot.forget_parsed(path);
+        }
+    }
     Step { snapshot, events: run.events, changed, bytes: run.bytes }
 }
 

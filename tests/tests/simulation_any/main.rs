@@ -1,7 +1,7 @@
 //! Any world: random machines and reference scenarios in a simulated fleet in which anything may fail.
 //!
 //! The promises are those of `simulation::check`. `STEPWELL_SEEDS` says how many worlds are lived
-//! through (8,000 in CI, a million in the long mode, 2,000 otherwise), `STEPWELL_FROM` where they begin. A world that
+//! through (4,000 in CI, a million in the long mode, 2,000 otherwise), `STEPWELL_FROM` where they begin. A world that
 //! breaks a promise is made smaller while it still does; what is left is told, with the command that shows it again:
 //! `STEPWELL_SEED` lives through one world and tells what happens in it, without what `STEPWELL_LESS` leaves out.
 //!
@@ -56,7 +56,7 @@ fn any_world_keeps_every_promise() -> Result<()> {
         println!("{:?}", tell(seed)?);
         return Ok(());
     }
-    let normal = if std::env::var_os("STEPWELL_CI").is_some() { 8_000 } else { 2_000 };
+    let normal = if std::env::var_os("STEPWELL_CI").is_some() { 4_000 } else { 2_000 };
     let count = stepwell_tests::modes::count("STEPWELL_SEEDS", normal, 1_000_000);
     let from = number_in("STEPWELL_FROM").unwrap_or(1);
     let (deaths, cells, asked) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));

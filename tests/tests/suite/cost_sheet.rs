@@ -305,7 +305,7 @@ const FOOT: &str = "
 ## What is behind it
 
 - **Counted**: capacity of the table and its indexes; a request to SQS per message sent, per batch received and per batch deleted,
-  and one each four seconds by which a worker says that it lives (`shared/aws/src/batch.rs`); the invocation of the api that
+  and one each four seconds by which a worker says that it lives (`shared/aws/src/installation/batch.rs`); the invocation of the api that
   starts the execution; the worker's, with all the time in which it waits for tasks. Memory is 512 MB, the template's. The
   input is an order of 250 bytes, a result 45 bytes.
 - **Assumed**: a request to DynamoDB takes {store} ms, one to SQS {queue} ms, processors take nothing. The function is warm.
